@@ -1,0 +1,1 @@
+"""The case and everything about it, from any door: intake, match decision, transitions, clocks, notices, oversight."""

@@ -1,0 +1,158 @@
+"""The value types that the packages share: where, who is responsible, who can help. All immutable, none knows the database.
+
+Coordinates are longitude, latitude in degrees, WGS-84 unless a field says otherwise. Times are aware datetimes in UTC,
+whole milliseconds. Codes and ids are strings.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+__all__ = [
+    "AreaRef", "Candidate", "Category", "Helper", "Match", "OrganizationRef", "Place", "Point", "UnitRef",
+]  # fmt: skip
+
+URGENCIES = ("complex", "normal", "priority", "urgent", "emergency")  # weakest first
+APPEAL_TYPES = ("consult", "help", "complaint", "report", "suggestion", "praise", "none", "device")
+CRS_NAMES = ("WGS-84", "CGCS2000", "GCJ-02", "BD-09")
+LEVELS = ("city", "district", "township", "community", "grid")  # widest first
+
+
+class Point(msgspec.Struct, frozen=True):
+    """A position: `lon`, `lat` in degrees."""
+
+    lon: float
+    lat: float
+
+
+class AreaRef(msgspec.Struct, frozen=True):
+    """One node of the territory as it was at the time of matching."""
+
+    code: str
+    name: str
+    level: str
+    name_en: str = ""
+
+
+class UnitRef(msgspec.Struct, frozen=True):
+    """A government unit by code and by the name it had when it was put down."""
+
+    code: str
+    name: str
+
+
+class OrganizationRef(msgspec.Struct, frozen=True):
+    """A social organization by code and name."""
+
+    code: str
+    name: str
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a case is: the canonical point, what was sent, and the path of areas from the city down to the grid.
+
+    `point` is None where only an area or an address is known. `doubt` says in words of the rule why the lookup is not
+    certain (`boundary`, `gap`, `area_only`, `address_only`, `accuracy`), each with its figure, e.g. "boundary:14:520103002".
+    `special` is the special grid (market, campus…) that holds the point; it wins over the duty grid in `area_path`.
+    """
+
+    point: Point | None = None
+    raw: Point | None = None
+    raw_crs: str | None = None
+    accuracy_m: float | None = None
+    source: str = "gps"
+    address: str | None = None
+    area_path: tuple[AreaRef, ...] = ()
+    special: AreaRef | None = None
+    boundary_doubt: bool = False
+    doubt: tuple[str, ...] = ()
+    asset: str | None = None
+    asset_owner: str | None = None
+    version: str = ""
+
+    def area(self, level: str) -> AreaRef | None:
+        """Return the node of `level` on the path, or None when the path does not reach it."""
+        return next((area for area in self.area_path if area.level == level), None)
+
+    @property
+    def area_codes(self) -> tuple[str, ...]:
+        """The codes of the path, widest first, the special grid last."""
+        codes = tuple(area.code for area in self.area_path)
+        return (*codes, self.special.code) if self.special else codes
+
+
+class Candidate(msgspec.Struct, frozen=True, kw_only=True):
+    """One unit that may be responsible: 0 ≤ score ≤ 1, its parts by name, the rule and the legal or duty basis behind it."""
+
+    unit: UnitRef
+    score: float
+    parts: dict[str, float] = {}
+    rule: str = ""
+    basis: str = ""
+    reason: str = ""
+
+
+class Helper(msgspec.Struct, frozen=True, kw_only=True):
+    """A social organization that can help here: how far, how well it fits, and why."""
+
+    code: str
+    name: str
+    kinds: tuple[str, ...] = ()
+    distance_m: int | None = None
+    score: float = 0.0
+    parts: dict[str, float] = {}
+    reason: str = ""
+
+
+class Match(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is responsible for a category at a place at a time, best first, who assists, who can help, and what is doubtful.
+
+    `decided` is `auto` when one clear winner may be dispatched without a person, else `manual`. `doubt` holds the reasons
+    against (`boundary`, `tie`, `sensitive`, `low_score`, `no_owner`, `area_only`, `no_category`, …).
+    """
+
+    decided: str = "manual"
+    doubt: tuple[str, ...] = ()
+    candidates: tuple[Candidate, ...] = ()
+    assists: tuple[UnitRef, ...] = ()
+    organizations: tuple[Helper, ...] = ()
+    version: str = ""
+
+    @property
+    def lead(self) -> UnitRef | None:
+        """The unit ranked first, or None when there is no owner."""
+        return self.candidates[0].unit if self.candidates else None
+
+
+class Category(msgspec.Struct, frozen=True, kw_only=True):
+    """One 小类 of the catalogue with its defaults (columns of `categories.csv`; source: the city pack).
+
+    `limit` and `safe_limit` are cells of the form `N` + `m|h|wh|wd|d`; `lead_types` are unit types, first existing wins.
+    Flags: V verify before filing, K check on site, H grid worker may self-handle, S sensitive.
+    """
+
+    code: str
+    name: str
+    name_en: str = ""
+    major: str = ""
+    major_name: str = ""
+    urgency: str = "normal"
+    limit: str = ""
+    safe_limit: str = ""
+    transfer_to: str = ""
+    lead_types: tuple[str, ...] = ()
+    level: str = ""
+    flags: frozenset[str] = frozenset()
+    assist_types: tuple[str, ...] = ()
+    org_kinds: tuple[str, ...] = ()
+    self_handle: bool = False
+    check: str = "none"
+    external_code: str = ""
+    disabled_at: datetime | None = None
+
+    @property
+    def sensitive(self) -> bool:
+        """Restricted view and never dispatched without a person."""
+        return "S" in self.flags

@@ -1,0 +1,78 @@
+"""The two ports of the core. `grid` gives the Locator, `orgs` the Directory; `web/app.py` builds both and hands them in.
+
+Both answer from an immutable snapshot in memory: synchronous, pure, microseconds. `version` names the snapshot that
+answered; a case keeps it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+
+from dispatch.model import AreaRef, Helper, Match, Place, UnitRef
+
+__all__ = ["Directory", "Locator"]
+
+
+class Locator(Protocol):
+    """Turns a point, an area code or an address into a `Place`."""
+
+    @property
+    def version(self) -> str:
+        """Name of the snapshot that answers now."""
+
+    def locate(
+        self,
+        lon: float,
+        lat: float,
+        crs: str,
+        *,
+        accuracy_m: float | None = None,
+        source: str = "gps",
+        address: str | None = None,
+    ) -> Place:
+        """Return where the point is. Raises `dispatch.errors.OutOfArea` outside the city, `UnknownCrs` for a name not listed."""
+
+    def locate_area(self, code: str, *, address: str | None = None) -> Place:
+        """Return the place of an area alone (no point, `boundary_doubt` set). Raises `UnknownArea`."""
+
+    def locate_address(self, address: str) -> Place | None:
+        """Return the best place for an address by names of areas (and the gazetteer), or None when nothing fits."""
+
+    def area(self, code: str) -> AreaRef | None:
+        """Return the node with this code, or None."""
+
+    def is_within(self, code: str, ancestor: str) -> bool:
+        """Tell whether the area `code` is `ancestor` or lies below it."""
+
+
+class Directory(Protocol):
+    """Knows the parties: who is responsible, who can help, who is on duty, who is who."""
+
+    @property
+    def version(self) -> str:
+        """Name of the snapshot that answers now."""
+
+    def match(self, place: Place, category: str | None, at: datetime) -> Match:
+        """Return the explained match. Never raises for an unknown category: the answer then has `no_category` in its doubt."""
+
+    def organizations(self, place: Place, category: str, at: datetime, *, limit: int = 5) -> tuple[Helper, ...]:
+        """Return the organizations that can help here, best first."""
+
+    def unit(self, code: str) -> UnitRef | None:
+        """Return the active unit with this code, or None."""
+
+    def unit_hours(self, code: str) -> str:
+        """Return the working hours of a unit in the form of `units.csv` (`24x7`, `09:00-12:00,13:00-17:00` or empty)."""
+
+    def is_in_tree(self, code: str, root: str) -> bool:
+        """Tell whether the unit `code` is `root` or stands below it in the tree of units."""
+
+    def unit_covers(self, code: str, place: Place) -> bool:
+        """Tell whether the unit works in the place (its areas hold the place or lie above it)."""
+
+    def organization(self, code: str) -> Helper | None:
+        """Return the organization with this code, or None."""
+
+    def on_duty(self, role: str, place: Place, at: datetime) -> tuple[str, ...]:
+        """Return the usernames of the people with `role` on duty for the place, nearest area first."""

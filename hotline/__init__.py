@@ -1,0 +1,1 @@
+"""The 12345 door: callers and tickets."""

@@ -1,0 +1,1 @@
+"""The parties: units, responsibility rules, social organizations, people, accounts and duty rosters."""

@@ -1,0 +1,41 @@
+"""Fixtures of all tests.
+
+mongodb_uri   a replica set for the tests: the one of HEYUN_TEST_MONGODB_URI, else a private mongod started for the session
+database      an empty database of its own for one test, dropped afterwards
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from storage.client import Database
+from storage.embedded import start
+
+
+@pytest.fixture(scope="session")
+def mongodb_uri() -> Iterator[str]:
+    """Never the configured database: HEYUN_MONGODB_URI is not looked at."""
+    if uri := os.environ.get("HEYUN_TEST_MONGODB_URI"):
+        yield uri
+        return
+    with tempfile.TemporaryDirectory(prefix="heyun-test-") as folder:
+        embedded = start(Path(folder), cache_gb=0.5)
+        yield embedded.uri
+        embedded.stop()
+
+
+@pytest.fixture
+async def database(mongodb_uri: str) -> AsyncIterator[Database]:
+    """Drop it afterwards, so that a configured test server is left as it was."""
+    opened = await Database.connect(
+        mongodb_uri, f"heyun_test_{secrets.token_hex(6)}", driver=os.environ.get("HEYUN_DRIVER", "motor")
+    )
+    yield opened
+    await opened.drop_database()
+    await opened.close()

@@ -1,0 +1,1 @@
+"""Everything Tornado: handlers, sessions, the live stream, tiles and the launcher's commands. Wires the packages together."""
