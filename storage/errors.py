@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 
 __all__ = [
-    "Conflict", "FieldError", "Forbidden", "HeyunError", "Invalid", "NotFound", "StorageUnavailable", "TooLarge",
+    "Conflict", "DuplicateValue", "FieldError", "Forbidden", "HeyunError", "Invalid", "Malformed", "MongodNotFound", "NotFound",
+    "StaleRev", "StandaloneError", "StorageFailure", "StorageUnavailable", "TooLarge", "TooMany", "Unauthorized",
 ]  # fmt: skip
 
 
@@ -109,3 +110,30 @@ class StorageUnavailable(HeyunError):
 
     status = 503
     code = "storage_unavailable"
+
+
+class StorageFailure(HeyunError):
+    """The database refused an operation; raised by `storage.client` for what is neither an outage nor a duplicate."""
+
+    status = 500
+    code = "storage_failure"
+
+
+class DuplicateValue(Conflict):
+    """A value that must be unique exists already; `data["keys"]` names the fields."""
+
+    code = "duplicate_value"
+
+
+class StandaloneError(HeyunError):
+    """The server has no replica set, so neither majority writes, transactions nor change streams; raised at start."""
+
+    status = 503
+    code = "standalone"
+
+
+class MongodNotFound(HeyunError):
+    """There is no mongod that runs here; the text says what to install. Raised by `storage.embedded`."""
+
+    status = 503
+    code = "mongod_not_found"
