@@ -46,7 +46,8 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
 
     `city` everything; `areas` cases whose area path holds one of these codes; `units` cases in which one of these units
     takes part; `organizations` likewise; `reporter` cases reported by this id. `sensitive` False hides S cases from the
-    `city` and `areas` clauses (never from units that handle them or from the reporter).
+    `city` and `areas` clauses (never from units that handle them or from the reporter). `"*"` in `organizations` stands for
+    every organization (a city-wide coordinating post); a person whose units are the whole tree has `city` and `sensitive`.
     """
 
     city: bool = False
@@ -61,7 +62,8 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
     """Who does something: an account (`person`), or one of the actors that are not people.
 
     `source` names the credential's system and enters derived ids; it never comes from a request's body. `units` are all units
-    that the person may act for (own unit and, where the account says so, its subtree). `scope` is what they may see.
+    that the person may act for (own unit and, where the account says so, its subtree). `organization` is `"*"` for a person who
+    may act for any organization. `scope` is what they may see.
     """
 
     id: str
@@ -79,6 +81,10 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
     def may(self, roles: frozenset[str]) -> bool:
         """Tell whether the actor's role is one of `roles`."""
         return self.role in roles
+
+    def serves(self, organization: str) -> bool:
+        """Tell whether the actor may act for the organization with this code."""
+        return self.organization in ("*", organization)
 
 
 # Timers and automatic steps. No request can carry it: sessions and tokens are only ever made for the other roles.
