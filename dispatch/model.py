@@ -11,7 +11,7 @@ from datetime import datetime
 import msgspec
 
 __all__ = [
-    "AreaRef", "Candidate", "Category", "Helper", "Match", "OrganizationRef", "Place", "Point", "UnitRef",
+    "AreaRef", "AssetRef", "Candidate", "Category", "Helper", "Match", "OrganizationRef", "Place", "Point", "UnitRef",
 ]  # fmt: skip
 
 URGENCIES = ("complex", "normal", "priority", "urgent", "emergency")  # weakest first
@@ -36,6 +36,19 @@ class AreaRef(msgspec.Struct, frozen=True):
     name_en: str = ""
 
 
+class AssetRef(msgspec.Struct, frozen=True):
+    """A component or linear object near a point: what it is (category code), whose it is (unit code), how far in metres.
+
+    `kind` is `point`, `line` or `area`.
+    """
+
+    code: str
+    category: str
+    owner: str
+    distance_m: int
+    kind: str = "point"
+
+
 class UnitRef(msgspec.Struct, frozen=True):
     """A government unit by code and by the name it had when it was put down."""
 
@@ -56,6 +69,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     `point` is None where only an area or an address is known. `doubt` says in words of the rule why the lookup is not
     certain (`boundary`, `gap`, `area_only`, `address_only`, `accuracy`), each with its figure, e.g. "boundary:14:520103002".
     `special` is the special grid (market, campus…) that holds the point; it wins over the duty grid in `area_path`.
+    `assets` are the components and linear objects of any category within reach of the point (30 m or their own buffer),
+    nearest first: 部件先属主, the owner of the one of the case's category is responsible before the area's unit.
     """
 
     point: Point | None = None
@@ -70,6 +85,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     doubt: tuple[str, ...] = ()
     asset: str | None = None
     asset_owner: str | None = None
+    assets: tuple[AssetRef, ...] = ()
     version: str = ""
 
     def area(self, level: str) -> AreaRef | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Protocol
 
-from dispatch.model import AreaRef, Helper, Match, Place, UnitRef
+from dispatch.model import AreaRef, AssetRef, Helper, Match, Place, UnitRef
 
 __all__ = ["Directory", "Locator"]
 
@@ -41,6 +41,9 @@ class Locator(Protocol):
 
     def area(self, code: str) -> AreaRef | None:
         """Return the node with this code, or None."""
+
+    def assets_near(self, lon: float, lat: float, category: str | None = None) -> tuple[AssetRef, ...]:
+        """Return the assets (of one category) within reach of a WGS-84 point, nearest first."""
 
     def is_within(self, code: str, ancestor: str) -> bool:
         """Tell whether the area `code` is `ancestor` or lies below it."""
