@@ -13,7 +13,15 @@ from datetime import datetime
 from typing import Any, ParamSpec, TypeVar, cast
 
 from pymongo import DeleteMany, ReplaceOne, ReturnDocument, UpdateOne
-from pymongo.errors import BulkWriteError, ConnectionFailure, DuplicateKeyError, ExecutionTimeout, OperationFailure, PyMongoError
+from pymongo.errors import (
+    BulkWriteError,
+    CollectionInvalid,
+    ConnectionFailure,
+    DuplicateKeyError,
+    ExecutionTimeout,
+    OperationFailure,
+    PyMongoError,
+)
 
 from storage import drivers
 from storage.errors import DuplicateValue, StandaloneError, StorageFailure, StorageUnavailable
@@ -28,6 +36,7 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 _DUPLICATE = 11000
+_NAMESPACE_EXISTS = 48
 _AUTHENTICATION = (13, 18)
 
 
@@ -297,6 +306,33 @@ class Database:
     async def list_collections(self) -> list[str]:
         """Return the names of the collections that exist."""
         return sorted(await self._database.list_collection_names())
+
+    @_ours
+    async def create_collection(self, collection: str) -> None:
+        """Create an empty collection; nothing happens when it exists."""
+        try:
+            await self._database.create_collection(collection)
+        except CollectionInvalid:
+            return
+        except OperationFailure as error:
+            if error.code != _NAMESPACE_EXISTS:
+                raise
+
+    @_ours
+    async def list_indexes(self, collection: str) -> list[Document]:
+        """Return the indexes of a collection as the server describes them."""
+        cursor = await drivers.cursor_of(self._database[collection].list_indexes())
+        return cast("list[Document]", await cursor.to_list(None))
+
+    @_ours
+    async def create_indexes(self, collection: str, models: Sequence[Any]) -> None:
+        """Create indexes that do not exist yet (see `storage.indexes`)."""
+        await self._database[collection].create_indexes(models)
+
+    @_ours
+    async def drop_index(self, collection: str, name: str) -> None:
+        """Remove an index by its name."""
+        await self._database[collection].drop_index(name)
 
     @_ours
     async def drop_collection(self, collection: str) -> None:
