@@ -1,0 +1,95 @@
+"""Body sizes: what is larger than its door takes is answered with a problem document, and the connection stays in order.
+
+The rest of a refused body is read and thrown away (up to `DISCARD_LIMIT`), because a server that closes while the client still
+sends destroys the answer on its way. Beyond that limit Tornado closes the connection after the answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any
+
+from tornado import httputil
+from tornado.web import Application, RequestHandler, _HandlerDelegate
+
+__all__ = ["DISCARD_LIMIT", "LimitedApplication"]
+
+DISCARD_LIMIT = 64 * 1024 * 1024
+
+
+class _LimitedDelegate(_HandlerDelegate):
+    """Collects a body up to the limit of its handler and no further."""
+
+    def headers_received(
+        self, start_line: httputil.RequestStartLine | httputil.ResponseStartLine, headers: httputil.HTTPHeaders
+    ) -> Awaitable[None] | None:
+        """Answer at once when the announced length is too much."""
+        self.limit: int = getattr(self.handler_class, "body_limit", 0)
+        announced = headers.get("Content-Length")
+        if announced is not None and announced.isdecimal() and int(announced) > self.limit:
+            self._refuse()
+        return None
+
+    def data_received(self, data: bytes) -> Awaitable[None] | None:
+        """Collect, or answer when a body of unknown length has become too much."""
+        if self.chunks is not None and len(self.chunks) + len(data) > self.limit:
+            self._refuse()
+        elif self.chunks is not None:
+            self.chunks += data
+        return None
+
+    def _refuse(self) -> None:
+        self.chunks = None  # type: ignore[assignment]
+        self.request.body = b""
+        self.request.too_large = True  # type: ignore[attr-defined]
+        self.execute()
+
+    def finish(self) -> None:
+        """The body is complete: run the handler, unless it has answered already."""
+        if self.chunks is not None:
+            super().finish()
+
+    def execute(self) -> Awaitable[None] | None:
+        """Run the handler; it counts as active until its answer is written."""
+        self.application.active += 1  # type: ignore[attr-defined]
+        return super().execute()
+
+    def on_connection_close(self) -> None:
+        """The client went away before the body was complete."""
+        self.chunks = None  # type: ignore[assignment]
+
+
+class LimitedApplication(Application):
+    """An application whose handlers name the largest body they take (`body_limit`, bytes; none: no body).
+
+    `active` is the number of requests that are being answered; when `draining` each answer is the last of its connection.
+    """
+
+    active = 0
+    draining = False
+
+    def log_request(self, handler: RequestHandler) -> None:
+        """An answer is written. Nothing is logged per request: defects are logged where they happen."""
+        self.active -= 1
+
+    async def drain(self, seconds: float) -> None:
+        """Wait until nothing is being answered any more, at most `seconds`."""
+        self.draining = True
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        while self.active > 0 and loop.time() < deadline:
+            await asyncio.sleep(0.01)
+
+    def get_handler_delegate(
+        self,
+        request: httputil.HTTPServerRequest,
+        target_class: type[RequestHandler],
+        target_kwargs: dict[str, Any] | None = None,
+        path_args: list[bytes] | None = None,
+        path_kwargs: dict[str, bytes] | None = None,
+    ) -> _HandlerDelegate:
+        """Give each request a delegate that counts."""
+        if self.draining:
+            request.connection._disconnect_on_finish = True  # type: ignore[union-attr]
+        return _LimitedDelegate(self, request, target_class, target_kwargs, path_args, path_kwargs)
