@@ -1,0 +1,360 @@
+"""Group commit: what arrives while the last group is in flight is the next group. No timer, so an idle write waits for nobody.
+
+Both writers answer each caller exactly. A group that fails as a whole, or whose answer was lost, is settled entry by entry: what
+is there by its own id was written, what is not there is written again, until the deadline; then `StorageUnavailable`. Never a
+false yes, never a false no.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+import pymongo
+from bson import encode
+from bson.errors import BSONError
+from bson.raw_bson import RawBSONDocument
+from pymongo import UpdateOne
+from pymongo.errors import BulkWriteError, ConnectionFailure, ExecutionTimeout, OperationFailure, PyMongoError
+
+from storage.client import Database, Document, Update, is_duplicate_id, translate
+from storage.errors import DuplicateValue, Invalid, StorageFailure, StorageUnavailable
+
+__all__ = ["GroupInserter", "GroupUpdater"]
+
+log = logging.getLogger(__name__)
+
+DEADLINE_SECONDS = 30.0
+ATTEMPT_SECONDS = 10.0  # a server that neither answers nor closes the connection is given up after this
+_LARGEST = 16 * 1024 * 1024
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
+
+
+class _Waiter:
+    """One caller: what to write, under which key, and where the answer goes."""
+
+    __slots__ = ("content", "deadline", "entry", "future", "key")
+
+    def __init__(self, key: Any, entry: Any, content: Any, future: asyncio.Future[bool], deadline: float) -> None:
+        self.key = key
+        self.entry = entry
+        self.content = content
+        self.future = future
+        self.deadline = deadline
+
+    def answer(self, written: bool) -> None:
+        if not self.future.done():
+            self.future.set_result(written)
+
+    def fail(self, error: BaseException) -> None:
+        if not self.future.done():
+            self.future.set_exception(error)
+
+
+class _Grouped:
+    """Lanes that take groups from a queue. The subclasses say what a group is and how one is written."""
+
+    def __init__(self, database: Database, collection: str, max_group: int, lanes: int, deadline_seconds: float) -> None:
+        self._database = database
+        self._collection = database.collection(collection)
+        self._name = collection
+        self._max_group = max_group
+        self._lanes = lanes
+        self._deadline_seconds = deadline_seconds
+        self._running: set[asyncio.Task[None] | None] = set()
+
+    def _take(self) -> list[_Waiter]:
+        raise NotImplementedError
+
+    def _finish(self, group: list[_Waiter]) -> None:
+        """Called when all of the group have their answers."""
+
+    async def _attempt(self, group: list[_Waiter], again: bool) -> list[_Waiter]:
+        """Write the group, answer those whose fate is known, return the others. `again`: some may be written already."""
+        raise NotImplementedError
+
+    async def _look_up(self, group: list[_Waiter]) -> list[_Waiter]:
+        """Answer those whose write is in the database and return those whose write is not."""
+        raise NotImplementedError
+
+    def _wake(self) -> None:
+        if len(self._running) < self._lanes:
+            task = asyncio.get_running_loop().create_task(self._lane())
+            self._running.add(task)
+
+    async def _lane(self) -> None:
+        group: list[_Waiter] = []
+        try:
+            while group := self._take():
+                await self._settle(group)
+                self._finish(group)
+        except BaseException as error:
+            for waiter in group:
+                waiter.fail(StorageUnavailable(f"{self._name}: the writer was stopped"))
+            self._finish(group)
+            if not isinstance(error, asyncio.CancelledError):
+                log.exception("a lane of the writer of %s failed", self._name)
+            raise
+        finally:
+            self._running.discard(asyncio.current_task())
+
+    async def _settle(self, group: list[_Waiter]) -> None:
+        """Write the group and see to it that each waiter gets its answer, an error or, at its deadline, `StorageUnavailable`."""
+        unclear = await self._attempt_or_single(group, again=False)
+        pause = _FIRST_PAUSE
+        while unclear := self._give_up_overdue(unclear):
+            try:
+                with pymongo.timeout(ATTEMPT_SECONDS):
+                    absent: list[_Waiter] | None = await self._look_up(unclear)
+            except PyMongoError as error:
+                log.warning("%s: %d writes stay unclear: %s", self._name, len(unclear), error.__class__.__name__)
+                absent = None
+            if absent is not None and not absent:
+                return
+            if absent is not None:
+                unclear = await self._attempt_or_single(absent, again=True)
+            if unclear:
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE)
+
+    def _give_up_overdue(self, unclear: list[_Waiter]) -> list[_Waiter]:
+        if not unclear:
+            return unclear
+        now = asyncio.get_running_loop().time()
+        for waiter in unclear:
+            if waiter.deadline <= now:
+                waiter.fail(StorageUnavailable(f"{self._name}: the database did not confirm the write in time"))
+        return [waiter for waiter in unclear if not waiter.future.done()]
+
+    async def _attempt_or_single(self, group: list[_Waiter], again: bool) -> list[_Waiter]:
+        """Write the group; if it is refused as a whole, one by one, so that one bad entry fails alone."""
+        try:
+            with pymongo.timeout(ATTEMPT_SECONDS):
+                return await self._attempt(group, again)
+        except (PyMongoError, BSONError) as error:
+            if _is_unclear(error):
+                return group
+            if len(group) == 1:
+                group[0].fail(translate(error) if isinstance(error, PyMongoError) else StorageFailure(str(error)))
+                return []
+        unanswered = [waiter for waiter in group if not waiter.future.done()]
+        return [left for waiter in unanswered for left in await self._attempt_or_single([waiter], again=True)]
+
+    async def drain(self) -> None:
+        """Wait until everything that was handed in has its answer."""
+        while self._running:
+            await asyncio.wait([task for task in self._running if task])
+
+    def _waiter(self, key: Any, entry: Any, content: Any) -> _Waiter:
+        loop = asyncio.get_running_loop()
+        return _Waiter(key, entry, content, loop.create_future(), loop.time() + self._deadline_seconds)
+
+
+class GroupInserter(_Grouped):
+    """Inserts documents in groups. `mark` names a top-level field that differs between two writers of one `_id` (such as a
+    number or a time of creation); it tells after an outage whose document is there. Without it the whole documents are compared.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        collection: str,
+        *,
+        mark: str | None = None,
+        max_group: int = 256,
+        lanes: int = 2,
+        deadline_seconds: float = DEADLINE_SECONDS,
+    ) -> None:
+        super().__init__(database, collection, max_group, lanes, deadline_seconds)
+        self._mark = mark
+        self._waiting: list[_Waiter] = []
+
+    async def insert(self, document: Document) -> bool:
+        """Insert and return True when it is on the journal of a majority; False when a document with this `_id` was there.
+
+        Raises `Invalid` for what cannot be stored, `DuplicateValue` when another unique value exists already,
+        `StorageUnavailable` when the database does not confirm before the deadline (it may or may not be written then).
+        """
+        waiter = self._waiter(document["_id"], document.get(self._mark) if self._mark else None, _encoded(document))
+        self._waiting.append(waiter)
+        self._wake()
+        return await waiter.future
+
+    def _take(self) -> list[_Waiter]:
+        group, self._waiting = self._waiting[: self._max_group], self._waiting[self._max_group :]
+        return group
+
+    async def _attempt(self, group: list[_Waiter], again: bool) -> list[_Waiter]:
+        failed: Mapping[int, Mapping[str, Any]] = {}
+        unconfirmed = False
+        try:
+            await self._collection.insert_many([RawBSONDocument(waiter.content) for waiter in group], ordered=False)
+        except BulkWriteError as error:
+            details = error.details or {}
+            failed = {item["index"]: item for item in details.get("writeErrors", ())}
+            unconfirmed = bool(details.get("writeConcernErrors"))
+        unclear: list[_Waiter] = []
+        for position, waiter in enumerate(group):
+            problem = failed.get(position)
+            exists = problem is not None and is_duplicate_id(problem)
+            if (again and exists) or (unconfirmed and problem is None):
+                unclear.append(waiter)
+            elif problem is None or exists:
+                waiter.answer(problem is None)
+            elif not _answer_refusal(waiter, problem):
+                unclear.append(waiter)
+        return unclear
+
+    async def _look_up(self, group: list[_Waiter]) -> list[_Waiter]:
+        found = await self._collection.find({"_id": {"$in": [waiter.key for waiter in group]}}).to_list(None)
+        stored = {document["_id"]: document for document in found}
+        claimed: set[Any] = set()
+        absent: list[_Waiter] = []
+        for waiter in group:
+            document = stored.get(waiter.key)
+            if document is None:
+                absent.append(waiter)
+            elif waiter.key not in claimed and self._is_mine(waiter, document):
+                claimed.add(waiter.key)
+                waiter.answer(True)
+            else:
+                waiter.answer(False)
+        return absent
+
+    def _is_mine(self, waiter: _Waiter, stored: Document) -> bool:
+        if self._mark is None:
+            return bool(encode(stored) == waiter.content)
+        return bool(encode({"mark": stored.get(self._mark)}) == encode({"mark": waiter.entry}))
+
+
+class GroupUpdater(_Grouped):
+    """Applies guarded updates in groups. Each update must push an entry with an id of its own; that entry is the proof.
+
+    The server tells only how many of a group matched. When fewer matched than were sent, who won is read from the very
+    entries. Two actions on one document never share a group; they follow each other in the order in which they came.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        collection: str,
+        *,
+        max_group: int = 256,
+        lanes: int = 2,
+        deadline_seconds: float = DEADLINE_SECONDS,
+    ) -> None:
+        super().__init__(database, collection, max_group, lanes, deadline_seconds)
+        self._queues: dict[Any, deque[_Waiter]] = {}  # by document; a key is here while one of it waits or is in flight
+        self._ready: deque[Any] = deque()  # documents of which something waits and nothing is in flight
+
+    async def apply(
+        self, document_id: Any, guard: Mapping[str, Any], update: Update, entry_id: str, *, entry_path: str = "timeline.id"
+    ) -> bool:
+        """Apply `update` to the document if it fits `guard`; True when the entry `entry_id` is in it, False when it is not.
+
+        The update must push an entry whose id at `entry_path` is `entry_id`; an entry that is there already is never pushed
+        again (then the answer is True). Raises as `GroupInserter.insert` does.
+        """
+        filter = {"_id": document_id, **guard}
+        proof = {"_id": document_id, entry_path: entry_id}
+        filter = (
+            {"$and": [filter, {entry_path: {"$ne": entry_id}}]}
+            if entry_path in guard
+            else filter | {entry_path: {"$ne": entry_id}}
+        )
+        _encoded({"q": filter, "u": update})
+        waiter = self._waiter(document_id, proof, UpdateOne(filter, update))
+        queue = self._queues.get(document_id)
+        if queue is None:
+            self._queues[document_id] = deque((waiter,))
+            self._ready.append(document_id)
+            self._wake()
+        else:
+            queue.append(waiter)
+        return await waiter.future
+
+    def _take(self) -> list[_Waiter]:
+        keys = [self._ready.popleft() for _ in range(min(len(self._ready), self._max_group))]
+        return [self._queues[key].popleft() for key in keys]
+
+    def _finish(self, group: list[_Waiter]) -> None:
+        for waiter in group:
+            if self._queues[waiter.key]:
+                self._ready.append(waiter.key)
+            else:
+                del self._queues[waiter.key]
+
+    async def _attempt(self, group: list[_Waiter], again: bool) -> list[_Waiter]:
+        refused: set[int] = set()
+        unclear: list[_Waiter] = []
+        try:
+            matched = (await self._collection.bulk_write([waiter.content for waiter in group], ordered=False)).matched_count
+        except BulkWriteError as error:
+            details = error.details or {}
+            if details.get("writeConcernErrors"):
+                return group
+            matched = details.get("nMatched", 0)
+            for problem in details.get("writeErrors", ()):
+                refused.add(problem["index"])
+                if not _answer_refusal(group[problem["index"]], problem):
+                    unclear.append(group[problem["index"]])
+        rest = [waiter for position, waiter in enumerate(group) if position not in refused] if refused else group
+        if matched == len(rest):
+            for waiter in rest:
+                waiter.answer(True)
+        elif rest:
+            await self._decide(rest)
+        return unclear
+
+    async def _decide(self, group: list[_Waiter]) -> None:
+        """Answer each by whether its very entry is there: a group that the server has answered leaves nothing open."""
+        for waiter in await self._look_up(group):
+            waiter.answer(False)
+
+    async def _look_up(self, group: list[_Waiter]) -> list[_Waiter]:
+        proofs = {"$or": [waiter.entry for waiter in group]} if len(group) > 1 else group[0].entry
+        found = {document["_id"] for document in await self._collection.find(proofs, {"_id": 1}).to_list(None)}
+        for waiter in group:
+            if waiter.key in found:
+                waiter.answer(True)
+        return [waiter for waiter in group if waiter.key not in found]
+
+
+def _encoded(document: Mapping[str, Any]) -> bytes:
+    """Return the document as BSON. Raises `Invalid` for what BSON cannot hold or the server would not take for its size."""
+    try:
+        content = encode(document)
+    except (BSONError, OverflowError, ValueError, TypeError) as error:
+        raise Invalid(f"cannot be stored: {error}", code="not_storable") from error
+    if len(content) > _LARGEST:
+        raise Invalid(f"cannot be stored: {len(content)} bytes, more than 16 MiB", code="not_storable")
+    return content
+
+
+def _answer_refusal(waiter: _Waiter, problem: Mapping[str, Any]) -> bool:
+    """Fail the waiter with the server's reason; False when the reason will pass and the write must be tried again."""
+    code = problem.get("code")
+    if code in _PASSING:
+        return False
+    if code == 11000:
+        keys = list(problem.get("keyPattern", {}))
+        waiter.fail(DuplicateValue(f"not unique: {', '.join(keys)}", keys=keys))
+    else:
+        waiter.fail(StorageFailure(f"refused by the database: {code} {problem.get('errmsg', '')}"))
+    return True
+
+
+# WriteConflict, ExceededTimeLimit, MaxTimeMSExpired, LockTimeout and the codes of a member that steps down or shuts down.
+_PASSING = frozenset({6, 7, 24, 50, 89, 91, 112, 189, 262, 9001, 10058, 10107, 11600, 11602, 13388, 13435, 13436, 64})
+
+
+def _is_unclear(error: Exception) -> bool:
+    """Tell whether the write may have happened although the driver raised."""
+    if isinstance(error, (ConnectionFailure, ExecutionTimeout)):
+        return True
+    if not isinstance(error, OperationFailure):
+        return False
+    return error.timeout or error.code in _PASSING or error.has_error_label("RetryableWriteError")
