@@ -1,0 +1,183 @@
+"""The directory snapshot: units, rules, organizations, people and rosters of one moment; who is responsible, who can help.
+
+Immutable. It implements `dispatch.ports.Directory`: synchronous, pure, microseconds. A place known by its area alone
+(`area_code`) is dispatched without a person only when no rule lies strictly inside that area, none is for a special polygon,
+and the category does not ask for an asset's owner: then the answer would be the same for every point of the area.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from functools import cache
+from zoneinfo import ZoneInfo
+
+from dispatch.model import Category, Helper, Match, Place, UnitRef
+from orgs.matching import Context, assists_of, blocking, drafts, rank
+from orgs.organizations import Organization, Party, helper_of
+from orgs.people import Person
+from orgs.roster import Duty, Roster
+from orgs.rules import Rule, RuleIndex, steps_of
+from orgs.serving import LIMIT, ServiceIndex
+from orgs.units import Unit, UnitTree
+
+__all__ = ["DEFAULT_THRESHOLD", "DirectorySnapshot", "build"]
+
+DEFAULT_THRESHOLD = 0.8
+
+
+def build(
+    *,
+    units: Iterable[Unit],
+    rules: Iterable[Rule] = (),
+    organizations: Iterable[Organization] = (),
+    people: Iterable[Person] = (),
+    duties: Iterable[Duty] = (),
+    categories: Iterable[Category] = (),
+    parents: Mapping[str, str] | None = None,
+    timezone: str = "Asia/Shanghai",
+    threshold: float = DEFAULT_THRESHOLD,
+    version: str = "",
+) -> DirectorySnapshot:
+    """Build a snapshot. `parents` is the tree of areas (code → code above), `threshold` the least score to dispatch by itself."""
+    zone = ZoneInfo(timezone)
+    people = tuple(people)
+    return DirectorySnapshot(
+        units=UnitTree(units),
+        rules=RuleIndex(rules, parents),
+        services=ServiceIndex(organizations),
+        roster=Roster(people, duties, zone),
+        people={person.username: person for person in people},
+        categories={category.code: category for category in categories},
+        zone=zone,
+        threshold=threshold,
+        version=version,
+    )
+
+
+class DirectorySnapshot:
+    """All parties of the city at one moment. Made by `build`; never changed afterwards."""
+
+    def __init__(
+        self,
+        *,
+        units: UnitTree,
+        rules: RuleIndex,
+        services: ServiceIndex,
+        roster: Roster,
+        people: Mapping[str, Person],
+        categories: Mapping[str, Category],
+        zone: ZoneInfo,
+        threshold: float,
+        version: str,
+    ) -> None:
+        self.units = units
+        self.rules = rules
+        self.services = services
+        self.people = people
+        self.categories = categories
+        self.threshold = threshold
+        self._roster = roster
+        self._zone = zone
+        self._version = version
+
+    @property
+    def version(self) -> str:
+        """Name of this snapshot."""
+        return self._version
+
+    def match(self, place: Place, category: str | None, at: datetime, *, loads: Mapping[str, int] | None = None) -> Match:
+        """Return the explained match. Never raises for an unknown category: the answer then has `no_category` in its doubt.
+
+        `loads` says how many cases an organization is busy with now, where that is known better than in the snapshot.
+        """
+        known = self.categories.get(category) if category else None
+        context = self._context(place, known, at)
+        found = drafts(context, self.rules, self.units)
+        doubt = blocking(context, found, self.rules, self.threshold)
+        return Match(
+            decided="manual" if doubt else "auto",
+            doubt=doubt,
+            candidates=rank(found),
+            assists=assists_of(context, found[0] if found else None, self.units),
+            organizations=self._helpers(context, LIMIT, loads),
+            version=self._version,
+        )
+
+    def organizations(
+        self, place: Place, category: str, at: datetime, *, limit: int = LIMIT, loads: Mapping[str, int] | None = None
+    ) -> tuple[Helper, ...]:
+        """Return the organizations that can help here, best first; for a sensitive category only approved ones."""
+        return self._helpers(self._context(place, self.categories.get(category), at), limit, loads)
+
+    def unit(self, code: str) -> UnitRef | None:
+        """Return the active unit with this code, or None."""
+        return self.units.ref(code)
+
+    def unit_hours(self, code: str) -> str:
+        """Return the working hours of a unit in the form of `units.csv`; empty when there is no such unit."""
+        unit = self.units.by_code.get(code)
+        return unit.hours if unit else ""
+
+    def is_in_tree(self, code: str, root: str) -> bool:
+        """Tell whether the unit `code` is `root` or stands below it in the tree of units."""
+        return self.units.is_in_tree(code, root)
+
+    def unit_covers(self, code: str, place: Place) -> bool:
+        """Tell whether the unit works in the place."""
+        return self.units.covers(code, place)
+
+    def organization(self, code: str) -> Helper | None:
+        """Return the organization with this code (in good standing), or None."""
+        party: Party | None = self.services.parties.get(code)
+        return helper_of(party, 0.0, float("inf"), 0.0) if party else None
+
+    def on_duty(self, role: str, place: Place, at: datetime) -> tuple[str, ...]:
+        """Return the usernames of the people with `role` on duty for the place, nearest area first."""
+        return self._roster.on_duty(role, place.area_codes, at)
+
+    def search_units(self, text: str, *, area: str | None = None, limit: int = 20) -> tuple[Unit, ...]:
+        """Return active units whose code begins with, or whose names hold, the text; in one area when it is given."""
+        wanted = text.strip().casefold()
+        found = [
+            unit for unit in self.units.by_code.values() if _is_named(unit, wanted) and (not area or area in unit.area_codes)
+        ]
+        found.sort(key=lambda unit: (not unit.name.casefold().startswith(wanted), len(unit.name), unit.code))
+        return tuple(found[:limit])
+
+    def search_organizations(self, text: str, *, limit: int = 20) -> tuple[Organization, ...]:
+        """Return organizations in good standing whose code begins with, or whose name holds, the text."""
+        wanted = text.strip().casefold()
+        known = (party.organization for party in self.services.parties.values())
+        found = [org for org in known if org.code.casefold().startswith(wanted) or wanted in org.name.casefold()]
+        return tuple(sorted(found, key=lambda org: (len(org.name), org.code))[:limit])
+
+    def _helpers(self, context: Context, limit: int, loads: Mapping[str, int] | None) -> tuple[Helper, ...]:
+        category = context.category
+        if category is None or not category.org_kinds:
+            return ()
+        return self.services.rank(
+            context.place.point,
+            context.codes,
+            category.org_kinds,
+            minute=context.minute(),
+            approved_only=category.sensitive,
+            loads=loads,
+            limit=limit,
+        )
+
+    def _context(self, place: Place, category: Category | None, at: datetime) -> Context:
+        return Context(place, steps_of(place), place.area_codes, category, at, self._minute_of(at))
+
+    def _minute_of(self, at: datetime) -> Callable[[], int]:
+        @cache
+        def minute() -> int:
+            local = at.astimezone(self._zone)
+            return local.hour * 60 + local.minute
+
+        return minute
+
+
+def _is_named(unit: Unit, wanted: str) -> bool:
+    names = (unit.name, unit.short_name, *unit.aliases)
+    return unit.code.casefold().startswith(wanted) or any(wanted in name.casefold() for name in names)

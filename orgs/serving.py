@@ -1,0 +1,305 @@
+"""Which organizations serve a point, best five first, in microseconds: prepared cells that hold only who can still win there.
+
+Organizations lie in layers: one for each (kind, way of coverage), where the coverage is the circle round the organization or
+one of its areas. A large layer is cut into cells (a quadtree). In a cell each organization's score has an upper and a lower
+bound; who cannot reach the fifth best lower bound is left out, and the cell keeps the best score that was left out (its
+`ceiling`). An answer whose last score reaches the ceilings is proven to be that of a full scan; otherwise (organizations
+closed or full at that hour) the layers are scanned in full. So the answer is always exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import asin, inf, sqrt
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from dispatch.model import Helper, Point
+from orgs.hours import is_open
+from orgs.organizations import (
+    EARTH_RADIUS_M,
+    HALF_DISTANCE_M,
+    WEIGHTS,
+    Organization,
+    Party,
+    helper_of,
+    party_of,
+    position_fit,
+    unit_vector,
+)
+
+__all__ = ["LIMIT", "ServiceIndex"]
+
+LIMIT = 5  # the cells are made for this many; more are found by a full scan
+CELL_ENTRIES = 16
+MAX_DEPTH = 10
+MARGIN_DEGREES = 0.2
+UNPLACED_M = 20_000.0  # an organization without a point ranks as one this far away
+EVERYWHERE = 5.0  # no squared chord on the unit sphere is longer than 4
+TWO_RADII = 2 * EARTH_RADIUS_M
+WHOLE_DAY = 12 * 60
+
+Entry = tuple[float, float, float, float, float, str]  # x, y, z, reach (squared chord), worth, code
+Found = tuple[float, str, float, float]  # minus score, code, metres, fit: sorts best first
+Floats = NDArray[np.float64]
+Busy = Callable[[Party], bool]
+
+
+class Leaf(msgspec.Struct, frozen=True, gc=False):
+    """Who can be among the best five in a cell, and the best score that somebody left out could have there."""
+
+    entries: tuple[Entry, ...]
+    ceiling: float
+
+
+class Inner(msgspec.Struct, frozen=True, gc=False):
+    """A cell that is cut in four at (lon, lat): south-west, south-east, north-west, north-east."""
+
+    lon: float
+    lat: float
+    cells: tuple[Leaf | Inner, Leaf | Inner, Leaf | Inner, Leaf | Inner]
+
+
+class Layer:
+    """Organizations of one kind and one way of coverage: they differ only in place and worth."""
+
+    def __init__(self, parties: Sequence[Party], *, by_circle: bool, plain: bool = False) -> None:
+        """`plain` ranks by distance alone."""
+        placed = [party for party in parties if party.placed and (party.reach >= 0 or not by_circle)]
+        self.all = tuple(
+            (
+                party.x,
+                party.y,
+                party.z,
+                party.reach if by_circle else EVERYWHERE,
+                0.0 if plain else party.worth,
+                party.organization.code,
+            )
+            for party in placed
+        )
+        self.unplaced = tuple((party.worth, party.organization.code) for party in parties if not party.placed and not by_circle)
+        self.box = (1.0, 1.0, -1.0, -1.0)
+        self._root: Leaf | Inner = Leaf(self.all, -inf)
+        if len(self.all) > CELL_ENTRIES:
+            self.box, self._root = _cut(placed, self.all)
+
+    def cell(self, point: Point) -> Leaf:
+        """Return the cell that holds the point; outside all cells everybody."""
+        node = self._root
+        if type(node) is Leaf:
+            return node
+        west, south, east, north = self.box
+        lon, lat = point.lon, point.lat
+        if not (west <= lon <= east and south <= lat <= north):
+            return Leaf(self.all, -inf)
+        while type(node) is Inner:
+            node = node.cells[(lon >= node.lon) + 2 * (lat >= node.lat)]
+        return node  # type: ignore[return-value]
+
+
+class ServiceIndex:
+    """All organizations that may help, prepared for ranking by kind, distance, capacity and past help. Immutable once built."""
+
+    def __init__(self, organizations: Iterable[Organization]) -> None:
+        self.parties = {org.code: party_of(org) for org in organizations if org.may_help}
+        everybody = list(self.parties.values())
+        self._kinds = _layers(everybody)
+        self._approved = _layers([party for party in everybody if party.organization.approved])
+        self._nearest = Layer(everybody, by_circle=True, plain=True)
+
+    def nearest(self, lon: float, lat: float, *, limit: int = LIMIT) -> list[tuple[str, float]]:
+        """Return (code, metres) of the organizations whose circle holds the point, nearest first, whatever their kind."""
+        point = Point(lon, lat)
+        found: list[Found] = []
+        leaf = self._nearest.cell(point)
+        _scan(found, leaf.entries, unit_vector(lon, lat), 0.0)
+        found.sort()
+        proven = leaf.ceiling == -inf or (limit <= LIMIT and len(found) >= limit and -found[limit - 1][0] >= leaf.ceiling)
+        if not proven:
+            found.clear()
+            _scan(found, self._nearest.all, unit_vector(lon, lat), 0.0)
+            found.sort()
+        return [(code, metres) for _, code, metres, _ in found[:limit]]
+
+    def rank(
+        self,
+        point: Point | None,
+        areas: Sequence[str],
+        kinds: Sequence[str],
+        *,
+        minute: int = WHOLE_DAY,
+        approved_only: bool = False,
+        loads: Mapping[str, int] | None = None,
+        limit: int = LIMIT,
+    ) -> tuple[Helper, ...]:
+        """Return the organizations of one of `kinds` (best kind first) that serve the point or one of the areas, best first.
+
+        `minute` is the local minute of the day, `loads` how many cases an organization is busy with now where that is known.
+        """
+        layers = self._layers_for(areas, kinds, self._approved if approved_only else self._kinds)
+        best = self._best(layers, point, minute, loads or {}, limit)
+        parties = self.parties
+        return tuple(helper_of(parties[code], fit, metres, -score) for score, code, metres, fit in best)
+
+    @staticmethod
+    def _layers_for(
+        areas: Sequence[str], kinds: Sequence[str], table: Mapping[str, Mapping[str, Layer]]
+    ) -> list[tuple[Layer, float]]:
+        found: list[tuple[Layer, float]] = []
+        for position, kind in enumerate(kinds):
+            of_kind = table.get(kind)
+            if of_kind:
+                fit = position_fit(position)
+                found.extend((of_kind[area], fit) for area in ("", *areas) if area in of_kind)
+        return found
+
+    def _best(
+        self, layers: Sequence[tuple[Layer, float]], point: Point | None, minute: int, loads: Mapping[str, int], limit: int
+    ) -> list[Found]:
+        vector = unit_vector(point.lon, point.lat) if point else None
+        found: list[Found] = []
+        ceiling = -inf
+        for layer, fit in layers:
+            base = WEIGHTS["kind"] * fit
+            if point is not None and vector is not None:
+                leaf = layer.cell(point)
+                if leaf.ceiling + base > ceiling:
+                    ceiling = leaf.ceiling + base
+                _scan(found, leaf.entries, vector, fit)
+            if layer.unplaced or point is None:
+                _add_unplaced(found, layer, fit, placed=point is not None)
+        best = self._take(found, minute, loads, limit)
+        if ceiling > -inf and (limit > LIMIT or len(best) < limit or -best[-1][0] < ceiling):
+            found = []
+            for layer, fit in layers:
+                if vector is not None:
+                    _scan(found, layer.all, vector, fit)
+                _add_unplaced(found, layer, fit, placed=True)
+            best = self._take(found, minute, loads, limit)
+        return best
+
+    def _take(self, found: list[Found], minute: int, loads: Mapping[str, int], limit: int) -> list[Found]:
+        """Return the best `limit` of `found` that are open and have capacity left, each organization once."""
+        found.sort()
+        best: list[Found] = []
+        seen: set[str] = set()
+        for entry in found:
+            code = entry[1]
+            if code in seen:
+                continue
+            seen.add(code)
+            party = self.parties[code]
+            free = loads.get(code, party.organization.load) < party.organization.capacity
+            if free and (not party.hours or is_open(party.hours, minute)):
+                best.append(entry)
+                if len(best) == limit:
+                    break
+        return best
+
+
+def _scan(found: list[Found], entries: Iterable[Entry], vector: tuple[float, float, float], fit: float) -> None:
+    """Add who covers the point. The square of the chord orders as haversine does and costs three multiplications."""
+    px, py, pz = vector
+    base, weight = (WEIGHTS["kind"] * fit, WEIGHTS["distance"] * HALF_DISTANCE_M)
+    for x, y, z, reach, worth, code in entries:
+        x -= px
+        y -= py
+        z -= pz
+        chord = x * x + y * y + z * z
+        if chord <= reach:
+            metres = TWO_RADII * asin(sqrt(chord) / 2)
+            found.append((-(base + weight / (HALF_DISTANCE_M + metres) + worth), code, metres, fit))
+
+
+def _add_unplaced(found: list[Found], layer: Layer, fit: float, *, placed: bool) -> None:
+    """Add who has no point; without a point of the case everybody who covers the area counts so."""
+    base = WEIGHTS["kind"] * fit + WEIGHTS["distance"] * HALF_DISTANCE_M / (HALF_DISTANCE_M + UNPLACED_M)
+    found.extend((-(base + worth), code, inf, fit) for worth, code in layer.unplaced)
+    if not placed:
+        found.extend((-(base + entry[4]), entry[5], inf, fit) for entry in layer.all if entry[3] == EVERYWHERE)
+
+
+def _layers(parties: Sequence[Party]) -> dict[str, dict[str, Layer]]:
+    """Return the layers by kind and area; the area "" is the layer of the circles."""
+    groups: dict[str, dict[str, list[Party]]] = {}
+    for party in parties:
+        for kind in party.organization.kinds:
+            of_kind = groups.setdefault(kind, {})
+            if party.reach >= 0:
+                of_kind.setdefault("", []).append(party)
+            for area in party.areas:
+                of_kind.setdefault(area, []).append(party)
+    return {
+        kind: {area: Layer(members, by_circle=area == "") for area, members in of_kind.items()}
+        for kind, of_kind in groups.items()
+    }
+
+
+class _Columns(msgspec.Struct, frozen=True):
+    """The entries of a layer as columns, for the bounds of whole cells at once."""
+
+    x: Floats
+    y: Floats
+    z: Floats
+    reach_m: Floats
+    worth: Floats
+
+
+def _cut(parties: Sequence[Party], entries: Sequence[Entry]) -> tuple[tuple[float, float, float, float], Leaf | Inner]:
+    lons = [party.organization.lon or 0.0 for party in parties]
+    lats = [party.organization.lat or 0.0 for party in parties]
+    table = np.array([entry[:5] for entry in entries], dtype=np.float64)
+    reach = np.sqrt(np.clip(table[:, 3], 0.0, 4.0)) / 2
+    columns = _Columns(
+        table[:, 0].copy(), table[:, 1].copy(), table[:, 2].copy(), TWO_RADII * np.arcsin(reach), table[:, 4].copy()
+    )
+    box = (
+        min(lons) - MARGIN_DEGREES,
+        min(lats) - MARGIN_DEGREES,
+        max(lons) + MARGIN_DEGREES,
+        max(lats) + MARGIN_DEGREES,
+    )
+    return box, _cell(box, np.arange(len(entries)), -inf, columns, entries, 0)
+
+
+def _cell(
+    box: tuple[float, float, float, float],
+    who: NDArray[np.intp],
+    ceiling: float,
+    columns: _Columns,
+    entries: Sequence[Entry],
+    depth: int,
+) -> Leaf | Inner:
+    who, ceiling = _who_can_win(box, who, ceiling, columns)
+    if len(who) <= CELL_ENTRIES or depth == MAX_DEPTH:
+        return Leaf(tuple(entries[position] for position in who), ceiling)
+    west, south, east, north = box
+    lon, lat = (west + east) / 2, (south + north) / 2
+    quarters = ((west, south, lon, lat), (lon, south, east, lat), (west, lat, lon, north), (lon, lat, east, north))
+    first, second, third, fourth = (_cell(quarter, who, ceiling, columns, entries, depth + 1) for quarter in quarters)
+    return Inner(lon, lat, (first, second, third, fourth))
+
+
+def _who_can_win(
+    box: tuple[float, float, float, float], who: NDArray[np.intp], ceiling: float, columns: _Columns
+) -> tuple[NDArray[np.intp], float]:
+    """Return who can be among the best five somewhere in the box, and the best score that anybody left out could have."""
+    west, south, east, north = box
+    lon, lat = (west + east) / 2, (south + north) / 2
+    x, y, z = unit_vector(lon, lat)
+    corners = (unit_vector(*corner) for corner in ((west, south), (east, south), (west, north), (east, north)))
+    half = 1.001 * max(TWO_RADII * asin(sqrt((x - a) ** 2 + (y - b) ** 2 + (z - c) ** 2) / 2) for a, b, c in corners) + 0.01
+    chord = (columns.x[who] - x) ** 2 + (columns.y[who] - y) ** 2 + (columns.z[who] - z) ** 2
+    metres = TWO_RADII * np.arcsin(np.minimum(1.0, np.sqrt(chord) / 2))
+    nearest, farthest = np.maximum(0.0, metres - half), metres + half
+    weight = WEIGHTS["distance"] * HALF_DISTANCE_M
+    reach, worth = columns.reach_m[who], columns.worth[who]
+    upper = weight / (HALF_DISTANCE_M + nearest) + worth
+    sure = (weight / (HALF_DISTANCE_M + farthest) + worth)[farthest <= reach]
+    touching = nearest <= reach
+    floor = float(np.partition(sure, len(sure) - LIMIT)[len(sure) - LIMIT]) if len(sure) >= LIMIT else -inf
+    wins = touching & (upper >= floor)
+    lost = upper[touching & ~wins]
+    return who[wins], max(ceiling, float(lost.max())) if len(lost) else ceiling
