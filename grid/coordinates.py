@@ -29,7 +29,7 @@ _SAME = frozenset({"WGS-84", "CGCS2000"})
 _WEST, _SOUTH, _EAST, _NORTH = 72.004, 0.8293, 137.8347, 55.8271  # the box in which the formula shifts
 _AXIS, _ECCENTRICITY = 6378245.0, 0.00669342162296594323  # Krasovsky 1940, as in the published formula
 _BAIDU = math.pi * 3000.0 / 180.0
-_PRECISION = 1e-10  # degrees; one hundredth of a millimetre
+_LAST_STEP = 1e-7  # degrees; a step leaves less than a thousandth of its own length, so 1e-10
 _MOST_STEPS = 12
 
 
@@ -79,7 +79,7 @@ def _invert(forward: Any, lon: float, lat: float) -> tuple[float, float]:
         step_lon, step_lat = lon - there_lon, lat - there_lat
         here_lon += step_lon
         here_lat += step_lat
-        if -_PRECISION < step_lon < _PRECISION and -_PRECISION < step_lat < _PRECISION:
+        if -_LAST_STEP < step_lon < _LAST_STEP and -_LAST_STEP < step_lat < _LAST_STEP:
             break
     return (here_lon, here_lat) if _in_china(here_lon, here_lat) else (lon, lat)
 

@@ -1,0 +1,319 @@
+"""The territory of a city as an immutable snapshot in memory: where a point, an area code or an address is.
+
+Building it takes a second or two for 15,000 grids, nearly all of it in `build_tables`. A service has the tables built by a
+process of its own (`grid.build_process`) and puts the rest together by `assemble`, whose steps are small enough to take turns
+with other work on an event loop; `build` does both at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+import shapely
+
+from dispatch.errors import OutOfArea, UnknownArea
+from dispatch.model import LEVELS, AreaRef, AssetRef, Place, Point
+from grid.areas import Area, Asset, Entry, Feature, Zone
+from grid.assets import AssetIndex
+from grid.buckets import Buckets
+from grid.coordinates import to_wgs84
+from grid.hierarchy import AreaTree
+from grid.index import PointIndex
+from grid.index_building import DOUBT_METRES, IndexTables, build_tables
+from grid.layers import Box, Layer
+from grid.names import NameIndex
+
+__all__ = ["Parts", "TerritorySnapshot", "assemble", "build", "grid_areas", "tables_for"]
+
+GAP_METRES = 50.0  # a point in a gap belongs to the nearest grid up to here
+COARSE_METRES = 500.0  # an accuracy worse than this says nothing about the grid
+_CHUNK = 250
+_ZONE_SQUARE = 0.005
+
+
+class Parts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a snapshot is made of."""
+
+    areas: Sequence[Area]
+    zones: Sequence[Zone] = ()
+    assets: Sequence[Asset] = ()
+    gazetteer: Sequence[Entry] = ()
+    version: str = ""
+
+
+class TerritorySnapshot:
+    """Implements `dispatch.ports.Locator` over data that never change; any number of callers may share it."""
+
+    def __init__(self, pieces: _Pieces) -> None:
+        """Use `assemble` or `build`."""
+        self.version = pieces.version
+        self._tree = pieces.tree
+        self._layers = pieces.layers
+        self._index = pieces.index
+        self._size = len(pieces.paths)
+        self._paths = pieces.paths
+        self._community_codes, self._community_of = pieces.communities
+        self._specials = pieces.specials
+        self._assets = pieces.assets
+        self._names = pieces.names
+
+    def locate(
+        self,
+        lon: float,
+        lat: float,
+        crs: str,
+        *,
+        accuracy_m: float | None = None,
+        source: str = "gps",
+        address: str | None = None,
+    ) -> Place:
+        """Return where a point is: area path, special grid, assets near, and every doubt with its figure.
+
+        Raises `OutOfArea` outside the city, `UnknownCrs`. `accuracy_m` is the radius that the sender is sure of.
+        """
+        x, y = to_wgs84(lon, lat, crs)
+        if x is not lon:
+            x, y = round(x, 7), round(y, 7)
+        index = self._index
+        leaf = index.leaf(x, y)
+        grid = leaf if leaf < self._size else index.find_in(leaf, x, y)
+        if grid >= 0:
+            path = self._paths[grid]
+            sure = leaf < self._size and (accuracy_m is None or accuracy_m <= DOUBT_METRES)
+            doubt = () if sure else self._border_doubt(leaf, grid, x, y, accuracy_m)
+        else:
+            path, doubt = self._beside(x, y)
+        return Place(
+            point=Point(x, y),
+            raw=Point(lon, lat),
+            raw_crs=crs,
+            accuracy_m=accuracy_m,
+            source=source,
+            address=address,
+            area_path=path,
+            special=self._specials.at(x, y),
+            boundary_doubt=bool(doubt),
+            doubt=doubt,
+            assets=self._assets.near(x, y),
+            version=self.version,
+        )
+
+    def find_grid(self, lon: float, lat: float) -> str | None:
+        """Return the code of the grid that holds a WGS-84 point (on a shared border the smallest), or None."""
+        grid = self._index.find(lon, lat)
+        return self._layers["grid"].areas[grid].code if grid >= 0 else None
+
+    def locate_area(self, code: str, *, address: str | None = None) -> Place:
+        """Return the place of an area alone, with `area_only` doubt. Raises `UnknownArea`."""
+        path = self._tree.path(code)
+        if not path:
+            raise UnknownArea(f"no area has the code {code!r}", area_code=code)
+        return self._without_point(path, f"area_only:{code}", "area", address)
+
+    def locate_address(self, address: str) -> Place | None:
+        """Return the place that an address names: a point from the gazetteer, else the narrowest area; None for nothing sure.
+
+        The place always carries `address_only` doubt.
+        """
+        found = self._names.find(address)
+        if found is None:
+            return None
+        entry = found.entry
+        if entry is not None and entry.lon is not None and entry.lat is not None:
+            place = self.locate(entry.lon, entry.lat, "WGS-84", source="address", address=address)
+            return msgspec.structs.replace(place, boundary_doubt=True, doubt=(*place.doubt, f"address_only:{entry.name}"))
+        path = self._tree.path(found.area) if found.area else ()
+        return self._without_point(path, f"address_only:{found.area}", "address", address) if path else None
+
+    def _without_point(self, path: tuple[AreaRef, ...], doubt: str, source: str, address: str | None) -> Place:
+        return Place(area_path=path, source=source, address=address, boundary_doubt=True, doubt=(doubt,), version=self.version)
+
+    def area(self, code: str) -> AreaRef | None:
+        """Return the area with this code, or None."""
+        return self._tree.get(code)
+
+    def children(self, code: str) -> tuple[AreaRef, ...]:
+        """Return the areas directly below, by code."""
+        return self._tree.children(code)
+
+    def roots(self) -> tuple[AreaRef, ...]:
+        """Return the areas that have none above: the city."""
+        return self._tree.roots()
+
+    def path(self, code: str) -> tuple[AreaRef, ...]:
+        """Return the areas from the city down to `code`; empty for an unknown code."""
+        return self._tree.path(code)
+
+    def is_within(self, code: str, ancestor: str) -> bool:
+        """Tell whether the area `code` is `ancestor` or lies below it."""
+        return self._tree.is_within(code, ancestor)
+
+    def assets_near(self, lon: float, lat: float, category: str | None = None) -> tuple[AssetRef, ...]:
+        """Return the assets (of one category) within reach of a WGS-84 point, nearest first."""
+        return self._assets.near(lon, lat, category)
+
+    def search_names(self, text: str, limit: int = 20) -> list[AreaRef]:
+        """Return the areas whose name holds the text, wide ones first."""
+        return self._names.search(text, limit)
+
+    def features(self, level: str, bbox: Box | None = None) -> list[Feature]:
+        """Return the areas of a level (`dispatch.model.LEVELS`) that meet the box (west, south, east, north) for the map."""
+        return self._layers[level].features(bbox)
+
+    def bounds(self) -> Box:
+        """Return west, south, east, north of the whole territory (zeros when it has no polygons)."""
+        found = [geometry.bounds for level in LEVELS for geometry in self._layers[level].geometries]
+        if not found:
+            return 0.0, 0.0, 0.0, 0.0
+        west, south, east, north = zip(*found, strict=True)
+        return min(west), min(south), max(east), max(north)
+
+    def _border_doubt(self, leaf: int, grid: int, x: float, y: float, accuracy_m: float | None) -> tuple[str, ...]:
+        """Say how near another community is when it is nearer than 20 m or the accuracy."""
+        community = self._community_of[grid]
+        if accuracy_m is None or accuracy_m <= DOUBT_METRES:
+            metres, other = self._index.nearest_border(leaf, community, x, y)
+            return (f"boundary:{metres:.0f}:{self._community_codes[other]}",) if metres <= DOUBT_METRES else ()
+        if accuracy_m > COARSE_METRES:
+            return (f"accuracy:{accuracy_m:.0f}",)
+        metres, other = self._index.nearest_border_within(accuracy_m, community, x, y)
+        return (f"boundary:{metres:.0f}:{self._community_codes[other]}",) if metres <= accuracy_m else ()
+
+    def _beside(self, x: float, y: float) -> tuple[tuple[AreaRef, ...], tuple[str, ...]]:
+        """A point in no grid: the nearest one up to 50 m, else the narrowest wider area. Raises `OutOfArea`."""
+        layer = self._layers["grid"]
+        grid, metres = layer.nearest(x, y, GAP_METRES)
+        holder = self._holder(x, y)
+        if grid >= 0:
+            return self._paths[grid], (f"gap:{metres:.0f}",)
+        if holder is None:
+            raise OutOfArea("the point lies outside the city", lon=x, lat=y)
+        return self._tree.path(holder), (f"gap:>{GAP_METRES:.0f}",)
+
+    def _holder(self, x: float, y: float) -> str | None:
+        for level in reversed(LEVELS[:-1]):
+            layer = self._layers[level]
+            found = layer.holding(x, y)
+            if found >= 0:
+                return layer.areas[found].code
+        return None
+
+
+class _Specials:
+    """The special grids: few polygons over the duty grids."""
+
+    __slots__ = ("_buckets", "_polygons", "_refs")
+
+    def __init__(self, parts: Parts) -> None:
+        of_areas: list[Area | Zone] = [area for area in parts.areas if area.is_special and area.wkb]
+        of_zones = [zone for zone in parts.zones if zone.kind == "special" and zone.wkb]
+        found = sorted([*of_areas, *of_zones], key=lambda item: item.code)
+        self._refs = [AreaRef(item.code, item.name, "special", item.name_en) for item in found]
+        self._polygons = shapely.from_wkb([item.wkb for item in found])
+        shapely.prepare(self._polygons)
+        self._buckets = Buckets(_ZONE_SQUARE, ((number, polygon.bounds) for number, polygon in enumerate(self._polygons)))
+
+    def at(self, lon: float, lat: float) -> AreaRef | None:
+        """Return the special grid that holds the point (of several the smallest code), or None."""
+        for number in self._buckets.at(lon, lat):
+            if shapely.intersects_xy(self._polygons[number], lon, lat):
+                return self._refs[number]
+        return None
+
+
+def grid_areas(areas: Sequence[Area]) -> list[Area]:
+    """Return the grids that a point is looked up in, by code: those with a polygon, special ones left out."""
+    return sorted((area for area in areas if area.level == "grid" and area.wkb and not area.is_special), key=_code)
+
+
+def communities(grids: Sequence[Area], tree: AreaTree) -> tuple[list[str], list[int]]:
+    """Return the codes of the communities of the grids, sorted, and the position in them for each grid.
+
+    A grid that belongs to no community counts as one of its own.
+    """
+    above = {parent: tree.above(parent, "community") for parent in {area.parent for area in grids} if parent}
+    codes = [above.get(area.parent or "") or area.code for area in grids]
+    found = sorted(set(codes))
+    number = {code: position for position, code in enumerate(found)}
+    return found, [number[code] for code in codes]
+
+
+def grid_paths(grids: Sequence[Area], tree: AreaTree) -> list[tuple[AreaRef, ...]]:
+    """Return the path from the city for each grid."""
+    above = {parent: tree.path(parent) for parent in {area.parent for area in grids} if parent}
+    refs = (tree.get(area.code) for area in grids)
+    return [(*above.get(area.parent or "", ()), ref) for area, ref in zip(grids, refs, strict=True) if ref is not None]
+
+
+class _Pieces(NamedTuple):
+    """What `assemble` has made."""
+
+    version: str
+    tree: AreaTree
+    layers: dict[str, Layer]
+    index: PointIndex
+    paths: list[tuple[AreaRef, ...]]
+    communities: tuple[list[str], list[int]]
+    specials: _Specials
+    assets: AssetIndex
+    names: NameIndex
+
+
+def tables_for(wkb: Sequence[bytes], community_of: Sequence[int]) -> IndexTables:
+    """Build the tables of the point index from the WKB of the grids (in the order of codes). Pure, a second or two."""
+    polygons = np.array(shapely.from_wkb(list(wkb)), dtype=object)
+    return build_tables(polygons, np.array(community_of, dtype=np.int64))
+
+
+def assemble(parts: Parts, tables: IndexTables) -> Generator[None, None, TerritorySnapshot]:
+    """Put a snapshot together in steps of a few milliseconds; the last one returns it."""
+    tree = AreaTree(parts.areas)
+    yield
+    layers: dict[str, Layer] = {}
+    for level in LEVELS:
+        of_level = [area for area in parts.areas if area.level == level and area.wkb]
+        areas = grid_areas(of_level) if level == "grid" else sorted(of_level, key=_code)
+        geometries: list[Any] = []
+        for start in range(0, len(areas), _CHUNK):
+            geometries.extend(shapely.from_wkb([area.wkb for area in areas[start : start + _CHUNK]]).tolist())
+            yield
+        layers[level] = Layer([msgspec.structs.replace(area, wkb=b"") for area in areas], geometries)
+        yield
+    grids = layers["grid"].areas
+    index = PointIndex(tables, layers["grid"].geometries)
+    yield
+    paths = grid_paths(grids, tree)
+    yield
+    numbered = communities(grids, tree)
+    yield
+    specials, assets = _Specials(parts), AssetIndex(parts.assets)
+    yield
+    names = NameIndex(parts.areas, tree, parts.gazetteer)
+    return TerritorySnapshot(_Pieces(parts.version, tree, layers, index, paths, numbered, specials, assets, names))
+
+
+def build(
+    areas: Sequence[Area],
+    zones: Sequence[Zone] = (),
+    assets: Sequence[Asset] = (),
+    gazetteer: Sequence[Entry] = (),
+    *,
+    version: str = "",
+) -> TerritorySnapshot:
+    """Return the snapshot of these areas at once (blocks for as long as it takes; see the module)."""
+    parts = Parts(areas=areas, zones=zones, assets=assets, gazetteer=gazetteer, version=version)
+    grids = grid_areas(areas)
+    steps = assemble(parts, tables_for([area.wkb for area in grids], communities(grids, AreaTree(areas))[1]))
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            snapshot: TerritorySnapshot = done.value
+            return snapshot
+
+
+def _code(area: Area) -> str:
+    return area.code
