@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 DEADLINE_SECONDS = 30.0
 ATTEMPT_SECONDS = 10.0  # a server that neither answers nor closes the connection is given up after this
+_CHEAP_GROUP = 32  # a larger group saves little more per document; 2 lanes of 32 beat one of 64 by 15 % of the throughput
 _LARGEST = 16 * 1024 * 1024
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 
@@ -79,6 +80,10 @@ class _Grouped:
     async def _look_up(self, group: list[_Waiter]) -> list[_Waiter]:
         """Answer those whose write is in the database and return those whose write is not."""
         raise NotImplementedError
+
+    def _share(self, waiting: int) -> int:
+        """How many a lane takes: its part, so that the lanes overlap, but never fewer than make a group cheap."""
+        return min(self._max_group, max(_CHEAP_GROUP, -(-waiting // self._lanes)))
 
     def _wake(self) -> None:
         if len(self._running) < self._lanes:
@@ -184,7 +189,8 @@ class GroupInserter(_Grouped):
         return await waiter.future
 
     def _take(self) -> list[_Waiter]:
-        group, self._waiting = self._waiting[: self._max_group], self._waiting[self._max_group :]
+        share = self._share(len(self._waiting))
+        group, self._waiting = self._waiting[:share], self._waiting[share:]
         return group
 
     async def _attempt(self, group: list[_Waiter], again: bool) -> list[_Waiter]:
@@ -277,7 +283,7 @@ class GroupUpdater(_Grouped):
         return await waiter.future
 
     def _take(self) -> list[_Waiter]:
-        keys = [self._ready.popleft() for _ in range(min(len(self._ready), self._max_group))]
+        keys = [self._ready.popleft() for _ in range(min(len(self._ready), self._share(len(self._ready))))]
         return [self._queues[key].popleft() for key in keys]
 
     def _finish(self, group: list[_Waiter]) -> None:
