@@ -15,7 +15,6 @@ import asyncio
 import itertools
 import logging
 from collections import OrderedDict
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -23,6 +22,7 @@ from tornado.httputil import HTTPServerRequest
 from tornado.iostream import IOStream, StreamClosedError
 
 from dispatch.actors import Actor
+from dispatch.keys import sees
 from storage.errors import StorageUnavailable, TooMany, Unauthorized
 from web.base import ApiHandler, encode, operation
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from storage.feed import Change, Feed
     from web.auth import Authenticator
 
-__all__ = ["Hub", "StreamHandler", "frame", "sees"]
+__all__ = ["Hub", "StreamHandler", "frame"]
 
 log = logging.getLogger("heyun.stream")
 PING_SECONDS = 15.0
@@ -40,24 +40,6 @@ MAX_LISTENERS = 5_000
 CHECK_EVERY_PINGS = 4
 REMEMBERED_CASES = 100_000
 _SHOWN = ("rev", "state", "light", "urgency", "category", "areas", "line", "lon", "lat", "sensitive", "reported_at", "due_at", "area_path", "case_no")
-
-
-def sees(actor: Actor, live: Mapping[str, Any]) -> bool:
-    """Tell whether an actor may see the case that has this `live` part (the rule of `dispatch.actors.Scope`)."""
-    scope = actor.scope
-    if scope.reporter is not None and live.get("reporter") == scope.reporter:
-        return True
-    if scope.units and not scope.units.isdisjoint(live.get("units") or ()):
-        return True
-    if scope.organizations and _serves_any(scope.organizations, live.get("orgs") or ()):
-        return True
-    if live.get("sensitive") and not scope.sensitive:
-        return False
-    return scope.city or not scope.areas.isdisjoint(live.get("areas") or ())
-
-
-def _serves_any(organizations: frozenset[str], orgs: Any) -> bool:
-    return bool(orgs) if "*" in organizations else not organizations.isdisjoint(orgs)
 
 
 def frame(name: str, data: bytes, event_id: str | None = None) -> bytes:
@@ -84,18 +66,18 @@ class _Message:
 
     __slots__ = ("_frame", "_gone", "change", "live", "previous")
 
-    def __init__(self, change: Change, live: Mapping[str, Any], previous: Mapping[str, Any] | None) -> None:
+    def __init__(self, change: Change, live: dict[str, Any], previous: dict[str, Any] | None) -> None:
         self.change, self.live, self.previous = change, live, previous
         self._frame: bytes | None = None
         self._gone: bytes | None = None
 
     def frame_for(self, actor: Actor) -> bytes | None:
         """Return what this listener gets, or None when it is not for them."""
-        if sees(actor, self.live):
+        if sees(actor.scope, self.live):
             if self._frame is None:
                 self._frame = self._encode()
             return self._frame
-        if self.previous is not None and sees(actor, self.previous):
+        if self.previous is not None and sees(actor.scope, self.previous):
             if self._gone is None:
                 self._gone = frame("case.gone", encode({"id": self.change.key}), self.change.id)
             return self._gone
@@ -153,7 +135,7 @@ class Hub:
         self._feed = feed
         self._auth = auth
         self._listeners: set[Listener] = set()
-        self._known: OrderedDict[str, Mapping[str, Any]] = OrderedDict()
+        self._known: OrderedDict[str, dict[str, Any]] = OrderedDict()
         self._ping: asyncio.Task[None] | None = None
         self._unsubscribe: list[Any] = []
 
@@ -195,7 +177,7 @@ class Hub:
         self._listeners.discard(listener)
 
     def _replay(self, listener: Listener, changes: list[Change]) -> None:
-        earlier: dict[str, Mapping[str, Any]] = {}
+        earlier: dict[str, dict[str, Any]] = {}
         for change in changes:
             if change.collection == "cases" and (live := _live(change)) is not None:
                 data = _Message(change, live, earlier.get(change.key)).frame_for(listener.actor)
@@ -216,7 +198,7 @@ class Hub:
             if data is not None:
                 listener.send(data)
 
-    def _remember(self, key: str, live: Mapping[str, Any]) -> None:
+    def _remember(self, key: str, live: dict[str, Any]) -> None:
         self._known[key] = live
         self._known.move_to_end(key)
         if len(self._known) > REMEMBERED_CASES:
@@ -247,7 +229,7 @@ class Hub:
                 return
 
 
-def _live(change: Change) -> Mapping[str, Any] | None:
+def _live(change: Change) -> dict[str, Any] | None:
     return None if change.document is None else change.document.get("live")
 
 

@@ -11,22 +11,20 @@ import asyncio
 import gzip
 import math
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Protocol
 
-import mapbox_vector_tile
-import msgspec
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
 from storage.errors import NotFound
 from web.base import ApiHandler, operation
+from web.mvt import EXTENT, Feature, encode_tile
 
 __all__ = ["Shape", "TileHandler", "TileSet", "Tiles", "tile_bounds"]
 
-EXTENT = 4096
 BUFFER = 64
 MAX_ZOOM = 20
 CACHE_BYTES = 48 * 1024 * 1024
@@ -36,13 +34,25 @@ _RADIUS = 6378137.0
 _HALF = math.pi * _RADIUS
 
 
-class Shape(msgspec.Struct, frozen=True):
-    """One area as it is drawn: code, names, and its polygon in WGS-84 degrees."""
+class Shape(Protocol):
+    """One area as it is drawn (`grid.areas.Feature`): its polygon and its label's place in WGS-84 degrees."""
 
     code: str
     name: str
     name_en: str
     geometry: Any
+    label: tuple[float, float]
+
+
+class Source(Protocol):
+    """The territory that answers now."""
+
+    @property
+    def version(self) -> str:
+        """Name of the snapshot."""
+
+    def features(self, level: str) -> Sequence[Any]:
+        """Return all areas of a level with their polygons."""
 
 
 def mercator(points: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -73,10 +83,10 @@ class _Layer:
         geometries = np.array([shape.geometry for shape in self.shapes], dtype=object)
         self.geometries = shapely.transform(geometries, mercator)
         self.tree = shapely.STRtree(self.geometries)
-        self.labels = shapely.point_on_surface(self.geometries)
+        self.labels = shapely.points(mercator(np.array([shape.label for shape in self.shapes]).reshape(-1, 2)))
         self.label_tree = shapely.STRtree(self.labels)
 
-    def polygons(self, bounds: tuple[float, float, float, float]) -> list[dict[str, Any]]:
+    def polygons(self, bounds: tuple[float, float, float, float]) -> list[Feature]:
         """Return the features whose polygons touch the tile, clipped to it and simplified to a pixel."""
         west, south, east, north = bounds
         pad = (east - west) * BUFFER / EXTENT
@@ -84,12 +94,12 @@ class _Layer:
         simple = shapely.simplify(self.geometries[found], (east - west) / EXTENT * 4, preserve_topology=True)
         clipped = shapely.clip_by_rect(simple, west - pad, south - pad, east + pad, north + pad)
         return [
-            {"geometry": piece, "properties": {"code": self.shapes[index].code, "name": self.shapes[index].name}}
+            Feature(piece, {"code": self.shapes[index].code, "name": self.shapes[index].name})
             for index, piece in zip(found, clipped, strict=True)
             if not piece.is_empty and piece.geom_type in ("Polygon", "MultiPolygon")
         ]
 
-    def label_points(self, bounds: tuple[float, float, float, float]) -> list[dict[str, Any]]:
+    def label_points(self, bounds: tuple[float, float, float, float]) -> list[Feature]:
         """Return one point for each area whose label lies in the tile (west and south sides in, east and north out)."""
         west, south, east, north = bounds
         features = []
@@ -97,7 +107,7 @@ class _Layer:
             point, shape = self.labels[index], self.shapes[index]
             if west <= point.x < east and south <= point.y < north:
                 properties = {"code": shape.code, "name": shape.name, "name_en": shape.name_en, "level": self.level}
-                features.append({"geometry": point, "properties": properties})
+                features.append(Feature(point, properties))
         return features
 
 
@@ -111,26 +121,22 @@ class TileSet:
     def encode(self, z: int, x: int, y: int) -> bytes:
         """Return one tile, gzipped; empty where there is nothing to draw."""
         bounds = tile_bounds(z, x, y)
-        layers = []
-        labels: list[dict[str, Any]] = []
+        layers: dict[str, list[Feature]] = {}
+        labels: list[Feature] = []
         for level, layer in self._layers.items():
-            if z >= FIRST_ZOOM[level] and (features := layer.polygons(bounds)):
-                layers.append({"name": level, "features": features})
+            if z >= FIRST_ZOOM[level]:
+                layers[level] = layer.polygons(bounds)
             first, last = LABEL_ZOOMS[level]
             if first <= z <= last:
                 labels += layer.label_points(bounds)
-        if labels:
-            layers.append({"name": "label", "features": labels})
-        if not layers:
-            return b""
-        raw = mapbox_vector_tile.encode(layers, default_options={"quantize_bounds": bounds, "extents": EXTENT})
-        return gzip.compress(raw, 6, mtime=0)
+        raw = encode_tile(layers | {"label": labels}, bounds)
+        return gzip.compress(raw, 6, mtime=0) if raw else b""
 
 
 class Tiles:
-    """Gives tiles of the present territory; `source` returns (version, levels) of the snapshot that answers now."""
+    """Gives tiles of the present territory; `source` is the snapshot that answers now."""
 
-    def __init__(self, source: Any) -> None:
+    def __init__(self, source: Source) -> None:
         self._source = source
         self._set: TileSet | None = None
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tiles")
@@ -161,7 +167,7 @@ class Tiles:
     def _make(self, key: tuple[str, int, int, int]) -> bytes:
         version, z, x, y = key
         if self._set is None or self._set.version != version:
-            self._set = TileSet(version, self._source.levels())
+            self._set = TileSet(version, {level: self._source.features(level) for level in FIRST_ZOOM})
         return self._set.encode(z, x, y)
 
     def _keep(self, key: tuple[str, int, int, int], future: asyncio.Future[bytes]) -> None:
