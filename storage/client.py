@@ -120,6 +120,10 @@ class Database:
         """Close all connections."""
         await drivers.close(self._client)
 
+    async def follow(self, pipeline: Sequence[Mapping[str, Any]], options: Mapping[str, Any], deliver: drivers.Deliver) -> None:
+        """Follow the changes of the database (see `storage.feed`, which is the only user); errors are the driver's own."""
+        await drivers.follow(self._database, pipeline, options, deliver)
+
     def collection(self, name: str) -> Any:
         """Return the driver's own collection, for the modules of this package only."""
         return self._database[name]

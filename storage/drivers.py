@@ -7,19 +7,24 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable
+import threading
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar, cast
 
 import pymongo
+from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.uri_parser import parse_uri
 
 from storage.errors import Invalid
 
-__all__ = ["DRIVERS", "close", "cursor_of", "make_client", "options_for", "session_of", "with_transaction"]
+__all__ = ["DRIVERS", "close", "cursor_of", "follow", "make_client", "options_for", "session_of", "with_transaction"]
 
 DRIVERS = ("motor", "pymongo")
 T = TypeVar("T")
+Changes = list[dict[str, Any]]
+Deliver = Callable[[Changes, Any], None]
 
 # An acknowledged write is on the journals of a majority; a connection string cannot weaken that.
 _ALWAYS: dict[str, Any] = {
@@ -79,3 +84,86 @@ async def with_transaction(client: Any, callback: Callable[[Any], Awaitable[T]])
     """Run the callback in a transaction; it runs again when the server asks for it."""
     async with session_of(client) as session:
         return cast(T, await session.with_transaction(callback))
+
+
+# Most changes that are handed over before the loop may do something else.
+_STEP = 100
+
+
+async def follow(database: Any, pipeline: Sequence[Mapping[str, Any]], options: Mapping[str, Any], deliver: Deliver) -> None:
+    """Open a change stream on the database and call `deliver(changes, resume_token)` on the loop, until it is cancelled or the
+    stream ends or fails. The changes may be none: then only the token has moved."""
+    if not isinstance(database, AsyncDatabase):
+        await _Pump(database.delegate, pipeline, options, deliver).follow()
+        return
+    async with await database.watch(pipeline, **options) as stream:
+        count = 0
+        while stream.alive:
+            change = await stream.try_next()
+            deliver([] if change is None else [change], stream.resume_token)
+            count += 1
+            if count % _STEP == 0:
+                await asyncio.sleep(0)
+
+
+class _Pump:
+    """Reads motor's stream in one thread of its own: motor itself would change threads twice for every single change."""
+
+    def __init__(
+        self, database: Any, pipeline: Sequence[Mapping[str, Any]], options: Mapping[str, Any], deliver: Deliver
+    ) -> None:
+        self._database = database
+        self._pipeline = pipeline
+        self._options = options
+        self._deliver = deliver
+        self._loop = asyncio.get_running_loop()
+        self._ended: asyncio.Future[None] = self._loop.create_future()
+        self._arrived: deque[tuple[dict[str, Any] | None, Any]] = deque()
+        self._is_scheduled = False
+        self._is_stopped = False
+
+    async def follow(self) -> None:
+        threading.Thread(target=self._read, name="heyun-feed", daemon=True).start()
+        try:
+            await asyncio.shield(self._ended)
+        finally:
+            self._is_stopped = True
+            await asyncio.wait([self._ended])
+
+    def _read(self) -> None:
+        error: Exception | None = None
+        try:
+            self._read_stream()
+        except Exception as raised:
+            error = raised
+        self._loop.call_soon_threadsafe(self._end, error)
+
+    def _read_stream(self) -> None:
+        token = None
+        with self._database.watch(self._pipeline, **self._options) as stream:
+            while stream.alive and not self._is_stopped:
+                change = stream.try_next()
+                if change is None and stream.resume_token == token:
+                    continue
+                token = stream.resume_token
+                self._arrived.append((change, token))
+                if not self._is_scheduled:
+                    self._is_scheduled = True
+                    self._loop.call_soon_threadsafe(self._hand_over)
+
+    def _hand_over(self) -> None:
+        self._is_scheduled = False
+        arrived = [self._arrived.popleft() for _ in range(min(len(self._arrived), _STEP))]
+        if arrived and not self._is_stopped:
+            self._deliver([change for change, _ in arrived if change is not None], arrived[-1][1])
+        if self._arrived and not self._is_scheduled:
+            self._is_scheduled = True
+            self._loop.call_soon(self._hand_over)
+
+    def _end(self, error: Exception | None) -> None:
+        while self._arrived and not self._is_stopped:
+            self._hand_over()
+        if error is not None:
+            self._ended.set_exception(error)
+        else:
+            self._ended.set_result(None)

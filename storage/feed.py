@@ -1,0 +1,208 @@
+"""The change feed: what any process has written to the watched collections, in one order that all processes share.
+
+One change stream per process, with the wanted fields picked on the server. A change is known after its write is safe on a
+majority. The id of a change is the cluster's time and an ordinal, so ids of two processes are the same and are ordered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from bson import Timestamp
+from pymongo.errors import OperationFailure, PyMongoError
+
+from storage.client import Database, Document
+
+__all__ = ["GAP", "Change", "Feed"]
+
+log = logging.getLogger(__name__)
+
+GAP = "gap"  # the operation of a change that stands for unknown ones
+_WRITES = ("insert", "update", "replace", "delete")
+_ENDS = ("drop", "rename", "dropDatabase", "invalidate")
+_HISTORY_LOST = frozenset({136, 280, 286})  # CappedPositionLost, ChangeStreamFatalError, ChangeStreamHistoryLost
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
+
+Position = tuple[int, int, int]
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One write: `operation` is insert, update, replace, delete or gap; `key` the document's id; `document` the watched fields as
+    they are after it (None after a delete and where none are watched). After a gap subscribers read again what they need."""
+
+    id: str
+    collection: str
+    operation: str
+    key: str
+    document: Document | None
+
+
+Callback = Callable[[Change], None]
+
+
+class Feed:
+    """Follows the collections of `watch` (collection → fields to bring, None: only the key). A ring of the last `ring` changes
+    answers those who were away for a moment. Callbacks run on the loop and must be quick."""
+
+    def __init__(self, database: Database, watch: Mapping[str, Sequence[str] | None], *, ring: int = 10_000) -> None:
+        self._database = database
+        self._fields = {collection: tuple(fields) if fields is not None else None for collection, fields in watch.items()}
+        self._subscribers: dict[str, list[Callback]] = {collection: [] for collection in watch}
+        self._ring: deque[tuple[Position, Change]] = deque(maxlen=ring)
+        self._floor: Position = (0, 0, 0)  # nothing at or before it is missing from the ring's start on
+        self._last: Position = (0, 0, 0)
+        self._token: Any = None
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def last_id(self) -> str:
+        """The id of the last change seen (or of the moment of the start)."""
+        return _text(self._last)
+
+    async def start(self) -> None:
+        """Begin; every change that is written after this returns is delivered. Raises `StorageUnavailable`."""
+        await self._begin_now()
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def stop(self) -> None:
+        """End; nothing is delivered afterwards."""
+        if self._task is None:
+            return
+        self._task.cancel()
+        await asyncio.wait([self._task])
+        self._task = None
+
+    def subscribe(self, collection: str, callback: Callback) -> Callable[[], None]:
+        """Call `callback(change)` for each change of the collection from now on; returns what ends it. A collection that is not
+        watched is a `KeyError`. A callback that raises is logged and stops nobody else."""
+        subscribers = self._subscribers[collection]
+        subscribers.append(callback)
+
+        def unsubscribe() -> None:
+            if callback in subscribers:
+                subscribers.remove(callback)
+
+        return unsubscribe
+
+    def since(self, event_id: str) -> list[Change] | None:
+        """Return the changes after this id, oldest first; None when the ring does not reach back to it (the asker then reads
+        everything anew) or when it is no id."""
+        position = _position(event_id)
+        if position is None or position < self._floor:
+            return None
+        later: list[Change] = []
+        for at, change in reversed(self._ring):
+            if at <= position:
+                break
+            later.append(change)
+        later.reverse()
+        return later
+
+    async def _begin_now(self) -> None:
+        """Let the stream begin at the database's present; the ring knows nothing older."""
+        now: Timestamp = (await self._database.command("ping"))["operationTime"]
+        self._ring.clear()
+        self._floor = self._last = (now.time, now.inc, 0)
+        self._token = None
+
+    async def _run(self) -> None:
+        pause = _FIRST_PAUSE
+        while True:
+            before = self._token
+            try:
+                await self._database.follow(self._pipeline(), self._options(), self._deliver)
+                log.warning("the change stream of %s has ended", self._database.name)
+                await self._gap()
+            except PyMongoError as error:
+                log.warning("the change stream is interrupted: %s", error.__class__.__name__)
+                if _is_lost(error):
+                    await self._gap()
+            except Exception:
+                log.exception("the change feed failed and begins anew")
+                await self._gap()
+            pause = _FIRST_PAUSE if self._token != before else min(pause * 2, _LONGEST_PAUSE)
+            await asyncio.sleep(pause)
+
+    async def _gap(self) -> None:
+        """Begin anew and tell every subscriber that changes may be missing."""
+        while True:
+            try:
+                await self._begin_now()
+                break
+            except Exception:
+                log.exception("the change feed cannot begin anew")
+                await asyncio.sleep(_LONGEST_PAUSE)
+        for collection in self._subscribers:
+            self._publish(Change(self.last_id, collection, GAP, "", None))
+
+    def _pipeline(self) -> list[Document]:
+        project: Document = {"operationType": 1, "clusterTime": 1, "ns.coll": 1, "documentKey._id": 1}
+        for fields in self._fields.values():
+            project |= {f"fullDocument.{field}": 1 for field in fields or ()}
+        match = {"ns.coll": {"$in": list(self._fields)}, "operationType": {"$in": [*_WRITES, *_ENDS]}}
+        return [{"$match": {"$or": [match, {"operationType": "dropDatabase"}]}}, {"$project": project}]
+
+    def _options(self) -> Document:
+        options: Document = {"max_await_time_ms": 250, "batch_size": 500}
+        if any(self._fields.values()):
+            options["full_document"] = "updateLookup"
+        if self._token is not None:
+            return options | {"resume_after": self._token}
+        return options | {"start_at_operation_time": Timestamp(self._last[0], self._last[1])}
+
+    def _deliver(self, documents: Sequence[Document], token: Any) -> None:
+        for document in documents:
+            change = self._change(document)
+            if change is not None:
+                self._remember(change)
+                self._publish(change)
+        self._token = token
+
+    def _change(self, document: Document) -> Change | None:
+        time: Timestamp = document["clusterTime"]
+        last = self._last
+        ordinal = last[2] + 1 if last[0] == time.time and last[1] == time.inc else 1
+        self._last = (time.time, time.inc, ordinal)
+        collection, operation = document.get("ns", {}).get("coll"), document["operationType"]
+        if collection is None or operation == "invalidate":
+            return None  # the stream ends now and the gap follows
+        if operation in _ENDS:
+            return Change(_text(self._last), collection, GAP, "", None)
+        key = document["documentKey"]["_id"]
+        brought = document.get("fullDocument") if self._fields[collection] is not None else None
+        return Change(_text(self._last), collection, operation, key if isinstance(key, str) else str(key), brought)
+
+    def _remember(self, change: Change) -> None:
+        if len(self._ring) == self._ring.maxlen:
+            self._floor = self._ring[0][0]
+        self._ring.append((self._last, change))
+
+    def _publish(self, change: Change) -> None:
+        for callback in tuple(self._subscribers[change.collection]):
+            try:
+                callback(change)
+            except Exception:
+                log.exception("a subscriber of %s failed at change %s", change.collection, change.id)
+
+
+def _is_lost(error: PyMongoError) -> bool:
+    """Tell whether the place where we were cannot be found again."""
+    if error.has_error_label("NonResumableChangeStreamError"):
+        return True
+    return isinstance(error, OperationFailure) and error.code in _HISTORY_LOST
+
+
+def _text(position: Position) -> str:
+    return f"{position[0]}.{position[1]}.{position[2]}"
+
+
+def _position(event_id: str) -> Position | None:
+    parts = event_id.split(".")
+    if len(parts) != 3 or not all(part.isascii() and part.isdigit() and len(part) < 20 for part in parts):
+        return None
+    return int(parts[0]), int(parts[1]), int(parts[2])
