@@ -1,0 +1,160 @@
+"""The people of the demo city: one account for every role, a clerk and a leader for each unit, grid workers for each community.
+
+All names are invented by drawing surname and given name; nobody is meant.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from cities.guiyang.organizations import Organization
+from cities.guiyang.randomness import generator
+from cities.guiyang.territory import CITY, Place
+from cities.guiyang.units import Unit
+
+__all__ = ["NAMED", "PEOPLE_COLUMNS", "ROSTER_COLUMNS", "Duty", "Person", "build_people", "build_roster"]
+
+PEOPLE_COLUMNS = ("username", "name", "role", "unit", "area_codes", "organization", "subtree")
+ROSTER_COLUMNS = ("username", "area_codes", "weekdays", "hours", "first_day", "last_day", "substitute")
+SURNAMES = (
+    "王李张刘陈杨黄赵吴周徐孙马朱胡林郭何高罗郑梁谢宋唐许邓冯韩曹曾彭萧蔡潘田董袁于余叶蒋杜苏魏程吕丁沈任姚卢傅钟姜"
+    "崔谭廖范汪陆金石戴贾韦夏邱方侯邹熊孟秦白江阎薛尹段雷黎史龙陶贺顾毛郝龚邵万钱严覃武莫孔"
+)
+GIVEN = (
+    "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超霞平刚桂英华玉兰红建国志文辉力新利清飞玲斌宇浩凯秀健俊帆雪荣爱仁慧云莲真环嘉"
+    "琼勤珍贞莉瑞凡佳琪思远子涵欣怡梓晨雨泽诗睿航昊天宏博安康"
+)
+ANY_ORGANIZATION = "*"  # may act for every organization
+OPERATORS, DISPATCHERS, SUPERVISORS, LEADERS = 40, 20, 10, 12
+FIRST_DAY, LAST_DAY = "2026-01-01", "2027-12-31"
+SHIFTS = ("07:00-15:00", "15:00-23:00", "23:00-07:00")
+
+COMMAND, ROOT = f"{CITY}-command", f"{CITY}-govt"
+# username → (name shown, unit, areas, subtree): posts for the whole city, so that a single program can carry any case to closure
+NAMED: dict[str, tuple[str, str, str, bool]] = {
+    "citizen": ("示例市民", "", "", False),
+    "group_leader": ("示例十户长", "", CITY, False),
+    "grid_worker": ("机动网格员", "", CITY, False),
+    "grid_lead": ("机动网格长", "", CITY, False),
+    "operator": ("示例坐席", COMMAND, CITY, False),
+    "dispatcher": ("示例派遣员", COMMAND, CITY, False),
+    "unit_clerk": ("代办专岗经办人", ROOT, CITY, True),
+    "unit_leader": ("代办专岗负责人", ROOT, CITY, True),
+    "org_coordinator": ("示例社会组织协调员", "", CITY, False),
+    "supervisor": ("示例督办员", COMMAND, CITY, False),
+    "leader": ("示例市领导", ROOT, CITY, False),
+    "assessor": ("示例考核员", COMMAND, CITY, False),
+    "discipline": ("示例监督员", f"{CITY}-disc", CITY, False),
+    "knowledge_editor": ("示例知识库管理员", COMMAND, CITY, False),
+    "sys_admin": ("示例系统管理员", COMMAND, CITY, False),
+    "sec_admin": ("示例安全管理员", COMMAND, CITY, False),
+    "audit_admin": ("示例审计管理员", COMMAND, CITY, False),
+    "partner": ("示例外部系统", "", CITY, False),
+    "device": ("示例物联设备", "", CITY, False),
+}
+
+
+class Person(msgspec.Struct, frozen=True):
+    """One row of `people.csv`."""
+
+    username: str
+    name: str
+    role: str
+    unit: str = ""
+    area_codes: str = ""
+    organization: str = ""
+    subtree: bool = False
+
+    def row(self) -> tuple[object, ...]:
+        """Return the cells in the order of `PEOPLE_COLUMNS`."""
+        cells = (self.username, self.name, self.role, self.unit, self.area_codes, self.organization)
+        return (*cells, "true" if self.subtree else "false")
+
+
+class Duty(msgspec.Struct, frozen=True):
+    """One row of `roster.csv`: who is on duty where, when (empty: always), and who stands in."""
+
+    username: str
+    area_codes: str
+    hours: str
+    substitute: str
+
+    def row(self) -> tuple[object, ...]:
+        """Return the cells in the order of `ROSTER_COLUMNS`."""
+        return (self.username, self.area_codes, "", self.hours, FIRST_DAY, LAST_DAY, self.substitute)
+
+
+def build_people(
+    units: Sequence[Unit],
+    townships: Sequence[Place],
+    communities: Sequence[Place],
+    grid_counts: dict[str, int],
+    organizations: Sequence[Organization],
+    seed: int,
+) -> list[Person]:
+    """Return everybody; the named accounts first. `grid_counts` are grids by community."""
+    chance = generator(seed, "people")
+    found = [
+        Person(role, name, role, unit, areas, ANY_ORGANIZATION if role == "org_coordinator" else "", subtree)
+        for role, (name, unit, areas, subtree) in NAMED.items()
+    ]
+    for unit in units:
+        found.append(Person(f"clerk.{unit.code}", _name(chance), "unit_clerk", unit.code, unit.area_codes))
+        found.append(Person(f"leader.{unit.code}", _name(chance), "unit_leader", unit.code, unit.area_codes, subtree=True))
+    for town in townships:
+        found.append(Person(f"gl.{town.code}", _name(chance), "grid_lead", "", town.code))
+    for community in communities:
+        found += _grid_workers(community, grid_counts[community.code], chance)
+    found += _desk(townships, chance)
+    for number, organization in enumerate(organizations):
+        if number % 3 == 0:
+            username = f"org.{organization.code}".lower()
+            found.append(Person(username, _name(chance), "org_coordinator", organization=organization.code))
+    return found
+
+
+def build_roster(people: Sequence[Person]) -> list[Duty]:
+    """Return the duties: field and units always, the desk in three shifts; the next of the same role stands in."""
+    found: list[Duty] = []
+    by_role: dict[str, list[Person]] = {}
+    for person in people:
+        if person.username not in NAMED:
+            by_role.setdefault(person.role, []).append(person)
+    for role in ("grid_worker", "grid_lead", "unit_clerk"):
+        posts = by_role[role]
+        for person, neighbour in zip(posts, [*posts[1:], posts[0]], strict=True):
+            found.append(Duty(person.username, person.area_codes, "", neighbour.username))
+    for role in ("operator", "dispatcher", "supervisor"):
+        posts = by_role[role]
+        for number, person in enumerate(posts):
+            substitute = posts[(number + len(SHIFTS)) % len(posts)]
+            found.append(Duty(person.username, person.area_codes, SHIFTS[number % len(SHIFTS)], substitute.username))
+    return found
+
+
+def _grid_workers(community: Place, grids: int, chance: random.Random) -> Iterator[Person]:
+    """One worker for up to eight grids: the first has the community, further ones share its grids."""
+    yield Person(f"gw.{community.code}", _name(chance), "grid_worker", "", community.code)
+    for number in range(1, -(-grids // 8)):
+        codes = ";".join(f"{community.code}{grid:03d}" for grid in range(number * 8 + 1, min(number * 8 + 8, grids) + 1))
+        yield Person(f"gw.{community.code}-{number + 1}", _name(chance), "grid_worker", "", codes)
+
+
+def _desk(townships: Sequence[Place], chance: random.Random) -> Iterator[Person]:
+    for prefix, role, count in (
+        ("op", "operator", OPERATORS),
+        ("dp", "dispatcher", DISPATCHERS),
+        ("sv", "supervisor", SUPERVISORS),
+        ("ld", "leader", LEADERS),
+    ):
+        for number in range(1, count + 1):
+            yield Person(f"{prefix}.{number:03d}", _name(chance), role, COMMAND, CITY)
+    for town in townships:
+        yield Person(f"hl.{town.code}", _name(chance), "group_leader", "", town.code)
+
+
+def _name(chance: random.Random) -> str:
+    return chance.choice(SURNAMES) + "".join(chance.choices(GIVEN, k=chance.choice((1, 2, 2))))

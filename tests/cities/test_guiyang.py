@@ -1,0 +1,182 @@
+"""The Guiyang demo pack: right numbers, a valid coverage on every level, an owner for everything, the same bytes each time."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import json
+import math
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import shapely
+from shapely.geometry import shape
+from shapely.geometry.base import BaseGeometry
+
+from cities.guiyang.build import build
+from dispatch.actors import ROLES
+
+SQUARE_METRES = 111_320**2 * math.cos(math.radians(26.7))  # one square degree at Guiyang
+CHILDREN = {"city": "district", "district": "township", "township": "community", "community": "grid"}
+KINDS = {"V", "K", "H", "S"}
+
+
+def table(folder: Path, name: str) -> list[dict[str, str]]:
+    with (folder / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def areas(guiyang: Path) -> list[dict[str, Any]]:
+    with gzip.open(guiyang / "areas.geojson.gz") as file:
+        return json.load(file)["features"]
+
+
+@pytest.fixture(scope="module")
+def polygons(areas: list[dict[str, Any]]) -> dict[str, BaseGeometry]:
+    return {feature["properties"]["code"]: shape(feature["geometry"]) for feature in areas}
+
+
+def by_level(areas: list[dict[str, Any]], level: str) -> list[dict[str, Any]]:
+    return [feature["properties"] for feature in areas if feature["properties"]["level"] == level]
+
+
+def digest(folder: Path) -> dict[str, str]:
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
+
+
+def test_counts_when_built_then_those_of_the_city(guiyang: Path, areas: list[dict[str, Any]]) -> None:
+    levels = Counter(feature["properties"]["level"] for feature in areas)
+    assert levels == {"city": 1, "district": 10, "township": 146, "community": 1_629, "grid": 15_000}
+    assert len(table(guiyang, "units.csv")) == 510
+    assert len(table(guiyang, "organizations.csv")) == 2_859
+    assert len(table(guiyang, "categories.csv")) == 123
+    assert len({row["major"] for row in table(guiyang, "categories.csv")}) == 18
+
+
+def test_codes_when_built_then_six_nine_twelve_fifteen_digits_inside_each_other(areas: list[dict[str, Any]]) -> None:
+    digits = {"city": 6, "district": 6, "township": 9, "community": 12, "grid": 15}
+    codes = [feature["properties"]["code"] for feature in areas]
+    assert len(set(codes)) == len(codes)
+    for feature in areas:
+        area = feature["properties"]
+        assert len(area["code"]) == digits[area["level"]] and area["code"].isdigit()
+        if area["level"] in ("township", "community", "grid"):
+            assert area["code"].startswith(area["parent"])
+        assert area["synthetic"] is (area["level"] not in ("city", "district"))
+
+
+@pytest.mark.parametrize("level", ["district", "township", "community", "grid"])
+def test_coverage_when_read_back_then_no_overlap_and_no_gap(
+    level: str, areas: list[dict[str, Any]], polygons: dict[str, BaseGeometry]
+) -> None:
+    shapes = [polygons[area["code"]] for area in by_level(areas, level)]
+    assert all(polygon.is_valid and polygon.area > 0 for polygon in shapes)
+    assert shapely.coverage_is_valid(shapes)
+    whole = shapely.coverage_union_all(shapes)
+    gaps = abs(whole.area - polygons["520100"].area) + abs(sum(polygon.area for polygon in shapes) - whole.area)
+    assert gaps * SQUARE_METRES < 1.0
+    assert not shapely.get_num_interior_rings(whole)
+
+
+def test_children_when_read_back_then_make_up_their_parent(
+    areas: list[dict[str, Any]], polygons: dict[str, BaseGeometry]
+) -> None:
+    families: dict[str, list[BaseGeometry]] = {}
+    for feature in areas:
+        families.setdefault(feature["properties"]["parent"] or "", []).append(polygons[feature["properties"]["code"]])
+    del families[""]
+    assert len(families) == 1 + 10 + 146 + 1_629
+    for parent, children in families.items():
+        difference = shapely.symmetric_difference(shapely.coverage_union_all(children), polygons[parent])
+        assert difference.area * SQUARE_METRES < 1.0, parent
+
+
+def test_coordinates_when_written_then_six_decimals(areas: list[dict[str, Any]]) -> None:
+    for feature in areas[::500]:
+        points = shapely.get_coordinates(shape(feature["geometry"]))
+        assert (points == points.round(6)).all()
+
+
+def test_build_when_repeated_then_the_same_bytes(guiyang: Path, tmp_path: Path) -> None:
+    steps: list[tuple[int, int, str]] = []
+    build(tmp_path, progress=lambda done, total, step: steps.append((done, total, step)))
+    assert digest(tmp_path) == digest(guiyang)
+    assert [done for done, _, _ in steps] == list(range(steps[0][1]))
+
+
+def test_names_when_built_then_real_ones_on_three_levels(guiyang: Path, areas: list[dict[str, Any]]) -> None:
+    names = {area["code"]: area["name"] for area in by_level(areas, "township") + by_level(areas, "community")}
+    assert names["520103019"] == "大营路街道"
+    assert names["520102016001"] == "纪念塔社区"
+    assert {area["name"] for area in by_level(areas, "district")} >= {"云岩区", "观山湖区", "清镇市"}
+
+
+def test_units_when_built_then_one_root_and_every_parent_known(guiyang: Path) -> None:
+    units = table(guiyang, "units.csv")
+    codes = {unit["code"] for unit in units}
+    assert [unit["code"] for unit in units if not unit["parent"]] == ["520100-govt"]
+    assert all(unit["parent"] in codes for unit in units if unit["parent"])
+    assert Counter(unit["level"] for unit in units) == {"city": 64, "district": 300, "township": 146}
+    assert len({unit["name"] for unit in units}) == 510
+
+
+def test_rules_when_built_then_every_category_has_one_in_every_district(guiyang: Path) -> None:
+    rules = table(guiyang, "rules.csv")
+    units = {unit["code"] for unit in table(guiyang, "units.csv")}
+    covered = {(rule["category"], rule["area_code"]) for rule in rules}
+    districts = {code for code in (unit["area_codes"] for unit in table(guiyang, "units.csv")) if len(code) == 6}
+    for category in table(guiyang, "categories.csv"):
+        assert all((category["code"], district) in covered for district in districts), category["code"]
+    for rule in rules:
+        named = [rule["lead"], *filter(None, rule["assists"].split(";"))]
+        assert all(unit in units or unit == "town@township" for unit in named), rule
+        assert rule["basis"].startswith("〔示例〕")
+    assert any(rule["id"] == "R-0201-520103" and rule["lead"] == "520103-water" for rule in rules)
+    assert any(rule["zone"] for rule in rules) and any(rule["hours"] for rule in rules)
+
+
+def test_people_when_built_then_every_role_and_every_unit_has_somebody(guiyang: Path) -> None:
+    people = table(guiyang, "people.csv")
+    usernames = {person["username"] for person in people}
+    assert len(usernames) == len(people)
+    roles = set(ROLES) - {"robot", "link", "system"}
+    assert roles <= usernames and {person["role"] for person in people} == roles
+    units = {unit["code"] for unit in table(guiyang, "units.csv")}
+    for role in ("unit_clerk", "unit_leader"):
+        assert {person["unit"] for person in people if person["role"] == role} == units
+    watched = {code for person in people if person["role"] == "grid_worker" for code in person["area_codes"].split(";")}
+    assert {place["community_code"] for place in table(Path(__file__).parents[2] / "cities/guiyang", "names.csv")} <= watched
+
+
+def test_organizations_when_built_then_every_kind_in_every_district(guiyang: Path) -> None:
+    found = {(kind, row["area_codes"][:6]) for row in table(guiyang, "organizations.csv") for kind in row["kinds"].split(";")}
+    kinds = {kind for row in table(guiyang, "categories.csv") for kind in filter(None, row["org_kinds"].split(";"))}
+    districts = {district for _, district in found}
+    assert len(districts) == 10
+    assert {(kind, district) for kind in kinds for district in districts} <= found
+
+
+def test_categories_when_read_then_flags_agree_with_their_columns(guiyang: Path) -> None:
+    for row in table(guiyang, "categories.csv"):
+        flags = set(filter(None, row["flags"].split(";")))
+        assert flags <= KINDS
+        assert (row["self_handle"] == "true") == ("H" in flags)
+        assert (row["check"] == "site") == ("K" in flags)
+        assert row["name"] and row["name_en"]
+    cover = next(row for row in table(guiyang, "categories.csv") if row["code"] == "0201")
+    assert (cover["limit"], cover["safe_limit"], cover["urgency"]) == ("36h", "2h", "emergency")
+
+
+def test_keywords_when_read_then_four_or_more_words_for_each_category(guiyang: Path) -> None:
+    words = Counter(row["category"] for row in table(guiyang, "keywords.csv"))
+    assert set(words) == {row["code"] for row in table(guiyang, "categories.csv")}
+    assert min(words.values()) >= 4
+
+
+def test_calendar_when_read_then_holidays_and_makeup_days_of_2026(guiyang: Path) -> None:
+    kinds = Counter(row["kind"] for row in table(guiyang, "calendar.csv"))
+    assert kinds == {"holiday": 33, "workday": 6}
