@@ -12,6 +12,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -51,7 +52,9 @@ class Outcome(msgspec.Struct, kw_only=True):
 class Connection(asyncio.Protocol):
     """One keep-alive connection that works through its share of the requests."""
 
-    def __init__(self, requests: Iterator[bytes], until: float, record: list[tuple[float, float]], statuses: Counter[str]) -> None:
+    def __init__(
+        self, requests: Iterator[bytes], until: float, record: list[tuple[float, float]], statuses: Counter[str]
+    ) -> None:
         self.requests, self.until, self.record, self.statuses = requests, until, record, statuses
         self.done = asyncio.get_running_loop().create_future()
         self.buffer, self.sent_at, self.sample = b"", 0.0, b""
@@ -104,9 +107,9 @@ async def run(job: Job) -> Outcome:
     record: list[tuple[float, float]] = []
     statuses: Counter[str] = Counter()
     opened = [
-        await loop.create_connection(lambda share=share: Connection(requests_of(job, share), until, record, statuses), job.host, job.port)
+        await loop.create_connection(partial(Connection, requests_of(job, share), until, record, statuses), job.host, job.port)
         for share in range(job.connections)
-    ]  # fmt: skip
+    ]
     await asyncio.gather(*(connection.done for _, connection in opened))
     counted = sorted(latency for at, latency in record if at >= started + job.warmup_seconds)
     return Outcome(

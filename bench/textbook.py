@@ -55,9 +55,8 @@ class TextbookHandler(tornado.web.RequestHandler):
         if grid is None:
             raise tornado.web.HTTPError(422)
         areas = await self.database.rival_areas.find({"_id": {"$in": grid["path"]}}).to_list(None)
-        return sorted(areas, key=lambda area: LEVELS.index(area["level"]), reverse=True) + [
-            {"_id": grid["_id"], "name": grid["name"], "level": "grid"}
-        ]
+        areas.sort(key=lambda area: LEVELS.index(area["level"]), reverse=True)
+        return [*areas, {"_id": grid["_id"], "name": grid["name"], "level": "grid"}]
 
     async def _rule(self, category: str, path: list[dict[str, Any]]) -> dict[str, Any] | None:
         query = {"category": {"$in": [category, category[:2], "*"]}, "area_code": {"$in": [area["_id"] for area in path]}}
@@ -67,7 +66,15 @@ class TextbookHandler(tornado.web.RequestHandler):
 
     async def _organizations(self, point: dict[str, Any]) -> list[dict[str, Any]]:
         stages = [
-            {"$geoNear": {"near": point, "distanceField": "distance_m", "spherical": True, "key": "point", "maxDistance": 10_000}},
+            {
+                "$geoNear": {
+                    "near": point,
+                    "distanceField": "distance_m",
+                    "spherical": True,
+                    "key": "point",
+                    "maxDistance": 10_000,
+                }
+            },
             {"$match": {"$expr": {"$lte": ["$distance_m", "$radius_m"]}}},
             {"$limit": 5},
             {"$project": {"name": 1, "distance_m": 1}},
@@ -75,7 +82,13 @@ class TextbookHandler(tornado.web.RequestHandler):
         return await self.database.rival_organizations.aggregate(stages).to_list(None)
 
     def _case(
-        self, key: str, body: dict[str, Any], point: dict[str, Any], path: list[Any], rule: dict[str, Any] | None, organizations: list[Any]
+        self,
+        key: str,
+        body: dict[str, Any],
+        point: dict[str, Any],
+        path: list[Any],
+        rule: dict[str, Any] | None,
+        organizations: list[Any],
     ) -> dict[str, Any]:
         now = datetime.datetime.now(datetime.UTC)
         return {
@@ -96,7 +109,13 @@ class TextbookHandler(tornado.web.RequestHandler):
     async def _write(self, case: dict[str, Any]) -> bool:
         async def both(session: Any) -> None:
             await self.database.rival_cases.insert_one(case, session=session)
-            entry = {"case": case["_id"], "action": "report", "at": case["reported_at"], "state": case["state"], "actor": "grid_worker"}
+            entry = {
+                "case": case["_id"],
+                "action": "report",
+                "at": case["reported_at"],
+                "state": case["state"],
+                "actor": "grid_worker",
+            }
             await self.database.rival_audit.insert_one(entry, session=session)
 
         try:

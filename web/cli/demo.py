@@ -60,10 +60,18 @@ def _tokens(data: Path) -> dict[str, str]:
 
 
 async def _with_progress(url: str, tokens: dict[str, str], cases: int, seed: int) -> Result:
-    columns = (TextColumn("a day of Guiyang"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    columns = (
+        TextColumn("a day of Guiyang"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+    )
     with Progress(*columns, console=console) as bar:
         task = bar.add_task("", total=cases)
-        return await play(url, tokens, cases=cases, seed=seed, progress=lambda text: bar.update(task, advance=1, description=text))
+        return await play(
+            url, tokens, cases=cases, seed=seed, progress=lambda text: bar.update(task, advance=1, description=text)
+        )
 
 
 def _print(result: Result) -> None:

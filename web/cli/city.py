@@ -1,0 +1,105 @@
+"""Loads city packs: finds or builds the pack, reads all of it, tells every error, and only then writes."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from rich.console import Console
+
+import dispatch.importing
+import grid.importing
+import orgs.importing
+from dispatch import city as cities
+from dispatch.packs import PackReport
+from orgs.demo import create_demo_accounts
+from storage.client import Database
+from storage.errors import HeyunError
+from web.settings import Settings
+
+__all__ = ["NoCityLoaded", "connected", "import_folder", "pack_folder", "prepare"]
+
+CITIES = Path(__file__).resolve().parents[2] / "cities"
+
+
+class NoCityLoaded(HeyunError):
+    """Raised by a verb that needs a loaded city when the database holds none."""
+
+    code = "no_city"
+
+
+@asynccontextmanager
+async def connected(settings: Settings) -> AsyncIterator[Database]:
+    """Open the configured database for one verb."""
+    if not settings.mongodb_uri:
+        raise HeyunError("no database", code="no_database")
+    database = await Database.connect(settings.mongodb_uri, settings.database, driver=settings.driver)
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+async def prepare(settings: Settings, *, load_city: bool, demo_only: bool, console: Console) -> None:
+    """Have a city in the database; an import that was cut off is done again, since the city's own document comes last."""
+    async with connected(settings) as database:
+        city = await cities.load(database)
+        if city is None:
+            if not load_city:
+                raise NoCityLoaded("no city is loaded: ./heyun import PACK loads one, ./heyun up the demo city")
+            await import_folder(database, pack_folder(settings.pack, settings.data, console), console)
+            city = await cities.load(database)
+        accounts = settings.data / "demo-accounts.json"
+        if demo_only and not (city and city.demo):
+            raise HeyunError("the database holds a real city: a day is only played on a demo", code="not_a_demo")
+        if city and city.demo and not accounts.exists():
+            with console.status("demo accounts"):
+                await create_demo_accounts(database, accounts)
+
+
+def pack_folder(pack: str, data: Path, console: Console) -> Path:
+    """Return the folder of a pack: one given by path, one of `cities/`, or one that `cities/NAME/build.py` makes now."""
+    given = Path(pack)
+    if (given / "areas.geojson").exists() or (given / "areas.geojson.gz").exists():
+        return given
+    made = data / "packs" / pack
+    if not (CITIES / pack / "build.py").exists():
+        if made.exists():
+            return made
+        known = sorted(path.parent.name for path in CITIES.glob("*/build.py"))
+        raise HeyunError(f"no city pack {pack}: a folder with areas.geojson, or one of {', '.join(known)}", code="no_pack")
+    stamp, wanted = made / ".complete", _digest(CITIES / pack)
+    if not (stamp.exists() and stamp.read_text() == wanted):
+        with console.status(f"city {pack}: drawing areas, units, organizations, people"):
+            importlib.import_module(f"cities.{pack}.build").build(made)
+        stamp.write_text(wanted)
+    return made
+
+
+def _digest(folder: Path) -> str:
+    total = hashlib.blake2b(digest_size=16)
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            total.update(path.name.encode() + path.read_bytes())
+    return total.hexdigest()
+
+
+async def import_folder(database: Database, folder: Path, console: Console, *, dry_run: bool = False) -> PackReport:
+    """Read the whole pack, raise with every error there is, then write it; the city's document last."""
+    report = PackReport()
+    with console.status("city: reading and checking"):
+        core = dispatch.importing.read(folder, report)
+        territory = grid.importing.read(folder, report)
+        parties = orgs.importing.read(folder, report, areas=territory.codes, categories=core.category_codes)
+        report.raise_if_errors()
+    if dry_run:
+        return report
+    with console.status("city: writing"):
+        await grid.importing.write(database, territory)
+        await orgs.importing.write(database, parties)
+        await dispatch.importing.write(database, core)
+    return report
