@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-__all__ = ["ALWAYS", "Hours", "is_open", "parse"]
+__all__ = ["ALWAYS", "Hours", "is_open", "parse", "parse_or_none"]
 
 Hours = tuple[tuple[int, int], ...]  # minutes of the day, (from, to); empty: always
 
@@ -30,6 +30,14 @@ def parse(cell: str) -> Hours:
     if text in ("", "24x7", "24×7", "7x24"):
         return ALWAYS
     return tuple(_span(part.strip()) for part in text.split(","))
+
+
+def parse_or_none(cell: str) -> Hours | None:
+    """Return the spans of a cell, or None when it cannot be read."""
+    try:
+        return parse(cell)
+    except ValueError:
+        return None
 
 
 def is_open(hours: Hours, minute: int) -> bool:

@@ -1,0 +1,98 @@
+"""Where the parties lie in the database: collections, indexes, and documents to values and back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, TypeVar
+
+import msgspec
+
+from storage.client import Database
+from storage.indexes import Index
+
+__all__ = [
+    "ACCOUNTS", "FAILURES", "INDEXES", "OFFERS", "ORGANIZATIONS", "PEOPLE", "ROSTERS", "RULES", "SESSIONS", "UNITS", "Offer",
+    "document_of", "load_area_parents", "load_version", "mark_changed", "read_all", "replace_all", "value_of",
+]  # fmt: skip
+
+UNITS, RULES, ORGANIZATIONS, OFFERS = "units", "rules", "organizations", "offers"
+PEOPLE, ROSTERS, ACCOUNTS, SESSIONS = "people", "rosters", "accounts", "sessions"
+FAILURES = "sign_in_failures"
+VERSIONS, AREAS = "versions", "areas"
+
+INDEXES: Mapping[str, Sequence[Index]] = {
+    UNITS: (Index((("parent", 1),), serves="the units below a unit"),),
+    RULES: (Index((("category", 1), ("area", 1)), serves="GET /rules by category and area"),),
+    ORGANIZATIONS: (Index((("kinds", 1), ("_id", 1)), serves="GET /organizations by kind"),),
+    OFFERS: (Index((("organization", 1),), serves="the offers of an organization"),),
+    PEOPLE: (Index((("role", 1), ("unit", 1)), serves="people of a role in a unit"),),
+    ROSTERS: (),
+    ACCOUNTS: (Index((("demo", 1),), serves="whether demo accounts exist"),),
+    FAILURES: (Index((("expires_at", 1),), expire_after_seconds=0, serves="removal of old failures"),),
+    SESSIONS: (
+        Index((("username", 1),), serves="revoking and listing what an account holds"),
+        Index((("expires_at", 1),), expire_after_seconds=0, serves="removal of what has expired"),
+    ),
+}
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+class Offer(msgspec.Struct, frozen=True, kw_only=True):
+    """What an organization offers: `what`, of which kind, between which days (both counted), how much of it."""
+
+    id: str
+    organization: str
+    kind: str = ""
+    what: str = ""
+    first_day: date | None = None
+    last_day: date | None = None
+    amount: int = 1
+
+
+def document_of(key: str, value: msgspec.Struct) -> dict[str, Any]:
+    """Return the document of a value under the `_id` `key`."""
+    return {"_id": key, **msgspec.to_builtins(value, builtin_types=(datetime,))}
+
+
+def value_of(document: Mapping[str, Any], kind: type[T]) -> T:
+    """Return the value that a document holds."""
+    return msgspec.convert(document, kind, builtin_types=(datetime,))
+
+
+async def read_all(database: Database, collection: str, kind: type[T]) -> list[T]:
+    """Return all values of a collection in the order of their ids."""
+    return [value_of(document, kind) async for document in _iterate(database, collection)]
+
+
+async def load_version(database: Database) -> str:
+    """Return the version of the directory's data; empty when nothing was ever imported."""
+    document = await database.find_one(VERSIONS, {"_id": "directory"})
+    return str(document["version"]) if document else ""
+
+
+async def mark_changed(database: Database, at: datetime) -> str:
+    """Say that the directory's data have changed: every process then builds its snapshot anew. Returns the new version."""
+    update = {"$inc": {"version": 1}, "$set": {"changed_at": at}}
+    document = await database.find_one_and_update(VERSIONS, {"_id": "directory"}, update, upsert=True)
+    return str(document["version"]) if document else ""
+
+
+async def load_area_parents(database: Database) -> dict[str, str]:
+    """Return the tree of areas, code → code above, as the territory's import has written it."""
+    return {
+        document["_id"]: document.get("parent") or ""
+        async for document in database.iterate(AREAS, {}, projection={"parent": 1}, batch_size=5_000)
+    }
+
+
+async def replace_all(database: Database, collection: str, pairs: Iterable[tuple[str, msgspec.Struct]]) -> int:
+    """Make the collection hold exactly these values; returns how many."""
+    documents = [document_of(key, value) for key, value in pairs]
+    await database.bulk_replace(collection, documents, only=True)
+    return len(documents)
+
+
+def _iterate(database: Database, collection: str) -> AsyncIterator[dict[str, Any]]:
+    return database.iterate(collection, {}, sort=[("_id", 1)], batch_size=5_000)
