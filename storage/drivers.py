@@ -100,7 +100,10 @@ async def follow(database: Any, pipeline: Sequence[Mapping[str, Any]], options: 
         count = 0
         while stream.alive:
             change = await stream.try_next()
-            deliver([] if change is None else [change], stream.resume_token)
+            if change is None:
+                deliver([], stream.resume_token)
+                continue
+            deliver([change], change["_id"])
             count += 1
             if count % _STEP == 0:
                 await asyncio.sleep(0)
@@ -143,9 +146,9 @@ class _Pump:
         with self._database.watch(self._pipeline, **self._options) as stream:
             while stream.alive and not self._is_stopped:
                 change = stream.try_next()
-                if change is None and stream.resume_token == token:
+                before, token = token, stream.resume_token if change is None else change["_id"]  # the property makes a deep copy
+                if change is None and token == before:
                     continue
-                token = stream.resume_token
                 self._arrived.append((change, token))
                 if not self._is_scheduled:
                     self._is_scheduled = True
