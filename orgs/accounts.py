@@ -33,6 +33,7 @@ SEEN_SECONDS = 10.0
 TOUCH_EVERY = timedelta(minutes=1)
 MAX_SEEN = 50_000
 KEPT_PASSWORDS = 5
+_SHOWN = {"demo": 1, "disabled_at": 1, "password_at": 1, "person": 1}
 
 
 class SignInFailed(Unauthorized):
@@ -243,10 +244,13 @@ class Accounts:
             raise NotFound(f"no account {username}")
         await self.revoke(username)
 
+    async def find(self, username: str) -> dict[str, Any] | None:
+        """Return what an administrator may see of an account, or None when there is none."""
+        return await self._database.find_one(ACCOUNTS, {"_id": username}, projection=_SHOWN)
+
     async def list_accounts(self) -> list[dict[str, Any]]:
         """Return what an administrator may see of all accounts: never anything secret."""
-        shown = {"demo": 1, "disabled_at": 1, "password_at": 1}
-        return await self._database.find(ACCOUNTS, {}, projection=shown, sort=[("_id", 1)])
+        return await self._database.find(ACCOUNTS, {}, projection=_SHOWN, sort=[("_id", 1)])
 
     async def has_demo_accounts(self) -> bool:
         """Tell whether demo accounts exist; while they do the service listens on loopback only."""

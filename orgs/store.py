@@ -12,14 +12,15 @@ from storage.client import Database
 from storage.indexes import Index
 
 __all__ = [
-    "ACCOUNTS", "FAILURES", "INDEXES", "OFFERS", "ORGANIZATIONS", "PEOPLE", "ROSTERS", "RULES", "SESSIONS", "UNITS", "Offer",
-    "document_of", "load_area_parents", "load_version", "mark_changed", "read_all", "replace_all", "value_of",
+    "ACCOUNTS", "FAILURES", "INDEXES", "OFFERS", "ORGANIZATIONS", "PEOPLE", "ROSTERS", "RULES", "SESSIONS", "UNITS", "VERSIONS",
+    "Offer", "document_of", "load_area_parents", "load_version", "mark_changed", "read_all", "replace_all", "value_of",
 ]  # fmt: skip
 
 UNITS, RULES, ORGANIZATIONS, OFFERS = "units", "rules", "organizations", "offers"
 PEOPLE, ROSTERS, ACCOUNTS, SESSIONS = "people", "rosters", "accounts", "sessions"
 FAILURES = "sign_in_failures"
 VERSIONS, AREAS = "versions", "areas"
+BATCH = 500  # documents between two turns of the event loop while a table is read
 
 INDEXES: Mapping[str, Sequence[Index]] = {
     UNITS: (Index((("parent", 1),), serves="the units below a unit"),),
@@ -83,7 +84,7 @@ async def load_area_parents(database: Database) -> dict[str, str]:
     """Return the tree of areas, code → code above, as the territory's import has written it."""
     return {
         document["_id"]: document.get("parent") or ""
-        async for document in database.iterate(AREAS, {}, projection={"parent": 1}, batch_size=5_000)
+        async for document in database.iterate(AREAS, {}, projection={"parent": 1}, batch_size=BATCH)
     }
 
 
@@ -95,4 +96,4 @@ async def replace_all(database: Database, collection: str, pairs: Iterable[tuple
 
 
 def _iterate(database: Database, collection: str) -> AsyncIterator[dict[str, Any]]:
-    return database.iterate(collection, {}, sort=[("_id", 1)], batch_size=5_000)
+    return database.iterate(collection, {}, sort=[("_id", 1)], batch_size=BATCH)

@@ -1,0 +1,170 @@
+"""The parties of a running service: the `Directory` that the other packages are given, renewed whole when the data change."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any, Protocol
+
+from dispatch.model import Category, Helper, Match, Place, UnitRef
+from orgs import store
+from orgs.directory import DEFAULT_THRESHOLD, DirectorySnapshot, build
+from orgs.organizations import Organization
+from orgs.people import Person
+from orgs.roster import Duty
+from orgs.rules import Rule
+from orgs.units import Unit, UnitTree
+from storage.client import Database
+from storage.feed import GAP, Change
+
+__all__ = ["Parties"]
+
+log = logging.getLogger(__name__)
+
+REBUILD_ON = frozenset({"directory", "territory", "catalogue"})  # rules need the tree of areas and the categories too
+
+
+class _Feed(Protocol):
+    def subscribe(self, collection: str, callback: Callable[[Change], None]) -> Callable[[], None]:
+        """Call back for every change of the collection; returns how to stop it."""
+
+
+class Parties:
+    """Implements `dispatch.ports.Directory` by the present snapshot. Answers are synchronous and take microseconds.
+
+    `await Parties.load(database, categories=…)`; `follow(feed)` renews it whenever any process changes the data. The snapshot is
+    built in a thread and swapped in whole.
+    """
+
+    def __init__(
+        self, database: Database, categories: Callable[[], Iterable[Category]], *, timezone: str, threshold: float
+    ) -> None:
+        self._database = database
+        self._categories = categories
+        self._timezone = timezone
+        self._threshold = threshold
+        self._renewing = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._queued = False
+        self._listeners: list[Callable[[], None]] = []
+        self._loads: dict[str, int] = {}
+        self.snapshot: DirectorySnapshot = build(units=(), timezone=timezone, threshold=threshold)
+
+    @classmethod
+    async def load(
+        cls,
+        database: Database,
+        *,
+        categories: Callable[[], Iterable[Category]],
+        timezone: str = "Asia/Shanghai",
+        threshold: float = DEFAULT_THRESHOLD,
+    ) -> Parties:
+        """Read the parties and build the snapshot. `categories` gives the present catalogue, `threshold` the least score that
+        is dispatched without a person. An empty database gives an empty directory: every match has no owner."""
+        parties = cls(database, categories, timezone=timezone, threshold=threshold)
+        await parties.reload()
+        return parties
+
+    async def reload(self) -> None:
+        """Build the snapshot of the data as they are now and swap it in."""
+        async with self._renewing:
+            self._queued = False
+            self.snapshot = await self._build()
+        for listener in self._listeners:
+            listener()
+
+    def on_renewed(self, listener: Callable[[], None]) -> None:
+        """Have `listener` called after every swap."""
+        self._listeners.append(listener)
+
+    def follow(self, feed: _Feed) -> Callable[[], None]:
+        """Renew whenever the feed says that data have changed (the feed must watch `versions`); returns how to stop."""
+        return feed.subscribe(store.VERSIONS, self._on_change)
+
+    def set_load(self, organization: str, load: int) -> None:
+        """Say how many cases an organization is busy with now; from its capacity on it is not proposed."""
+        self._loads[organization] = load
+
+    @property
+    def version(self) -> str:
+        """The version of the snapshot that answers now."""
+        return self.snapshot.version
+
+    @property
+    def units(self) -> UnitTree:
+        """The present tree of units."""
+        return self.snapshot.units
+
+    def match(self, place: Place, category: str | None, at: datetime) -> Match:
+        """Return the explained match. Never raises for an unknown category: the answer then has `no_category` in its doubt."""
+        return self.snapshot.match(place, category, at, loads=self._loads)
+
+    def organizations(self, place: Place, category: str, at: datetime, *, limit: int = 5) -> tuple[Helper, ...]:
+        """Return the organizations that can help here, best first."""
+        return self.snapshot.organizations(place, category, at, limit=limit, loads=self._loads)
+
+    def unit(self, code: str) -> UnitRef | None:
+        """Return the active unit with this code, or None."""
+        return self.snapshot.unit(code)
+
+    def unit_hours(self, code: str) -> str:
+        """Return the working hours of a unit in the form of `units.csv`."""
+        return self.snapshot.unit_hours(code)
+
+    def is_in_tree(self, code: str, root: str) -> bool:
+        """Tell whether the unit `code` is `root` or stands below it in the tree of units."""
+        return self.snapshot.is_in_tree(code, root)
+
+    def unit_covers(self, code: str, place: Place) -> bool:
+        """Tell whether the unit works in the place."""
+        return self.snapshot.unit_covers(code, place)
+
+    def organization(self, code: str) -> Helper | None:
+        """Return the organization with this code, or None."""
+        return self.snapshot.organization(code)
+
+    def on_duty(self, role: str, place: Place, at: datetime) -> tuple[str, ...]:
+        """Return the usernames of the people with `role` on duty for the place, nearest area first."""
+        return self.snapshot.on_duty(role, place, at)
+
+    def search_units(self, text: str, *, area: str | None = None, limit: int = 20) -> tuple[Unit, ...]:
+        """Return units by code or name, in one area when it is given."""
+        return self.snapshot.search_units(text, area=area, limit=limit)
+
+    def search_organizations(self, text: str, *, limit: int = 20) -> tuple[Organization, ...]:
+        """Return organizations in good standing by code or name."""
+        return self.snapshot.search_organizations(text, limit=limit)
+
+    async def _build(self) -> DirectorySnapshot:
+        version = await store.load_version(self._database)  # first: what changes meanwhile brings another renewal
+        parts: dict[str, Any] = {
+            "units": await store.read_all(self._database, store.UNITS, Unit),
+            "rules": await store.read_all(self._database, store.RULES, Rule),
+            "organizations": await store.read_all(self._database, store.ORGANIZATIONS, Organization),
+            "people": await store.read_all(self._database, store.PEOPLE, Person),
+            "duties": await store.read_all(self._database, store.ROSTERS, Duty),
+            "parents": await store.load_area_parents(self._database),
+            "categories": tuple(self._categories()),
+        }
+        return await asyncio.to_thread(_build_parts, parts, version, self._timezone, self._threshold)
+
+    def _on_change(self, change: Change) -> None:
+        if (change.key in REBUILD_ON or change.operation == GAP) and not self._queued:
+            self._queued = True  # one that waits already will see this change too
+            task = asyncio.get_running_loop().create_task(self._renew())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _renew(self) -> None:
+        try:
+            await self.reload()
+        except Exception:  # the outermost loop of a background job: the old snapshot goes on answering
+            log.exception("the directory could not be renewed; version %s stays", self.snapshot.version)
+        else:
+            log.info("directory version %s", self.snapshot.version)
+
+
+def _build_parts(parts: Mapping[str, Any], version: str, timezone: str, threshold: float) -> DirectorySnapshot:
+    return build(**parts, version=version, timezone=timezone, threshold=threshold)
