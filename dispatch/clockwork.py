@@ -1,0 +1,58 @@
+"""The clocks on a case: which run, which light the case shows, when it changes next. Pure, on stored clocks."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+__all__ = ["LIGHT_RANK", "light_at", "next_change", "running", "stop", "summary"]
+
+LIGHT_RANK = {"green": 0, "yellow": 1, "red": 2, "deep_red": 3}
+
+Clock = dict[str, Any]
+
+
+def running(clocks: list[Clock], kind: str | None = None) -> list[Clock]:
+    """Return the clocks that still run, of one kind when named."""
+    return [clock for clock in clocks if clock["done_at"] is None and (kind is None or clock["kind"] == kind)]
+
+
+def stop(clocks: list[Clock], now: datetime, *kinds: str) -> None:
+    """Stop the running clocks of these kinds (none named: all) and freeze their light."""
+    for clock in clocks:
+        if clock["done_at"] is None and (not kinds or clock["kind"] in kinds):
+            clock["done_at"] = now
+            clock["light"] = light_at(clock, now)
+
+
+def light_at(clock: Clock, now: datetime) -> str:
+    """Return the light of a clock at an instant; at a threshold the new light holds."""
+    if now < clock["yellow_at"]:
+        return "green"
+    if now < clock["due_at"]:
+        return "yellow"
+    return "red" if now < clock["deep_red_at"] else "deep_red"
+
+
+def next_change(clock: Clock) -> datetime | None:
+    """Return when the stored light of a running clock is no longer true, None when it cannot get worse."""
+    following = {"green": "yellow_at", "yellow": "due_at", "red": "deep_red_at"}.get(clock["light"])
+    return None if following is None else clock[following]
+
+
+def summary(clocks: list[Clock]) -> tuple[str, datetime | None, datetime | None]:
+    """Return the light of the case, its due time and when its light must be looked at next.
+
+    The worst running clock gives the light; the case clock (running or stopped) gives the due time, before there is one the
+    earliest running clock.
+    """
+    open_clocks = running(clocks)
+    case_clocks = [clock for clock in clocks if clock["kind"] == "case"]
+    shown = open_clocks or case_clocks[-1:]
+    light = max((clock["light"] for clock in shown), key=LIGHT_RANK.__getitem__, default="green")
+    if case_clocks:
+        due = case_clocks[-1]["due_at"]
+    else:
+        due = min((clock["due_at"] for clock in open_clocks), default=clocks[-1]["due_at"] if clocks else None)
+    changes = [at for clock in open_clocks if (at := next_change(clock)) is not None]
+    return light, due, min(changes, default=None)

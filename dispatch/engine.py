@@ -1,0 +1,186 @@
+"""The engine: what may be done to a case now, and what a permitted action makes of it. Pure; the table is `dispatch.states`.
+
+`offer` lists the actions that would be accepted now from an actor who fills the fields well. `decide` takes one: it returns
+the case as it will be and the one update that makes it so, or raises why not.
+`internal` rows are not offered: they have a door of their own (reveal).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from dispatch.actors import SYSTEM
+from dispatch.agreements import disagreements
+from dispatch.checks import is_required, read_fields
+from dispatch.conditions import SOURCES
+from dispatch.effects import CHOOSERS, EFFECTS
+from dispatch.errors import NotAllowed
+from dispatch.fields import Field
+from dispatch.guards import FORBIDDING, GUARDS
+from dispatch.notices import compose
+from dispatch.rules import Rules
+from dispatch.situation import Case, Situation
+from dispatch.states import STATES, TABLE, Transition, find, is_for_role, rows_for
+from dispatch.step import Step
+from storage.errors import Forbidden, Invalid
+
+__all__ = ["Decision", "apply", "decide", "offer", "permitted", "system_step", "update_of"]
+
+
+_CASE_STATES = frozenset(STATES)
+_ACTIONS = {subject: frozenset(row.action for row in TABLE if row.subject == subject) for subject in ("case", "request", "task")}
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """What an accepted action comes to: the case afterwards, the update, the new timeline entries."""
+
+    case: dict[str, Any]
+    update: dict[str, Any]
+    entries: list[dict[str, Any]]
+    notices: list[dict[str, Any]]
+
+
+def _refusal(row: Transition, at: Situation) -> str | None:
+    """The first guard that does not hold."""
+    return next((name for name in row.guards if not GUARDS[name](at)), None)
+
+
+def permitted(at: Situation, subject: str = "case") -> list[Transition]:
+    """Return the rows that the actor may take now."""
+    state = at.state if at.item is None else at.item["state"]
+    return [row for row in rows_for(subject, state, at.actor.role) if row.offered and _refusal(row, at) is None]
+
+
+def offer(at: Situation, subject: str = "case") -> list[dict[str, Any]]:
+    """Return the actions open to the actor now, each with its fields (api.md "The case": `actions`)."""
+    return [
+        {"name": row.action, "needs_rev": row.needs_rev, "fields": [_described(field, at) for field in row.fields]}
+        for row in permitted(at, subject)
+    ]
+
+
+def _described(field: Field, at: Situation) -> dict[str, Any]:
+    found: dict[str, Any] = {"name": field.name, "type": field.type, "required": is_required(field, at)}
+    if field.min is not None:
+        found["min"] = field.min
+    if field.max is not None:
+        found["max"] = field.max
+    if field.options:
+        found["options"] = list(field.options)
+    if field.options_from is not None:
+        found.update(SOURCES[field.options_from](at))
+    return found
+
+
+def decide(
+    at: Situation,
+    action: str,
+    sent: Mapping[str, Any],
+    *,
+    key: str | None,
+    digest: str,
+    subject: str = "case",
+    internal: bool = False,
+) -> Decision:
+    """Take one action. Raises `Forbidden` (not this person), `NotAllowed` (not now), `Invalid` (with every field error)."""
+    row = _row_or_raise(at, action, subject, internal)
+    values, errors = read_fields(row.fields, sent, at)
+    if not errors:
+        errors = list(disagreements(row.checks, at, values))
+    if errors:
+        raise Invalid("some fields cannot be accepted", errors=errors)
+    step = Step(at.case, at.actor, at.now, at.rules, key, digest)
+    step.item = at.item
+    apply(step, row, values)
+    return _decision(step)
+
+
+def _row_or_raise(at: Situation, action: str, subject: str, internal: bool) -> Transition:
+    state = at.state if at.item is None else at.item["state"]
+    row = find(subject, state, at.actor.role, action)
+    if row is None and is_for_role(subject, at.actor.role, action):
+        raise _not_allowed(at, subject, "state")
+    if row is None or not (row.offered or internal):
+        raise _not_allowed(at, subject, "unknown") if not is_known(subject, action) else Forbidden(code="forbidden")
+    refusal = _refusal(row, at)
+    if refusal in FORBIDDING:
+        raise Forbidden(f"guard {refusal}", reason=refusal)
+    if refusal is not None:
+        raise _not_allowed(at, subject, refusal)
+    return row
+
+
+def is_known(subject: str, action: str) -> bool:
+    """Tell whether the table has the action at all."""
+    return action in _ACTIONS[subject]
+
+
+def _not_allowed(at: Situation, subject: str, reason: str) -> NotAllowed:
+    allowed = [row.action for row in permitted(at, subject)]
+    return NotAllowed(f"reason {reason}", allowed=allowed, reason=reason, state=at.state, rev=at.case["live"]["rev"])
+
+
+def apply(step: Step, row: Transition, values: dict[str, Any]) -> None:
+    """Apply a row whose guards and fields were looked at, and what the system does after it in the same write."""
+    _apply_row(step, row, values)
+    while step.queue:
+        action, fields = step.queue.pop(0)
+        following = find("case", step.case["live"]["state"], SYSTEM.role, action)
+        assert following is not None  # noqa: S101  # effects only name rows of the table
+        present, step.actor = step.actor, SYSTEM
+        _apply_row(step, following, fields)
+        step.actor = present
+    step.settle()
+
+
+def _apply_row(step: Step, row: Transition, values: dict[str, Any]) -> None:
+    before = step.case["live"]["state"]
+    step.fields, step.public = values, True
+    chosen = CHOOSERS[row.next[3:]](step) if row.next is not None and row.next.startswith("by:") else row.next
+    step.next_state = chosen
+    for name in row.effects:
+        EFFECTS[name](step)
+    after = _state_after(step, row, before)
+    step.live["state"] = after
+    step.record(row, before, after, step.actor)
+    notice = compose(row.notices, row.action, step.entries[-1], step.case, step.item)
+    if notice is not None:
+        step.notices.append(notice)
+
+
+def _state_after(step: Step, row: Transition, before: str) -> str:
+    """Rows of requests and tasks move the case only where an effect says so."""
+    if row.subject == "case":
+        return step.next_state or before
+    moved = step.next_state if step.next_state in _CASE_STATES else None
+    return moved or before
+
+
+def _decision(step: Step) -> Decision:
+    step.live["rev"] += 1
+    return Decision(step.case, update_of(step), step.entries, step.notices)
+
+
+def update_of(step: Step) -> dict[str, Any]:
+    """Return the one update of the database for what the step touched."""
+    update: dict[str, Any] = {
+        "$set": {name: step.case[name] for name in step.touched},
+        "$push": {"timeline": {"$each": step.entries}},
+    }
+    if step.notices:
+        update["$push"]["outbox"] = {"$each": step.notices}
+    return update
+
+
+def system_step(case: Case, now: datetime, rules: Rules, action: str, fields: dict[str, Any]) -> Decision:
+    """Take an action as the system (timers, automatic steps): guards of the row hold, fields come from our own code."""
+    row = find("case", case["live"]["state"], SYSTEM.role, action)
+    if row is None:
+        raise NotAllowed(f"the system cannot {action} in {case['live']['state']}", allowed=[], reason="state")
+    step = Step(case, SYSTEM, now, rules, None, "")
+    apply(step, row, fields)
+    return _decision(step)

@@ -1,0 +1,78 @@
+"""What an action asks for: the fields of the transition table with their types, bounds and choices.
+
+Types are those of the API: `text`, `choice`, `number`, `boolean`, `datetime`, `date`, `limit`, `photos`, `point`, `unit`,
+`units`, `organization`, `organizations`, `case`, `category`, `person`.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+__all__ = [
+    "CANCEL_REASONS",
+    "CHECK_DEFECTS",
+    "CONTACT_RESULTS",
+    "CONTACT_WAYS",
+    "REDO_REASONS",
+    "REFUSE_REASONS",
+    "RESULTS",
+    "RETURN_REASONS",
+    "REVIEW_DEFECTS",
+    "SATISFACTION",
+    "TYPES",
+    "Field",
+    "choice",
+    "text",
+]  # fmt: skip
+
+TYPES = frozenset(
+    {
+        "text", "choice", "number", "boolean", "datetime", "date", "limit", "photos", "point", "unit", "units",
+        "organization", "organizations", "case", "category", "person",
+    }
+)  # fmt: skip
+
+# domain.md §2.6, §2.9, T12, T33, T34, T38, T39, T40
+RETURN_REASONS = ("not_duty", "not_area", "not_legal_subject", "duplicate", "info_missing", "legal_procedure")
+REFUSE_REASONS = (
+    "out_of_area", "other_power", "litigation", "disclosure", "emergency_line", "secret", "done_no_new", "no_content",
+    "unlawful", "civil_only",
+)  # fmt: skip
+CANCEL_REASONS = ("withdrawn", "untrue", "test", "out_of_scope")
+RESULTS = ("resolved", "partly", "explained", "cannot")
+REVIEW_DEFECTS = ("off_point", "no_photo", "not_contacted", "copied_reply", "assist_missing")
+CHECK_DEFECTS = ("not_done", "partly_done", "wrong_place", "new_damage")
+REDO_REASONS = ("not_contacted", "not_solved")
+CONTACT_WAYS = ("phone", "visit", "message", "other")
+CONTACT_RESULTS = ("reached", "unreachable")
+SATISFACTION = ("very_satisfied", "satisfied", "basically_satisfied", "dissatisfied", "very_dissatisfied", "unrated")
+
+
+class Field(msgspec.Struct, frozen=True, kw_only=True):
+    """One field of an action.
+
+    `min` and `max` bound the length of a text, the number of photos or codes, or the value of a number. `required_when` names
+    a condition of `dispatch.conditions` on the case, `options_from` a source of options there; `default` a source of the
+    suggested value. `clean` forbids personal data in the text (it will be published).
+    """
+
+    name: str
+    type: str
+    required: bool = False
+    required_when: str | None = None
+    min: int | None = None
+    max: int | None = None
+    options: tuple[str, ...] = ()
+    options_from: str | None = None
+    clean: bool = False
+
+
+def text(name: str, least: int = 0, *, most: int = 2000, clean: bool = False, when: str | None = None) -> Field:
+    """A text; `least` > 0 makes it required (always, or under the condition `when`)."""
+    needed = least > 0 and when is None
+    return Field(name=name, type="text", required=needed, required_when=when, min=least or None, max=most, clean=clean)
+
+
+def choice(name: str, options: tuple[str, ...], *, required: bool = True) -> Field:
+    """One of fixed codes."""
+    return Field(name=name, type="choice", required=required, options=options)

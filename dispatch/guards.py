@@ -1,0 +1,211 @@
+"""Guards of the transition table: what must hold of the case and of who asks before an action is even offered.
+
+A guard returns True when the action may go on; its name is the reason when not. Guards of `FORBIDDING` mean that this person may
+never do it to this case (403); all others mean that the case does not allow it now (409).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from dispatch.situation import Situation, holds_lead, in_area, is_citizen_case, lead_of, task_units
+
+__all__ = ["FORBIDDING", "GUARDS", "Guard", "sign_off_wanted"]
+
+Guard = Callable[[Situation], bool]
+
+RATING_WINDOW = timedelta(days=15)  # domain.md T44
+_ANSWERABLE = frozenset({"consult", "praise", "suggestion"})  # domain.md T04
+_SIGNED = frozenset({"complaint", "report"})  # domain.md T33
+
+
+def _in_area(at: Situation) -> bool:
+    return in_area(at.case, at.actor) or at.actor.role == "system"
+
+
+def _is_lead(at: Situation) -> bool:
+    return holds_lead(at.case, at.actor)
+
+
+def _takes_part(at: Situation) -> bool:
+    if at.actor.role == "org_coordinator":
+        return any(at.actor.serves(code) for code in at.case["live"]["orgs"])
+    return not at.actor.units.isdisjoint(task_units(at.case))
+
+
+def _own_or_desk(at: Situation) -> bool:
+    return at.actor.role == "operator" or bool(at.case["live"]["reporter"] == at.actor.id)
+
+
+def _speaks_for_reporter(at: Situation) -> bool:
+    if at.actor.role == "operator":  # puts down what the caller says
+        return is_citizen_case(at.case)
+    return bool(at.case["live"]["reporter"] == at.actor.id)
+
+
+def _did_not_dispatch(at: Situation) -> bool:
+    return at.actor.id not in at.facts["dispatchers"]
+
+
+def _not_of_lead(at: Situation) -> bool:
+    lead = lead_of(at.case)
+    return at.actor.id not in at.facts["handlers"] and (lead is None or lead != at.actor.unit)
+
+
+def _not_asking_unit(at: Situation) -> bool:
+    return at.item is not None and at.item["unit"] != at.actor.unit and at.item["unit"] not in at.actor.units
+
+
+def _asked_it(at: Situation) -> bool:
+    return at.item is not None and at.item["unit"] in at.actor.units
+
+
+def _own_assist(at: Situation) -> bool:
+    return at.item is not None and at.item["kind"] == "assist" and at.item["unit"]["code"] in at.actor.units
+
+
+def _assist_task(at: Situation) -> bool:
+    return at.item is not None and at.item["kind"] == "assist"
+
+
+def _lead_or_dispatcher(at: Situation) -> bool:
+    return in_area(at.case, at.actor) if at.actor.role == "dispatcher" else holds_lead(at.case, at.actor)
+
+
+def _may_know_reporter(at: Situation) -> bool:
+    """A unit never learns who made a 举报 or asked for confidence (domain.md §7.1)."""
+    if "caller" not in at.case:
+        return False
+    hidden = at.case["appeal_type"] == "report" or at.case["caller"]["confidential"]
+    return at.actor.role != "unit_clerk" or (not hidden and holds_lead(at.case, at.actor))
+
+
+def _placed(at: Situation) -> bool:
+    return bool(at.case["live"]["areas"])
+
+
+def _answerable(at: Situation) -> bool:
+    return at.case["appeal_type"] in _ANSWERABLE
+
+
+def _not_emergency(at: Situation) -> bool:
+    return bool(at.case["live"]["urgency"] != "emergency")
+
+
+def _no_pending_return(at: Situation) -> bool:
+    return not any(item["kind"] == "return" and item["state"] == "pending" for item in at.case["requests"])
+
+
+def _first_return(at: Situation) -> bool:
+    lead = lead_of(at.case)
+    asked = (item for item in at.case["requests"] if item["kind"] == "return" and item["state"] != "withdrawn")
+    return not any(item["unit"] == lead for item in asked)
+
+
+def _return_in_time(at: Situation) -> bool:
+    dispatched = at.facts["dispatched_at"]
+    return dispatched is not None and at.now <= at.rules.return_until(at.case, dispatched)
+
+
+def _contacted(at: Situation) -> bool:
+    """Someone who can be reached has been reached, or three tries were made (domain.md T23, T33)."""
+    if not is_citizen_case(at.case) or at.case["reporter"].get("anonymous"):
+        return True
+    return bool(at.facts["reached"]) or at.facts["tries"] >= 3
+
+
+def sign_off_wanted(at: Situation) -> bool:
+    """Complaints, 举报 and results after a redo need the unit leader's signature (domain.md T33)."""
+    return at.case["appeal_type"] in _SIGNED or at.facts["redo"] >= 1
+
+
+def _sign_off_needed(at: Situation) -> bool:
+    return sign_off_wanted(at)
+
+
+def _not_signed_off(at: Situation) -> bool:
+    return not at.facts["signed_off"]
+
+
+def _signed_off(at: Situation) -> bool:
+    return at.actor.role == "unit_leader" or not sign_off_wanted(at) or bool(at.facts["signed_off"])
+
+
+def _case_in_hand(at: Situation) -> bool:
+    return at.state in ("dispatched", "handling")
+
+
+def _check_asked(at: Situation) -> bool:
+    return at.rules.needs_check(at.case)
+
+
+def _no_check_asked(at: Situation) -> bool:
+    return not at.rules.needs_check(at.case)
+
+
+def _citizen_reported(at: Situation) -> bool:
+    return is_citizen_case(at.case)
+
+
+def _no_citizen(at: Situation) -> bool:
+    return not is_citizen_case(at.case)
+
+
+def _not_rated(at: Situation) -> bool:
+    return "rating" not in at.case
+
+
+def _rating_open(at: Situation) -> bool:
+    closed = at.case["closed_at"]
+    return closed is not None and at.now <= closed + RATING_WINDOW
+
+
+def _may_urge_now(at: Situation) -> bool:
+    if at.actor.role != "citizen":
+        return in_area(at.case, at.actor)
+    last = at.facts["citizen_urged_at"]
+    own = at.case["live"]["reporter"] == at.actor.id
+    return own and (last is None or at.now - last >= timedelta(days=1))
+
+
+GUARDS: dict[str, Guard] = {
+    "in_area": _in_area,
+    "is_lead": _is_lead,
+    "takes_part": _takes_part,
+    "own_or_desk": _own_or_desk,
+    "speaks_for_reporter": _speaks_for_reporter,
+    "did_not_dispatch": _did_not_dispatch,
+    "not_of_lead": _not_of_lead,
+    "not_asking_unit": _not_asking_unit,
+    "asked_it": _asked_it,
+    "own_assist": _own_assist,
+    "assist_task": _assist_task,
+    "lead_or_dispatcher": _lead_or_dispatcher,
+    "may_know_reporter": _may_know_reporter,
+    "placed": _placed,
+    "answerable": _answerable,
+    "not_emergency": _not_emergency,
+    "no_pending_return": _no_pending_return,
+    "first_return": _first_return,
+    "return_in_time": _return_in_time,
+    "contacted": _contacted,
+    "sign_off_needed": _sign_off_needed,
+    "not_signed_off": _not_signed_off,
+    "signed_off": _signed_off,
+    "case_in_hand": _case_in_hand,
+    "check_asked": _check_asked,
+    "no_check_asked": _no_check_asked,
+    "citizen_reported": _citizen_reported,
+    "no_citizen": _no_citizen,
+    "not_rated": _not_rated,
+    "rating_open": _rating_open,
+    "may_urge_now": _may_urge_now,
+}
+
+FORBIDDING = frozenset(
+    {
+        "in_area", "is_lead", "takes_part", "own_or_desk", "speaks_for_reporter", "did_not_dispatch",
+        "not_of_lead", "not_asking_unit", "asked_it", "own_assist", "lead_or_dispatcher", "may_know_reporter",
+    }
+)  # fmt: skip

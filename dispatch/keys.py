@@ -1,0 +1,60 @@
+"""The reading keys of a case: one array by which every list, count and search finds the cases that someone may see.
+
+`a:CODE` an area of the path, `a:*` the whole city; for sensitive cases `s:` in place of `a:`. `u:` a unit that takes part,
+`o:` an organization, `r:` the reporter. A `Scope` turns into the keys that it may read, so that visibility is one `$in` on an
+indexed field, and the same rule decides in memory.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dispatch.actors import Scope
+
+__all__ = ["EVERYWHERE", "case_keys", "live_keys", "scope_keys", "sees"]
+
+EVERYWHERE = "*"
+
+
+def live_keys(live: dict[str, Any]) -> list[str]:
+    """Return the reading keys of the live part of a case."""
+    area = "s:" if live["sensitive"] else "a:"
+    keys = [area + EVERYWHERE]
+    keys.extend([area + code for code in live["areas"]])
+    keys.extend(["u:" + code for code in live["units"]])
+    if live["orgs"]:
+        keys.append("o:" + EVERYWHERE)
+        keys.extend(["o:" + code for code in live["orgs"]])
+    if live["reporter"]:
+        keys.append("r:" + live["reporter"])
+    return keys
+
+
+def case_keys(case: dict[str, Any]) -> list[str]:
+    """Return the reading keys of a stored case."""
+    return live_keys(case["live"])
+
+
+def scope_keys(scope: Scope) -> list[str]:
+    """Return the keys that a scope may read, fewest first: the whole city makes single areas needless."""
+    areas = [EVERYWHERE] if scope.city else sorted(scope.areas)
+    keys = ["a:" + code for code in areas]
+    if scope.sensitive:
+        keys += ["s:" + code for code in areas]
+    if not (scope.city and scope.sensitive):
+        keys += ["u:" + code for code in sorted(scope.units)]
+        keys += ["o:" + code for code in sorted(scope.organizations)]
+        if scope.reporter:
+            keys.append("r:" + scope.reporter)
+    return keys
+
+
+def sees(scope: Scope, live: dict[str, Any]) -> bool:
+    """Tell whether a scope may see the case with this live part; the same rule as the filter of the store."""
+    if (scope.city or not scope.areas.isdisjoint(live["areas"])) and (scope.sensitive or not live["sensitive"]):
+        return True
+    if not scope.units.isdisjoint(live["units"]) or not scope.organizations.isdisjoint(live["orgs"]):
+        return True
+    if EVERYWHERE in scope.organizations and live["orgs"]:
+        return True
+    return scope.reporter is not None and scope.reporter == live["reporter"]

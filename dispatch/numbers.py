@@ -1,0 +1,62 @@
+"""Numbers of cases, `GY20261121-000123`: each process takes blocks from a counter and hands them out without asking again.
+
+Gaps are allowed (a process that ends loses the rest of its block); a number is never given twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from storage.client import Database
+
+__all__ = ["COUNTERS", "CaseNumbers"]
+
+COUNTERS = "counters"
+BLOCK = 200
+AHEAD = 100  # so many left: the next block is fetched in the background
+
+log = logging.getLogger(__name__)
+
+
+class CaseNumbers:
+    """Hands out numbers for one city; the day is the city's own."""
+
+    def __init__(self, database: Database, prefix: str, timezone: str) -> None:
+        self._database = database
+        self._prefix = prefix
+        self._zone = ZoneInfo(timezone)
+        self._day = ""
+        self._next, self._end = 0, 0
+        self._ahead: asyncio.Task[int] | None = None
+        self._lock = asyncio.Lock()
+
+    async def take(self, at: datetime) -> str:
+        """Return a number for a case reported at `at`."""
+        day = at.astimezone(self._zone).strftime("%Y%m%d")
+        while day != self._day or self._next >= self._end:
+            await self._refill(day)
+        number, self._next = self._next, self._next + 1
+        if self._ahead is None and self._end - self._next <= AHEAD:
+            self._ahead = asyncio.create_task(self._reserve(day))
+        return f"{self._prefix}{day}-{number:06d}"
+
+    async def _refill(self, day: str) -> None:
+        async with self._lock:
+            while day != self._day or self._next >= self._end:
+                ahead, self._ahead = self._ahead, None
+                if ahead is not None and day == self._day:
+                    first = await ahead
+                else:
+                    first = await self._reserve(day)
+                self._day, self._next, self._end = day, first, first + BLOCK
+
+    async def _reserve(self, day: str) -> int:
+        """Reserve a block; returns its first number (from 1)."""
+        found = await self._database.find_one_and_update(
+            COUNTERS, {"_id": f"case_no:{day}"}, {"$inc": {"taken": BLOCK}}, upsert=True
+        )
+        assert found is not None  # noqa: S101  # an upsert always returns the document
+        return int(found["taken"]) - BLOCK + 1

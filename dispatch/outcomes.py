@@ -1,0 +1,271 @@
+"""Effects of the transition table from the work on a case to its end: contact, result, check, visit, closure, rating."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from dispatch.clocks import Limit
+from dispatch.model import URGENCIES
+from dispatch.rules import REDO_LIMIT
+from dispatch.situation import lead_of, open_tasks
+from dispatch.step import Step
+
+__all__ = ["OUTCOMES"]
+
+REWORK_SHARE = 0.5  # domain.md T38: half the original limit, at least 4 wh
+
+
+def _contact(step: Step) -> None:
+    fields, facts = step.fields, step.facts
+    facts["tries"] += 1
+    facts["reached"] = facts["reached"] or fields["result"] == "reached"
+    if facts["reached"] or facts["tries"] >= 3:
+        step.stop_clocks("contact")
+    step.data.update(way=fields["way"], result=fields["result"], when=fields["at"])
+
+
+def _progress(step: Step) -> None:
+    step.public = bool(step.fields.get("public"))
+    _photos(step)
+
+
+def _photos(step: Step) -> None:
+    if photos := step.fields.get("photos"):
+        step.data["photos"] = photos
+
+
+def _sign_off(step: Step) -> None:
+    step.facts["signed_off"] = step.actor.id
+    _remember_handler(step)
+
+
+def _remember_handler(step: Step) -> None:
+    handlers = step.facts["handlers"]
+    if step.actor.id not in handlers:
+        handlers.append(step.actor.id)
+
+
+def _lead_task(step: Step) -> dict[str, Any]:
+    return next(task for task in reversed(step.edit("tasks")) if task["kind"] == "lead")
+
+
+def _submit_result(step: Step) -> None:
+    fields = step.fields
+    step.set(
+        "result",
+        {
+            "kind": fields["result"],
+            "handling": fields["handling"],
+            "public_reply": fields["public_reply"],
+            "unsolved_reason": fields.get("unsolved_reason"),
+            "photos": fields.get("photos", []),
+            "unit": lead_of(step.case),
+            "at": step.now,
+        },
+    )
+    step.set("outcome", fields["result"])
+    task = _lead_task(step)
+    task["state"], task["submitted_at"] = "submitted", step.now
+    for other in open_tasks(step.case):
+        other["state"], other["waived_because"] = "waived", fields["waive_reason"]
+    _remember_handler(step)
+    if step.actor.role == "unit_leader":
+        step.facts["signed_off"] = step.actor.id
+    step.stop_clocks("case", "contact", "sign_in")
+    step.start_clock("review")
+    step.data["result"] = fields["result"]
+    _photos(step)
+
+
+def _move_task(step: Step) -> None:
+    assert step.item is not None  # noqa: S101  # rows of tasks always come with one
+    wanted = step.item["id"]
+    task = next(item for item in step.edit("tasks") if item["id"] == wanted)
+    task["state"] = step.next_state
+    if step.next_state == "signed" and task["signed_at"] is None:
+        task["signed_at"] = step.now
+    if step.next_state == "submitted":
+        task["submitted_at"] = step.now
+    step.data.update(task=wanted, unit=task["unit"]["code"])
+    _photos(step)
+
+
+def _reviewed(step: Step) -> None:
+    step.stop_clocks("review")
+    _accept_lead(step)
+    following = {"checking": "check", "visiting": "visit"}.get(step.next_state or "")
+    if following:
+        step.start_clock(following)
+    if step.fields.get("checker"):
+        step.data["checker"] = step.fields["checker"]
+
+
+def _accept_lead(step: Step) -> None:
+    _lead_task(step)["state"] = "accepted"
+
+
+def _back_to_work(step: Step) -> None:
+    """The unit goes on under the old due time: the clock had only been stopped by the submission."""
+    _resume(step)
+    step.stop_clocks("review")
+    step.data["defect"] = step.fields["defect"]
+
+
+def _resume(step: Step) -> None:
+    task = _lead_task(step)
+    task["state"], task["submitted_at"] = "signed", None
+    step.facts["signed_off"] = None
+    clock = next(clock for clock in reversed(step.clocks) if clock["kind"] == "case")
+    clock["done_at"] = None
+
+
+def _rework(step: Step) -> None:
+    step.facts["rework"] += 1
+    step.stop_clocks("check")
+    _fresh_case_clock(step, _case_limit(step).scaled(REWORK_SHARE))
+    step.data["defect"] = step.fields["defect"]
+    _evidence(step)
+
+
+def _case_limit(step: Step) -> Limit:
+    first = next(clock for clock in step.case["clocks"] if clock["kind"] == "case")
+    return Limit.parse(first["limit"])
+
+
+def _fresh_case_clock(step: Step, limit: Limit) -> None:
+    """Work begins again under a limit of its own; the first clock keeps its record."""
+    task = _lead_task(step)
+    task["state"], task["submitted_at"] = "signed", None
+    step.facts["signed_off"] = None
+    step.clocks.append(step.rules.clock("case", limit, step.now))
+
+
+def _evidence(step: Step) -> None:
+    _photos(step)
+    position = step.fields["position"]
+    step.data["position"] = [position["lon"], position["lat"], position["crs"]]
+
+
+def _checked(step: Step) -> None:
+    step.stop_clocks("check")
+    if step.next_state == "visiting":
+        step.start_clock("visit")
+    _evidence(step)
+
+
+def _close_when_closed(step: Step) -> None:
+    if step.next_state == "closed":
+        _close(step)
+
+
+def _visited(step: Step) -> None:
+    fields = step.fields
+    visit = {"contacted": fields["contacted"], "solved": fields["solved"], "satisfaction": fields["satisfaction"]}
+    step.set("visit", {**visit, "at": step.now})
+    step.stop_clocks("visit")
+    step.data.update(visit)
+
+
+def _redo(step: Step) -> None:
+    step.facts["redo"] += 1
+    step.stop_clocks("visit")
+    limit = min(_case_limit(step), REDO_LIMIT, key=lambda item: item.nominal_minutes)
+    _fresh_case_clock(step, limit)
+    step.data["reason"] = step.fields["reason"]
+
+
+def _end(step: Step, outcome: str | None) -> None:
+    step.set("closed_at", step.now)
+    step.set("outcome", outcome)
+    step.stop_clocks()
+    step.live["open"] = False
+
+
+def _close(step: Step) -> None:
+    _end(step, step.case["outcome"] or "resolved")
+
+
+def _stop(step: Step) -> None:
+    for task in step.edit("tasks"):
+        if task["state"] in ("pending", "signed", "submitted"):
+            task["state"] = "withdrawn"
+    _end(step, "not_found" if step.fields["reason"] == "untrue" else None)
+    step.data["reason"] = step.fields["reason"]
+
+
+def _answer(step: Step) -> None:
+    step.set("result", {"kind": "explained", "public_reply": step.fields["answer"], "at": step.now, "unit": None, "photos": []})
+    _end(step, "explained")
+
+
+def _refuse(step: Step) -> None:
+    fields = step.fields
+    step.set("refusal", {"reason": fields["reason"], "next_door": fields["next_door"], "reply": fields["reply"]})
+    _end(step, "refused")
+    step.data["reason"] = fields["reason"]
+
+
+def _merge(step: Step) -> None:
+    """The service changes the main case in the same transaction."""
+    step.set("merged_into", step.fields["main"])
+    for task in step.edit("tasks"):
+        if task["state"] in ("pending", "signed", "submitted"):
+            task["state"] = "withdrawn"
+    _end(step, "duplicate")
+    step.data["main"] = step.fields["main"]
+
+
+def _absorb(step: Step) -> None:
+    """The main case takes over the reporters of a merged one, its urgency when higher and its sensitivity (design.md §6)."""
+    live = step.live
+    followers = step.edit("followers") or []
+    step.set("followers", [*followers, *step.fields["followers"]])
+    live["urgency"] = max(live["urgency"], step.fields["urgency"], key=URGENCIES.index)
+    live["sensitive"] = live["sensitive"] or step.fields["sensitive"]
+    step.data["merged"] = step.fields["merged"]
+
+
+def _rate(step: Step) -> None:
+    grades = {name: step.fields[name] for name in ("efficiency", "quality", "attitude")}
+    step.set("rating", {**grades, "at": step.now})
+    step.data.update(grades)
+
+
+def _urge(step: Step) -> None:
+    facts = step.facts
+    facts["urges"] += 1
+    if step.actor.role == "citizen":
+        facts["citizen_urged_at"] = step.now
+    step.data["count"] = facts["urges"]
+
+
+def _supplement(step: Step) -> None:
+    if photos := step.fields.get("photos"):
+        step.set("photos", list(dict.fromkeys([*step.case["photos"], *photos])))
+        step.data["photos"] = photos
+
+
+OUTCOMES: dict[str, Callable[[Step], None]] = {
+    "contact": _contact,
+    "progress": _progress,
+    "sign_off": _sign_off,
+    "submit_result": _submit_result,
+    "move_task": _move_task,
+    "reviewed": _reviewed,
+    "back_to_work": _back_to_work,
+    "rework": _rework,
+    "checked": _checked,
+    "close_when_closed": _close_when_closed,
+    "visited": _visited,
+    "redo": _redo,
+    "close": _close,
+    "stop": _stop,
+    "answer": _answer,
+    "refuse": _refuse,
+    "merge": _merge,
+    "absorb": _absorb,
+    "rate": _rate,
+    "urge": _urge,
+    "supplement": _supplement,
+}

@@ -1,0 +1,136 @@
+"""The rules of one city in one value: its territory, parties, catalogue, calendar and limits, as they are now.
+
+Snapshots are swapped whole by replacing attributes; whoever decides reads them once. No I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from dispatch.calendar import WorkCalendar
+from dispatch.clocks import LightRules, Limit, LimitTable, due_at, limit_for, thresholds
+from dispatch.model import AreaRef, Category, Place, Point
+from dispatch.ports import Directory, Locator
+
+__all__ = ["Categories", "Clock", "Rules", "TextSignals", "place_of"]
+
+Clock = dict[str, Any]
+
+RETURN_WITHIN = Limit(1, "wd")  # domain.md T18
+LEAST_REWORK = Limit(4, "wh")  # domain.md T38
+REDO_LIMIT = Limit(5, "wd")  # domain.md T40
+
+
+class Categories(Protocol):
+    """The catalogue as the core asks it."""
+
+    def get(self, code: str) -> Category | None:
+        """Return the category with this code, or None."""
+
+
+class Proposal(Protocol):
+    """One proposed category with its score and the words that speak for it."""
+
+    code: str
+    score: float
+    words: tuple[str, ...]
+
+
+class TextSignals(Protocol):
+    """What a text gives away."""
+
+    def propose_category(self, text: str) -> Sequence[Any]:
+        """Return proposals, best first."""
+
+    def emergency_words(self, text: str) -> tuple[str, ...]:
+        """Return the words of danger that the text holds."""
+
+
+@dataclass(slots=True)
+class Rules:
+    """Everything that a decision about a case asks besides the case itself."""
+
+    locator: Locator
+    directory: Directory
+    catalogue: Categories
+    calendar: WorkCalendar
+    limits: LimitTable
+    signals: TextSignals
+    lights: LightRules
+    confident: float = 0.35
+    case_prefix: str = "GY"
+    timezone: str = "Asia/Shanghai"
+
+    def category_of(self, case: dict[str, Any]) -> Category | None:
+        """Return the category of a case as the catalogue has it now."""
+        found = case["category"]
+        return None if found is None else self.catalogue.get(found["code"])
+
+    def needs_check(self, case: dict[str, Any]) -> bool:
+        """Tell whether the category asks for a check on site before closure (flag K or a kind of check)."""
+        category = self.category_of(case)
+        return category is not None and ("K" in category.flags or category.check not in ("none", ""))
+
+    def on_duty(self, role: str, case: dict[str, Any], now: datetime) -> tuple[str, ...]:
+        """Return who is on duty with a role where the case lies."""
+        return self.directory.on_duty(role, place_of(case), now)
+
+    def node_limit(self, case: dict[str, Any], node: str) -> Limit | None:
+        """Return the limit of a step of this case, None where none runs."""
+        live = case["live"]
+        return limit_for(self.category_of(case), live["urgency"], case["appeal_type"], node, table=self.limits)
+
+    def case_limit(self, case: dict[str, Any]) -> Limit:
+        """Return the ordinary limit of the case clock."""
+        limit = self.node_limit(case, "handle")
+        assert limit is not None  # noqa: S101  # every case has a handling limit
+        return limit
+
+    def clock(self, kind: str, limit: Limit, start: datetime, *, hours: str | None = None) -> Clock:
+        """Return a running clock with the instants at which its light changes."""
+        due = due_at(start, limit, self.calendar, hours)
+        return self.clock_until(kind, limit, start, due, hours=hours)
+
+    def clock_until(self, kind: str, limit: Limit, start: datetime, due: datetime, *, hours: str | None = None) -> Clock:
+        """Return a running clock that ends at `due`, whatever its limit alone would say."""
+        lights = thresholds(start, due, limit, self.calendar, hours, rules=self.lights)
+        return {
+            "kind": kind,
+            "limit": str(limit),
+            "started_at": start,
+            "due_at": due,
+            "done_at": None,
+            "light": "green",
+            "yellow_at": lights.yellow_at,
+            "deep_red_at": lights.deep_red_at,
+        }
+
+    def return_until(self, case: dict[str, Any], dispatched_at: datetime) -> datetime:
+        """Return until when the lead unit may ask to give the case back."""
+        limit = self.node_limit(case, "return_window") or RETURN_WITHIN
+        return due_at(dispatched_at, limit, self.calendar)
+
+    def counted_since(self, start: datetime, now: datetime) -> timedelta:
+        """Return the working time between two instants."""
+        return self.calendar.worked_between(start, now)
+
+
+def place_of(case: dict[str, Any]) -> Place:
+    """Rebuild the value that the ports take from a stored place."""
+    place = case["place"]
+    lon, lat = place["lon"], place["lat"]
+    return Place(
+        point=None if lon is None else Point(lon, lat),
+        accuracy_m=place["accuracy_m"],
+        address=place["address"],
+        area_path=tuple(AreaRef(item["code"], item["name"], item["level"]) for item in place["path"]),
+        special=AreaRef(**place["special"]) if place.get("special") else None,
+        boundary_doubt=place["boundary_doubt"],
+        doubt=tuple(place["doubt"]),
+        asset=place.get("asset"),
+        asset_owner=place.get("asset_owner"),
+        version=place["version"],
+    )

@@ -1,0 +1,307 @@
+"""The one writer of cases: every report, action and read of a case goes through `CaseService`, with an `Actor`.
+
+Reads show only what the actor's scope holds (`NotFound` else). Writes are conditional on the rev that was read; deciding
+actions must name it, adding actions are tried again on the present case (design.md §2, §3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from hashlib import blake2b
+from typing import Any, Protocol
+
+import msgspec
+
+from dispatch import engine, intake
+from dispatch.actors import Actor
+from dispatch.board import Board
+from dispatch.clocks import Limit, arithmetic
+from dispatch.errors import IdempotencyMismatch
+from dispatch.intake import Cipher
+from dispatch.keys import sees
+from dispatch.merging import merge
+from dispatch.numbers import CaseNumbers
+from dispatch.relay import Relay
+from dispatch.reports import NewReport
+from dispatch.rules import Rules
+from dispatch.situation import Case, Situation
+from dispatch.states import TABLE
+from dispatch.store import CaseQuery, CaseStore, list_filter
+from dispatch.views import CaseView, EntryView, case_view, entry_view
+from storage.client import Database
+from storage.errors import FieldError, Invalid, NotFound, StaleRev, StorageUnavailable
+
+__all__ = ["CaseService", "Filed", "Page", "Recent", "utc_now"]
+
+Counts = dict[str, dict[str, int]]
+Points = dict[str, list[dict[str, Any]]]
+Duplicates = list[dict[str, Any]]
+ATTEMPTS = 20
+_SORTED = msgspec.json.Encoder(order="sorted")
+
+
+class Recent(Protocol):
+    """The open cases of the last days, for the search of duplicates; `dispatch.duplicates.RecentCases`."""
+
+    def add(self, id: str, case_no: str, category: str, lon: float, lat: float, reported_at: datetime, line: str) -> None:
+        """Take in an open case."""
+
+    def remove(self, id: str) -> None:
+        """Forget a case."""
+
+    def near(self, category: str, lon: float, lat: float, at: datetime, radius: float | None = None) -> Any:
+        """Return the cases that may be the same matter, nearest first."""
+
+
+class Filed(msgspec.Struct, frozen=True):
+    """The answer to a report: the case, and whether it was made now or had been there."""
+
+    case: CaseView
+    created: bool
+
+
+class Page(msgspec.Struct, frozen=True):
+    """A page of a list."""
+
+    items: list[CaseView]
+    next: str | None = None
+
+
+def utc_now() -> datetime:
+    """Return the present instant in whole milliseconds, as the database keeps it."""
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
+class CaseService:
+    """All use cases of a case. `rules` may be changed in place when a snapshot is swapped."""
+
+    def __init__(
+        self,
+        database: Database,
+        rules: Rules,
+        cipher: Cipher,
+        recent: Recent,
+        *,
+        root_area: str | None = None,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self.rules = rules
+        self.board = Board()
+        self.store = CaseStore(database)
+        self.relay = Relay(database)
+        self._cipher = cipher
+        self._recent = recent
+        self._numbers = CaseNumbers(database, rules.case_prefix, rules.timezone)
+        self._root_area = root_area
+        self._clock = clock
+
+    # -- in
+
+    async def report(self, *, actor: Actor, report: NewReport, key: str | None = None) -> Filed:
+        """Take in an event or ticket, exactly once for its key (or a program's `source_id`).
+
+        Raises `Invalid` (fields, unknown category, out of area), `IdempotencyMismatch`, `IdempotencyKeyRequired`.
+        """
+        now = self._clock()
+        identity = intake.case_id(actor, key, report.source_id)
+        intake.check_report(report, now)
+        digest = intake.report_digest(report)
+        sensed = intake.sense(report, self.rules, now)
+        case = intake.build_case(
+            report, sensed, identity=identity, case_no=await self._numbers.take(now), digest=digest, actor=actor, now=now,
+            rules=self.rules, cipher=self._cipher, duplicates=self._near(sensed, now, identity),
+        )  # fmt: skip
+        if not await self.store.insert(case):
+            return await self._present(identity, digest, actor)
+        self._seen(case)
+        if case["outbox"]:
+            self.relay.nudge()
+        return Filed(case_view(case, actor, now, self.rules), True)
+
+    def _near(self, sensed: intake.Sensed, now: datetime, identity: str) -> list[dict[str, Any]]:
+        point = sensed.place.point
+        if point is None or sensed.category is None:
+            return []
+        return self.near(sensed.category.code, point.lon, point.lat, now, besides=identity)
+
+    def near(self, category: str, lon: float, lat: float, now: datetime, *, besides: str = "") -> list[dict[str, Any]]:
+        """Return open cases of the category so near and so young that they may be the same matter (WGS-84)."""
+        found = self._recent.near(category, lon, lat, now)
+        return [msgspec.to_builtins(item) for item in found if item.id != besides][:5]
+
+    async def _present(self, identity: str, digest: str, actor: Actor) -> Filed:
+        case = await self.store.find(identity)
+        if case is None:
+            raise StorageUnavailable("the case that holds this key cannot be read now")
+        if case["request"] != digest:
+            raise IdempotencyMismatch("this key came with another body before")
+        return Filed(case_view(case, actor, self._clock(), self.rules), False)
+
+    def _seen(self, case: Case) -> None:
+        """Let the memory of this process know at once; other processes learn by the feed."""
+        self.follow(case["_id"], case["live"], case["case_no"])
+
+    def follow(self, identity: str, live: dict[str, Any], case_no: str) -> None:
+        """Take in the live part of a case as it is after a write, from here or from the change feed."""
+        self.board.apply(identity, live)
+        if not live["open"]:
+            self._recent.remove(identity)
+        elif live["rev"] == 1 and live["category"] and live["lon"] is not None:
+            self._recent.add(identity, case_no, live["category"], live["lon"], live["lat"], live["reported_at"], live["line"])
+
+    # -- actions
+
+    async def act(
+        self, *, actor: Actor, case_id: str, action: str, rev: int | None, fields: Mapping[str, Any], key: str | None = None
+    ) -> CaseView:
+        """Take an action on a case and return the case afterwards.
+
+        Raises `NotFound`, `Forbidden`, `NotAllowed` (409), `StaleRev` (412), `Invalid` (422), `IdempotencyMismatch`.
+        """
+        return await self._take("case", None, actor, case_id, action, rev, fields, key)
+
+    async def act_on_request(
+        self, *, actor: Actor, case_id: str, request_id: str, action: str, rev: int | None, fields: Mapping[str, Any],
+        key: str | None = None,
+    ) -> CaseView:  # fmt: skip
+        """Take an action on a request of a case (return)."""
+        return await self._take("request", request_id, actor, case_id, action, rev, fields, key)
+
+    async def act_on_task(
+        self, *, actor: Actor, case_id: str, task_id: str, action: str, rev: int | None, fields: Mapping[str, Any],
+        key: str | None = None,
+    ) -> CaseView:  # fmt: skip
+        """Take an action on a task of a case."""
+        return await self._take("task", task_id, actor, case_id, action, rev, fields, key)
+
+    async def reveal(self, *, actor: Actor, case_id: str, reason: str) -> dict[str, str | None]:
+        """Return name and phone of the caller in the clear; who asked and why is put into the timeline first."""
+        await self._take("case", None, actor, case_id, "reveal", None, {"reason": reason}, None, internal=True)
+        case = await self._visible(actor, case_id)
+        caller = case["caller"]
+        return {
+            name: self._cipher.open(caller[name], document_id=case_id, field=f"caller.{name}") if caller[name] else None
+            for name in ("name", "phone")
+        }
+
+    async def _take(
+        self, subject: str, item_id: str | None, actor: Actor, case_id: str, action: str, rev: int | None,
+        fields: Mapping[str, Any], key: str | None, *, internal: bool = False,
+    ) -> CaseView:  # fmt: skip
+        entry_key = _entry_key(case_id, actor, key)
+        digest = _action_digest(subject, item_id, action, fields)
+        for _ in range(ATTEMPTS):
+            case, done = await self._read(actor, case_id, entry_key)
+            now = self._clock()
+            if done is not None:
+                if done["digest"] != digest:
+                    raise IdempotencyMismatch("this key came with another action before")
+                return case_view(case, actor, now, self.rules)
+            at = Situation(case, actor, now, self.rules, _item(case, subject, item_id))
+            _check_rev(at, subject, action, rev)
+            decision = engine.decide(at, action, fields, key=entry_key, digest=digest, subject=subject, internal=internal)
+            if await self._write(decision, case, actor):
+                return case_view(decision.case, actor, now, self.rules)
+        raise StorageUnavailable("too many people act on this case at once; try again")
+
+    async def _read(self, actor: Actor, case_id: str, entry_key: str | None) -> tuple[Case, dict[str, Any] | None]:
+        if entry_key is None:
+            return await self._visible(actor, case_id), None
+        case, done = await self.store.find_with_entry(case_id, entry_key)
+        if case is None or not sees(actor.scope, case["live"]):
+            if case is None or done is None:
+                raise NotFound("case")
+        return case, done
+
+    async def _visible(self, actor: Actor, case_id: str) -> Case:
+        case = await self.store.find(case_id)
+        if case is None or not sees(actor.scope, case["live"]):
+            raise NotFound("case")
+        return case
+
+    async def _write(self, decision: engine.Decision, case: Case, actor: Actor) -> bool:
+        if decision.case["live"]["state"] == "merged":
+            won = await merge(self.store, decision, case, actor, self._clock(), self.rules)
+        else:
+            entry = decision.entries[0]["id"]
+            won = await self.store.update(case["_id"], case["live"]["rev"], decision.update, entry)
+        if won:
+            self._seen(decision.case)
+            if decision.notices:
+                self.relay.nudge()
+        return won
+
+    # -- reads
+
+    async def get(self, *, actor: Actor, case_id: str) -> CaseView:
+        """Return a case. Raises `NotFound` for one that the actor may not see."""
+        return case_view(await self._visible(actor, case_id), actor, self._clock(), self.rules)
+
+    async def timeline(self, *, actor: Actor, case_id: str) -> list[EntryView]:
+        """Return the timeline of a case, first entry first; a citizen sees what is public."""
+        case = await self.store.find_whole(case_id)
+        if case is None or not sees(actor.scope, case["live"]):
+            raise NotFound("case")
+        public_only = actor.role in ("citizen", "link", "group_leader")
+        return [entry_view(entry, case, actor) for entry in case["timeline"] if entry["public"] or not public_only]
+
+    async def due(self, *, actor: Actor, case_id: str, clock: str = "case") -> Any:
+        """Return how the due time of the newest clock of a kind was counted. Raises `NotFound`."""
+        case = await self._visible(actor, case_id)
+        found = next((item for item in reversed(case["clocks"]) if item["kind"] == clock), None)
+        if found is None:
+            raise NotFound("clock")
+        return arithmetic(found["started_at"], found["due_at"], Limit.parse(found["limit"]), self.rules.calendar)
+
+    async def list(self, *, actor: Actor, query: CaseQuery) -> Page:
+        """Return a page of the cases that the actor may see. Raises `Invalid` for a bad filter or cursor."""
+        cases, following = await self.store.list(list_filter(query, actor, root=self._root_area))
+        now = self._clock()
+        return Page([case_view(case, actor, now, self.rules) for case in cases], following)
+
+    async def summary(self, *, actor: Actor) -> Counts:
+        """Return how many open cases that the actor may see stand in each state and show each light."""
+        return self.board.summary(actor.scope)
+
+    async def map_points(self, *, actor: Actor, bbox: tuple[float, float, float, float], zoom: int) -> Points:
+        """Return the open cases in a box (west, south, east, north; degrees WGS-84), in clusters where they are many."""
+        return self.board.points(actor.scope, bbox, zoom)
+
+    async def duplicates(self, *, actor: Actor, lon: float, lat: float, crs: str, category: str) -> Duplicates:
+        """Return open cases near a point that may be the same matter."""
+        point = self.rules.locator.locate(lon, lat, crs).point
+        return [] if point is None else self.near(category, point.lon, point.lat, self._clock())
+
+
+def _entry_key(case_id: str, actor: Actor, key: str | None) -> str | None:
+    if not key:
+        return None
+    return blake2b("\0".join((case_id, actor.source, actor.id, key)).encode(), digest_size=12).hexdigest()
+
+
+def _action_digest(subject: str, item_id: str | None, action: str, fields: Mapping[str, Any]) -> str:
+    return blake2b(_SORTED.encode((subject, item_id, action, fields)), digest_size=12).hexdigest()
+
+
+def _item(case: Case, subject: str, item_id: str | None) -> dict[str, Any] | None:
+    if subject == "case":
+        return None
+    items: list[dict[str, Any]] = case[f"{subject}s"]
+    found = next((item for item in items if item["id"] == item_id), None)
+    if found is None:
+        raise NotFound(subject)
+    return found
+
+
+def _check_rev(at: Situation, subject: str, action: str, rev: int | None) -> None:
+    """A deciding action must say which rev its maker saw."""
+    row = next((row for row in TABLE if row.subject == subject and row.action == action and at.actor.role in row.roles), None)
+    if row is None or not row.needs_rev:
+        return
+    live = at.case["live"]
+    if rev is None:
+        raise Invalid(errors=[FieldError(field="rev", code="required", message="the rev that you saw")])
+    if rev != live["rev"]:
+        raise StaleRev("the case has changed since", rev=live["rev"], state=live["state"])

@@ -1,0 +1,70 @@
+"""What a decision about a case looks at: the case, who asks, the time and the rules of the city. No I/O.
+
+The case is the stored document (see `dispatch.store` for its shape); only `dispatch` reads it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from dispatch.actors import Actor
+from dispatch.rules import Rules
+
+__all__ = ["Case", "Situation", "holds_lead", "in_area", "is_citizen_case", "lead_of", "open_tasks", "task_units"]
+
+Case = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """One question to the table: may `actor` do something to `case` (or to `item`, a request or task of it) at `now`?"""
+
+    case: Case
+    actor: Actor
+    now: datetime
+    rules: Rules
+    item: dict[str, Any] | None = None
+
+    @property
+    def state(self) -> str:
+        """The state of the case."""
+        return str(self.case["live"]["state"])
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What has happened so far, as guards need it (never the whole timeline)."""
+        facts: dict[str, Any] = self.case["facts"]
+        return facts
+
+
+def lead_of(case: Case) -> str | None:
+    """The code of the unit that answers for the case now, or None."""
+    return case["lead"]["code"] if case.get("lead") else None
+
+
+def open_tasks(case: Case, kind: str = "assist") -> list[dict[str, Any]]:
+    """Tasks of a kind that are neither done, waived nor given back."""
+    return [task for task in case["tasks"] if task["kind"] == kind and task["state"] in ("pending", "signed", "submitted")]
+
+
+def task_units(case: Case) -> frozenset[str]:
+    """Units that take part now: the lead and all who assist."""
+    return frozenset(task["unit"]["code"] for task in case["tasks"] if task["state"] not in ("returned", "waived", "withdrawn"))
+
+
+def holds_lead(case: Case, actor: Actor) -> bool:
+    """Tell whether the actor may act for the lead unit."""
+    return lead_of(case) in actor.units
+
+
+def in_area(case: Case, actor: Actor) -> bool:
+    """Tell whether the case lies where the actor works (the whole city, or one of their areas); not placed yet counts."""
+    codes = case["live"]["areas"]
+    return actor.scope.city or not codes or any(code in actor.areas or code in actor.scope.areas for code in codes)
+
+
+def is_citizen_case(case: Case) -> bool:
+    """Tell whether a citizen reported it, so that someone must be contacted and asked afterwards."""
+    return bool(case["reporter"]["kind"] == "citizen")

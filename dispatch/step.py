@@ -1,0 +1,147 @@
+"""One step of a case being taken: a working copy, what it touches, the timeline entries and notices that it brings forth.
+
+The stored document is never changed in place: `edit` copies a part before the first change. What was touched becomes one
+update of the database (`dispatch.engine`).
+"""
+
+from __future__ import annotations
+
+import secrets
+from copy import deepcopy
+from datetime import datetime
+from typing import Any
+
+from dispatch import clockwork
+from dispatch.actors import Actor
+from dispatch.chain import link, sealed_text
+from dispatch.keys import case_keys
+from dispatch.rules import Rules
+from dispatch.situation import Case, Situation
+from dispatch.states import Transition
+
+__all__ = ["Step", "entry_actor"]
+
+TEXT_FIELDS = (
+    "note", "text", "reason", "basis", "opinion", "handling", "public_reply", "answer", "reply", "next_door",
+    "unsolved_reason", "waive_reason", "address",
+)  # fmt: skip
+
+
+def entry_actor(actor: Actor) -> dict[str, Any]:
+    """Return the actor as a timeline entry names them: account, role and unit, never a name."""
+    return {"id": actor.id, "role": actor.role, "unit": actor.unit, "organization": actor.organization}
+
+
+class Step:
+    """A working copy of a case while one or more rows of the table are applied to it. A `fresh` case is nobody else's yet: it
+    is changed in place."""
+
+    def __init__(
+        self, case: Case, actor: Actor, now: datetime, rules: Rules, key: str | None, digest: str, *, fresh: bool = False
+    ) -> None:
+        self.case: Case = case if fresh else dict(case)
+        self._fresh = fresh
+        self.actor = actor
+        self.now = now
+        self.rules = rules
+        self.entry_id = secrets.token_hex(8)
+        self.key = key
+        self.digest = digest
+        self.touched: dict[str, None] = {}
+        self.entries: list[dict[str, Any]] = []
+        self.notices: list[dict[str, Any]] = []
+        self.queue: list[tuple[str, dict[str, Any]]] = []
+        self.item: dict[str, Any] | None = None
+        self.fields: dict[str, Any] = {}
+        self.data: dict[str, Any] = {}
+        self.public = True
+        self.next_state: str | None = None
+
+    def edit(self, name: str) -> Any:
+        """Return a part of the case that may be changed now."""
+        if name not in self.touched and not self._fresh:
+            self.case[name] = deepcopy(self.case.get(name))
+            self.touched[name] = None
+        return self.case[name]
+
+    def set(self, name: str, value: Any) -> None:
+        """Put a part of the case anew."""
+        self.case[name] = value
+        self.touched[name] = None
+
+    @property
+    def live(self) -> dict[str, Any]:
+        """The part of the case that lists, map and live stream read, to be changed."""
+        live: dict[str, Any] = self.edit("live")
+        return live
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What guards need to know later, to be changed."""
+        facts: dict[str, Any] = self.edit("facts")
+        return facts
+
+    @property
+    def clocks(self) -> list[dict[str, Any]]:
+        """The clocks, to be changed."""
+        clocks: list[dict[str, Any]] = self.edit("clocks")
+        return clocks
+
+    def situation(self) -> Situation:
+        """Return the question as the case stands in the middle of the step."""
+        return Situation(self.case, self.actor, self.now, self.rules, self.item)
+
+    def start_clock(self, kind: str, *, node: str | None = None) -> None:
+        """Start the clock of a step, if the table of limits has one for this case."""
+        limit = self.rules.node_limit(self.case, node or kind)
+        if limit is not None:
+            self.clocks.append(self.rules.clock(kind, limit, self.now))
+
+    def stop_clocks(self, *kinds: str) -> None:
+        """Stop clocks of these kinds (none named: all)."""
+        clockwork.stop(self.clocks, self.now, *kinds)
+
+    def then(self, action: str, fields: dict[str, Any]) -> None:
+        """Let the system go on with another action in the same write."""
+        self.queue.append((action, fields))
+
+    def settle(self) -> None:
+        """Bring the derived parts into line: light, due time, next change of light, index keys."""
+        light, due, following = clockwork.summary(self.case["clocks"])
+        live = self.live
+        live["light"], live["due_at"] = light, due
+        if following != self.case.get("next_light_at"):
+            self.set("next_light_at", following)
+        keys = case_keys(self.case)
+        if keys != self.case.get("keys"):
+            self.set("keys", keys)
+
+    def record(self, row: Transition, before: str, after: str, actor: Actor) -> None:
+        """Append the timeline entry of an applied row to the chain."""
+        head = self.case["head"]
+        first = not self.entries
+        texts = {name: sealed_text(self.fields[name]) for name in TEXT_FIELDS if isinstance(self.fields.get(name), str)}
+        texts = {name: text for name, text in texts.items() if name not in row_codes(row)}
+        entry = {
+            "id": self.entry_id if first else f"{self.entry_id}.{len(self.entries)}",
+            "seq": head["seq"] + 1,
+            "at": self.now,
+            "actor": entry_actor(actor),
+            "action": row.action,
+            "from": before or None,
+            "to": after,
+            "public": row.public and self.public,
+            "data": self.data,
+            "texts": texts,
+            "key": self.key if first else None,
+            "digest": self.digest if first else None,
+        }
+        linked = link(entry, head["hash"])
+        self.entries.append(linked)
+        self.set("head", {"seq": linked["seq"], "hash": linked["hash"]})
+        self.data = {}
+
+
+def row_codes(row: Transition) -> frozenset[str]:
+    """Names of the row's fields that are codes, not free texts."""
+    return frozenset(field.name for field in row.fields if field.type == "choice")

@@ -1,0 +1,250 @@
+"""The cases in the database: their indexes, the filter of what someone may see, lists by keyset, the conditional writes.
+
+A case is one document. `live` holds what lists, map and stream read (rev, state, light, areas, units, due time …); `keys` are
+its reading keys (`dispatch.keys`); the rest is described in docs/reference/case.md.
+"""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from dispatch.actors import Actor, Scope
+from dispatch.keys import EVERYWHERE, scope_keys
+from dispatch.model import URGENCIES
+from dispatch.situation import Case
+from dispatch.states import ALIVE, STATES
+from storage.client import Database
+from storage.errors import FieldError, Invalid
+from storage.indexes import Index
+from storage.writer import GroupInserter, GroupUpdater
+
+__all__ = ["CASES", "INDEXES", "CaseQuery", "CaseStore", "Listing", "list_filter", "visible_to"]
+
+CASES = "cases"
+FEW = 60  # so many keys times two halves of `live.open` are merged in order; more are looked at one by one
+MOST_ROWS = 200
+
+INDEXES: dict[str, list[Index]] = {
+    CASES: [
+        Index([("keys", 1), ("live.open", 1), ("live.due_at", 1), ("_id", 1)], serves="lists by due time, whoever asks"),
+        Index([("keys", 1), ("live.open", 1), ("live.reported_at", 1), ("_id", 1)], serves="lists by newest, whoever asks"),
+        Index([("case_no", 1)], serves="search by the number of a case"),
+        Index([("next_light_at", 1)], partial={"next_light_at": {"$type": "date"}}, serves="the sweep of lights"),
+        Index([("outbox.id", 1)], sparse=True, serves="the relay of notices"),
+        Index([("caller.phone_index", 1)], sparse=True, serves="earlier cases of a caller"),
+    ]
+}
+
+_ROW = {"timeline": 0, "outbox": 0, "original": 0}
+_ZERO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class CaseQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """What a list asks for. `state`, `light`, `urgency`, `channel` take several, separated by commas."""
+
+    state: str | None = None
+    light: str | None = None
+    area: str | None = None
+    unit: str | None = None
+    category: str | None = None
+    urgency: str | None = None
+    channel: str | None = None
+    q: str | None = None
+    due_before: datetime | None = None
+    mine: bool = False
+    open: bool | None = None
+    sort: str = "due_at"
+    limit: int = 50
+    cursor: str | None = None
+
+
+class Listing(msgspec.Struct, frozen=True):
+    """A query as the database takes it."""
+
+    filter: dict[str, Any]
+    sort: list[tuple[str, int]]
+    limit: int
+    field: str
+
+
+def visible_to(scope: Scope) -> dict[str, Any]:
+    """Return the filter of what a scope may see; every read of cases for a person goes through it."""
+    keys = scope_keys(scope)
+    if len(keys) <= FEW:
+        return {"keys": {"$in": keys}}
+    return {"keys": {"$in": ["a:" + EVERYWHERE, "s:" + EVERYWHERE]}, "$or": _clauses(scope)}
+
+
+def _clauses(scope: Scope) -> list[dict[str, Any]]:
+    """The same by fields that no index holds, so that the order still comes from the index of the whole city."""
+    areas: dict[str, Any] = {} if scope.city else {"live.areas": {"$in": sorted(scope.areas)}}
+    if not scope.sensitive:
+        areas["live.sensitive"] = False
+    clauses = [areas] if scope.city or scope.areas else []
+    clauses.append({"live.units": {"$in": sorted(scope.units)}})
+    clauses.append({"live.orgs": {"$in": sorted(scope.organizations)}})
+    if EVERYWHERE in scope.organizations:
+        clauses.append({"live.orgs.0": {"$exists": True}})
+    if scope.reporter:
+        clauses.append({"live.reporter": scope.reporter})
+    return clauses
+
+
+def _narrowed(query: CaseQuery, actor: Actor, root: str | None) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return the part that an index bounds and what is looked at besides: the narrowest key first."""
+    bound = visible_to(actor.scope)
+    rest: list[dict[str, Any]] = []
+    narrow: list[str] | None = None
+    if query.mine:
+        narrow = ["r:" + actor.id]
+    elif query.unit:
+        narrow = ["u:" + query.unit]
+    elif query.area and query.area != root:
+        narrow = ["a:" + query.area] + (["s:" + query.area] if actor.scope.sensitive else [])
+    if narrow is None:
+        return bound, rest
+    if not (actor.scope.city and actor.scope.sensitive):
+        rest.append({"$or": _clauses(actor.scope)})  # over fields without an index: the planner cannot take them for the bound
+    return {"keys": {"$in": narrow}}, rest
+
+
+def list_filter(query: CaseQuery, actor: Actor, *, root: str | None = None) -> Listing:
+    """Return the query of a list: bounded by one index, in its order, from where the cursor stands. Raises `Invalid`.
+
+    `root` is the code of the whole city, so that it does not count as narrowing.
+    """
+    bound, rest = _narrowed(query, actor, root)
+    field, direction = _order(query.sort)
+    rest += _residuals(query, narrowed_by_area=bool(query.area) and (query.mine or bool(query.unit)))
+    rest += _search(query.q)
+    is_open = _openness(query)
+    filter: dict[str, Any] = {**bound, "live.open": {"$in": is_open}}
+    if query.cursor:
+        bound_by, after = _after(query.cursor, field, direction)
+        filter.update(bound_by)
+        rest.append(after)
+    if rest:
+        filter["$and"] = rest
+    limit = min(max(query.limit, 1), MOST_ROWS)
+    return Listing(filter, [(field, direction), ("_id", direction)], limit, field)
+
+
+def _order(sort: str) -> tuple[str, int]:
+    orders = {"due_at": ("live.due_at", 1), "-due_at": ("live.due_at", -1),
+              "reported_at": ("live.reported_at", -1), "-reported_at": ("live.reported_at", -1)}  # fmt: skip
+    if sort not in orders:
+        raise Invalid(errors=[FieldError(field="sort", code="choice", message="due_at or reported_at")])
+    return orders[sort]
+
+
+def _openness(query: CaseQuery) -> list[bool]:
+    if query.open is not None:
+        return [query.open]
+    wanted = _several(query.state, STATES, "state") if query.state else STATES
+    return sorted({state in ALIVE for state in wanted})
+
+
+def _several(text: str, allowed: tuple[str, ...], field: str) -> list[str]:
+    values = text.split(",")
+    if any(value not in allowed for value in values):
+        raise Invalid(errors=[FieldError(field=field, code="choice", message=f"of {', '.join(allowed)}")])
+    return values
+
+
+_CHOICES = (
+    ("state", "live.state", STATES),
+    ("light", "live.light", ("green", "yellow", "red", "deep_red")),
+    ("urgency", "live.urgency", URGENCIES),
+)
+
+
+def _residuals(query: CaseQuery, *, narrowed_by_area: bool) -> list[dict[str, Any]]:
+    rest: list[dict[str, Any]] = []
+    for name, field, allowed in _CHOICES:
+        if wanted := getattr(query, name):
+            rest.append({field: {"$in": _several(wanted, allowed, name)}})
+    if query.category:
+        rest.append({"live.category": query.category})
+    if query.channel:
+        rest.append({"channel": {"$in": query.channel.split(",")}})
+    if query.due_before:
+        rest.append({"live.due_at": {"$lt": query.due_before}})
+    if narrowed_by_area:
+        rest.append({"live.areas": query.area})
+    if query.unit and query.mine:
+        rest.append({"live.units": query.unit})
+    return rest
+
+
+def _search(q: str | None) -> list[dict[str, Any]]:
+    """A number of a case by its beginning, else the words themselves: user text is never a pattern."""
+    words = (q or "").split()[:5]
+    if not words:
+        return []
+    if len(words) == 1 and "-" in words[0] and words[0][:2].isalpha():
+        start = words[0].upper()
+        return [{"case_no": {"$gte": start, "$lt": start + "￿"}}]
+    text = {"$concat": ["$case_no", " ", "$live.line", " ", "$description", " ", {"$ifNull": ["$place.address", ""]}]}
+    return [{"$expr": {"$gte": [{"$indexOfCP": [text, {"$literal": word[:50]}]}, 0]}} for word in words]
+
+
+def _after(cursor: str, field: str, direction: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return where the index walk begins and what sets equal times apart."""
+    try:
+        stamp, _, identity = base64.urlsafe_b64decode(cursor.encode()).decode().partition("|")
+        value = datetime.fromtimestamp(int(stamp) / 1000, UTC)
+    except (ValueError, UnicodeError, OverflowError):
+        raise Invalid(errors=[FieldError(field="cursor", code="invalid", message="a cursor of an earlier page")]) from None
+    beyond, at = ("$gt", "$gte") if direction == 1 else ("$lt", "$lte")
+    return {field: {at: value}}, {"$or": [{field: {beyond: value}}, {"_id": {beyond: identity}}]}
+
+
+def cursor_of(case: Case, field: str) -> str:
+    """Return the cursor behind a case in a list sorted by `field`."""
+    value = case["live"][field.partition(".")[2]]
+    stamp = (value - _ZERO) // timedelta(milliseconds=1)
+    return base64.urlsafe_b64encode(f"{stamp}|{case['_id']}".encode()).decode()
+
+
+class CaseStore:
+    """Reads and conditional writes of cases."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.inserter = GroupInserter(database, CASES, mark="case_no")
+        self.updater = GroupUpdater(database, CASES)
+
+    async def insert(self, case: Case) -> bool:
+        """Insert a new case; False when its id was there."""
+        return await self.inserter.insert(case)
+
+    async def update(self, identity: str, rev: int, update: dict[str, Any], entry_id: str) -> bool:
+        """Apply an action to the case if its rev is still `rev`; True when this very action is in it."""
+        return await self.updater.apply(identity, {"live.rev": rev}, update, entry_id)
+
+    async def find(self, identity: str) -> Case | None:
+        """Return a case without timeline and outbox, or None."""
+        return await self.database.find_one(CASES, {"_id": identity}, projection=_ROW)
+
+    async def find_with_entry(self, identity: str, key: str) -> tuple[Case | None, dict[str, Any] | None]:
+        """Return a case and the timeline entry that was made under this key, if it is there."""
+        projection = {**_ROW, "timeline": {"$elemMatch": {"key": key}}}
+        case = await self.database.find_one(CASES, {"_id": identity}, projection=projection)
+        if case is None:
+            return None, None
+        entries = case.pop("timeline", None)
+        return case, entries[0] if entries else None
+
+    async def find_whole(self, identity: str) -> Case | None:
+        """Return a case with its timeline, or None."""
+        return await self.database.find_one(CASES, {"_id": identity}, projection={"outbox": 0})
+
+    async def list(self, listing: Listing) -> tuple[list[Case], str | None]:
+        """Return a page and the cursor of the next one, None on the last."""
+        found = await self.database.find(CASES, listing.filter, projection=_ROW, sort=listing.sort, limit=listing.limit + 1)
+        page = found[: listing.limit]
+        return page, cursor_of(page[-1], listing.field) if len(found) > listing.limit else None

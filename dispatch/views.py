@@ -1,0 +1,256 @@
+"""What people and programs see of a case (api.md "The case"): typed shapes, personal data masked, actions that are open now.
+
+Times are texts in RFC 3339, UTC, milliseconds. Who reported a 举报 or asked for confidence is shown to no unit.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from dispatch import engine
+from dispatch.actors import Actor
+from dispatch.rules import Rules
+from dispatch.situation import Case, Situation
+
+__all__ = ["CaseView", "ClockView", "EntryView", "LocationView", "case_view", "entry_view", "hides_reporter", "moment"]
+
+_UNIT_ROLES = frozenset({"unit_clerk", "unit_leader", "org_coordinator"})
+_CALLER_ROLES = frozenset({"operator", "dispatcher", "supervisor", "unit_clerk", "unit_leader"})
+Items = list[dict[str, Any]]
+
+
+class LocationView(msgspec.Struct, kw_only=True):
+    """Where the case is, WGS-84."""
+
+    lon: float | None
+    lat: float | None
+    crs: str
+    accuracy_m: float | None
+    address: str | None
+    boundary_doubt: bool
+    doubt: list[str]
+
+
+class ClockView(msgspec.Struct, kw_only=True):
+    """One clock: what it counts, since when, until when, and the light it shows."""
+
+    kind: str
+    limit: str
+    started_at: str
+    due_at: str
+    done_at: str | None
+    light: str
+
+
+class CaseView(msgspec.Struct, kw_only=True):
+    """A case as the asker may see it, with the actions open to them."""
+
+    id: str
+    case_no: str
+    rev: int
+    state: str
+    outcome: str | None
+    light: str
+    category: dict[str, str] | None
+    appeal_type: str
+    urgency: str
+    title: str
+    line: str
+    description: str
+    channel: str
+    sensitive: bool
+    location: LocationView
+    area_path: Items
+    lead: dict[str, str] | None
+    assists: Items
+    organizations: Items
+    reported_at: str
+    due_at: str | None
+    closed_at: str | None
+    clocks: list[ClockView]
+    tasks: Items
+    requests: Items
+    match: dict[str, Any]
+    photos: list[str]
+    reporter: dict[str, Any] | None
+    caller: dict[str, Any] | None
+    emergency_words: list[str]
+    proposals: Items
+    duplicates: Items
+    result: dict[str, Any] | None
+    visit: dict[str, Any] | None
+    rating: dict[str, Any] | None
+    refusal: dict[str, str] | None
+    merged_into: str | None
+    actions: Items
+
+
+class EntryView(msgspec.Struct, kw_only=True, rename={"from_state": "from", "to_state": "to"}):
+    """One entry of the timeline."""
+
+    seq: int
+    id: str
+    at: str
+    actor: dict[str, Any]
+    action: str
+    from_state: str | None
+    to_state: str | None
+    note: str | None
+    data: dict[str, Any]
+    texts: dict[str, str | None]
+    public: bool
+    hash: str
+    prev_hash: str
+
+
+def moment(value: datetime) -> str:
+    """Return a time as the API writes it.
+
+    >>> moment(datetime(2026, 11, 21, 8, 30, tzinfo=UTC))
+    '2026-11-21T08:30:00.000Z'
+    """
+    return value.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def _maybe(value: datetime | None) -> str | None:
+    return None if value is None else moment(value)
+
+
+def hides_reporter(case: Case, actor: Actor) -> bool:
+    """Tell whether this actor must not learn who reported."""
+    if actor.id == case["live"]["reporter"]:
+        return False
+    confidential = case["appeal_type"] == "report" or bool(case.get("caller") and case["caller"]["confidential"])
+    return confidential and (actor.role in _UNIT_ROLES or actor.role not in _CALLER_ROLES)
+
+
+def case_view(case: Case, actor: Actor, now: datetime, rules: Rules) -> CaseView:
+    """Return the case for this actor."""
+    live, at = case["live"], Situation(case, actor, now, rules)
+    return CaseView(
+        id=case["_id"],
+        case_no=case["case_no"],
+        rev=live["rev"],
+        state=live["state"],
+        outcome=case["outcome"],
+        light=live["light"],
+        category=case["category"],
+        appeal_type=case["appeal_type"],
+        urgency=live["urgency"],
+        title=case["title"],
+        line=live["line"],
+        description=case["description"],
+        channel=case["channel"],
+        sensitive=live["sensitive"],
+        location=_location(case["place"]),
+        area_path=case["place"]["path"],
+        lead=case["lead"],
+        assists=[{**task["unit"], "task_state": task["state"]} for task in case["tasks"] if task["kind"] == "assist"],
+        organizations=case["organizations"],
+        reported_at=moment(live["reported_at"]),
+        due_at=_maybe(live["due_at"]),
+        closed_at=_maybe(case["closed_at"]),
+        clocks=[_clock(clock) for clock in case["clocks"]],
+        tasks=[_item(task, at, "task") for task in case["tasks"]],
+        requests=[_item(request, at, "request") for request in case["requests"]],
+        match=_match(case["match"]),
+        photos=case["photos"],
+        reporter=_reporter(case, actor),
+        caller=_caller(case, actor),
+        emergency_words=case["words"],
+        proposals=case["proposals"],
+        duplicates=case["duplicates"],
+        result=_plain(case.get("result")),
+        visit=_plain(case.get("visit")),
+        rating=_plain(case.get("rating")),
+        refusal=case.get("refusal"),
+        merged_into=case.get("merged_into"),
+        actions=engine.offer(at),
+    )
+
+
+def _location(place: dict[str, Any]) -> LocationView:
+    return LocationView(
+        lon=place["lon"],
+        lat=place["lat"],
+        crs="WGS-84",
+        accuracy_m=place["accuracy_m"],
+        address=place["address"],
+        boundary_doubt=place["boundary_doubt"],
+        doubt=place["doubt"],
+    )
+
+
+def _clock(clock: dict[str, Any]) -> ClockView:
+    return ClockView(
+        kind=clock["kind"],
+        limit=clock["limit"],
+        started_at=moment(clock["started_at"]),
+        due_at=moment(clock["due_at"]),
+        done_at=_maybe(clock["done_at"]),
+        light=clock["light"],
+    )
+
+
+def _match(match: dict[str, Any]) -> dict[str, Any]:
+    return {name: match[name] for name in ("decided", "doubt", "candidates", "assists", "version")}
+
+
+def _item(item: dict[str, Any], at: Situation, subject: str) -> dict[str, Any]:
+    """A task or request with the actions open on it."""
+    within = Situation(at.case, at.actor, at.now, at.rules, item)
+    return {**(_plain(item) or {}), "actions": engine.offer(within, subject)}
+
+
+def _plain(value: dict[str, Any] | None) -> dict[str, Any] | None:
+    if value is None:
+        return None
+    return {name: moment(part) if isinstance(part, datetime) else part for name, part in value.items()}
+
+
+def _reporter(case: Case, actor: Actor) -> dict[str, Any] | None:
+    if hides_reporter(case, actor):
+        return None
+    reporter = case["reporter"]
+    own = actor.id == case["live"]["reporter"]
+    return {"kind": reporter["kind"], "role": reporter["role"], "anonymous": reporter["anonymous"], "own": own}
+
+
+def _caller(case: Case, actor: Actor) -> dict[str, Any] | None:
+    caller = case.get("caller")
+    if caller is None or hides_reporter(case, actor):
+        return None
+    if actor.role not in _CALLER_ROLES and actor.id != case["live"]["reporter"]:
+        return None
+    return {
+        "name": caller.get("name_masked"),
+        "phone": caller.get("phone_masked"),
+        "anonymous": caller["anonymous"],
+        "confidential": caller["confidential"],
+    }
+
+
+def entry_view(entry: dict[str, Any], case: Case, actor: Actor) -> EntryView:
+    """Return a timeline entry for this actor; a hidden reporter's account is left out."""
+    who = entry["actor"]
+    if who["id"] == case["live"]["reporter"] and hides_reporter(case, actor):
+        who = {"id": None, "role": who["role"], "unit": None, "organization": None}
+    texts = {name: text.get("value") for name, text in entry["texts"].items()}
+    return EntryView(
+        seq=entry["seq"],
+        id=entry["id"],
+        at=moment(entry["at"]),
+        actor=who,
+        action=entry["action"],
+        from_state=entry["from"],
+        to_state=entry["to"],
+        note=next((text for text in texts.values() if text), None),
+        data=_plain(entry["data"]) or {},
+        texts=texts,
+        public=entry["public"],
+        hash=entry["hash"],
+        prev_hash=entry["prev_hash"],
+    )
