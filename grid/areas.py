@@ -9,7 +9,9 @@ from datetime import datetime
 
 import msgspec
 
-__all__ = ["GRID_KINDS", "ZONE_KINDS", "Area", "Asset", "Entry", "Feature", "Zone"]
+from dispatch.model import AreaRef
+
+__all__ = ["GRID_KINDS", "ZONE_KINDS", "Area", "Asset", "Entry", "Feature", "NameHit", "Zone"]
 
 GRID_KINDS = ("unit", "duty", "manage", "eval", "special", "extension")
 ZONE_KINDS = ("special", "campaign")
@@ -71,6 +73,15 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     lon: float | None = None
     lat: float | None = None
     area_code: str | None = None
+
+
+class NameHit(msgspec.Struct, frozen=True):
+    """A place that a text may mean: its name, the areas around it, and a point (WGS-84) where one is known."""
+
+    name: str
+    area_path: tuple[AreaRef, ...]
+    lon: float | None = None
+    lat: float | None = None
 
 
 class Feature(msgspec.Struct, frozen=True, gc=False):

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
-from dispatch.model import AreaRef
 from grid.areas import Area, Entry
 from grid.hierarchy import AreaTree
 
@@ -46,14 +46,15 @@ class NameIndex:
     def __init__(self, areas: Iterable[Area], tree: AreaTree, gazetteer: Sequence[Entry] = ()) -> None:
         names: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
         short: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
-        self._searchable: list[tuple[str, str]] = []
+        self._searchable: list[tuple[str, Found]] = []
         for area in areas:
-            self._searchable.append((f"{area.name} {area.name_en}".casefold(), area.code))
+            self._searchable.append((f"{area.name} {area.name_en}".casefold(), Found(area.code)))
             if area.level in _RANK:
                 names[area.name, area.level].append(area.code)
                 if stem := _stem(area):
                     short[stem, area.level].append(area.code)
-        self._searchable.sort(key=lambda item: (len(item[1]), item[1]))
+        self._searchable.sort(key=lambda item: tree.get_rank(item[1].area))
+        self._searchable.extend((" ".join((e.name, *e.aliases)).casefold(), Found(e.area_code, e)) for e in gazetteer)
         self._names = _by_text(names)
         self._short = _by_text(short)
         self._entries = {text: entry for entry in gazetteer for text in (entry.name, *entry.aliases) if len(text) > 1}
@@ -69,16 +70,15 @@ class NameIndex:
             return Found(entry.area_code or area, entry)
         return Found(area) if area else None
 
-    def search(self, text: str, limit: int = 20) -> list[AreaRef]:
-        """Return the areas whose name holds the text, wide ones first."""
+    def search(self, text: str, limit: int = 20) -> list[Found]:
+        """Return what the text may mean: what it names as an address, then the areas and entries whose name holds it."""
         wanted = text.strip().casefold()
-        found: list[AreaRef] = []
-        for name, code in self._searchable if wanted else ():
-            if wanted in name and (ref := self._tree.get(code)):
-                found.append(ref)
-                if len(found) >= limit:
-                    break
-        return found
+        if not wanted:
+            return []
+        named = self.find(text)
+        found = [named] if named else []
+        found.extend(islice((item for name, item in self._searchable if wanted in name and item != named), limit))
+        return found[:limit]
 
     def _scan(self, text: str) -> tuple[list[_Mention], list[Entry]]:
         """Go through the text once; at each position the longest name counts and is then skipped."""

@@ -16,7 +16,7 @@ import shapely
 
 from dispatch.errors import OutOfArea, UnknownArea
 from dispatch.model import LEVELS, AreaRef, AssetRef, Place, Point
-from grid.areas import Area, Asset, Entry, Feature, Zone
+from grid.areas import Area, Asset, Entry, Feature, NameHit, Zone
 from grid.assets import AssetIndex
 from grid.buckets import Buckets
 from grid.coordinates import to_wgs84
@@ -52,7 +52,7 @@ class TerritorySnapshot:
         self.version = pieces.version
         self._tree = pieces.tree
         self._layers = pieces.layers
-        self._index = pieces.index
+        self._index = pieces.points
         self._size = len(pieces.paths)
         self._paths = pieces.paths
         self._community_codes, self._community_of = pieces.communities
@@ -155,9 +155,17 @@ class TerritorySnapshot:
         """Return the assets (of one category) within reach of a WGS-84 point, nearest first."""
         return self._assets.near(lon, lat, category)
 
-    def search_names(self, text: str, limit: int = 20) -> list[AreaRef]:
-        """Return the areas whose name holds the text, wide ones first."""
-        return self._names.search(text, limit)
+    def search_names(self, text: str, limit: int = 20) -> list[NameHit]:
+        """Return places that the text may mean: what it names as an address first, then names that hold it."""
+        hits = []
+        for found in self._names.search(text, limit):
+            entry, path = found.entry, self._tree.path(found.area) if found.area else ()
+            if entry is None:
+                hits.append(NameHit(path[-1].name, path))
+                continue
+            grid = self._index.find(entry.lon, entry.lat) if entry.lon is not None and entry.lat is not None else -1
+            hits.append(NameHit(entry.name, self._paths[grid] if grid >= 0 else path, entry.lon, entry.lat))
+        return hits
 
     def features(self, level: str, bbox: Box | None = None) -> list[Feature]:
         """Return the areas of a level (`dispatch.model.LEVELS`) that meet the box (west, south, east, north) for the map."""
@@ -254,7 +262,7 @@ class _Pieces(NamedTuple):
     version: str
     tree: AreaTree
     layers: dict[str, Layer]
-    index: PointIndex
+    points: PointIndex
     paths: list[tuple[AreaRef, ...]]
     communities: tuple[list[str], list[int]]
     specials: _Specials

@@ -1,0 +1,221 @@
+"""Reads the territory of a city pack and writes it to the database.
+
+areas.geojson[.gz] (required), zones.geojson, assets.geojson, gazetteer.csv, in any of the known coordinate systems (property or
+column `crs`, WGS-84 where a feature has none). Everything wrong is said with file, feature or row number (from 1), property and
+what is allowed; the geometry rules are in `grid.checking`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import numpy as np
+import shapely
+from msgspec import Meta
+
+from dispatch.model import CRS_NAMES, LEVELS
+from dispatch.packs import PackReport, Row, rows
+from grid import store
+from grid.areas import GRID_KINDS, ZONE_KINDS, Area, Asset, Entry, Zone
+from grid.checking import check_areas
+from grid.coordinates import to_wgs84
+from grid.geojson import Read, features_of
+from storage.client import Database
+from storage.indexes import ensure
+
+__all__ = ["TerritoryPack", "read", "write"]
+
+AREA_FILES = ("areas.geojson.gz", "areas.geojson")
+_POLYGONS = ("Polygon", "MultiPolygon")
+_LINES_TOO = (*_POLYGONS, "Point", "MultiPoint", "LineString", "MultiLineString")
+
+Code = Annotated[str, Meta(pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]{0,39}$")]
+Name = Annotated[str, Meta(min_length=1, max_length=120)]
+
+
+class _AreaProperties(msgspec.Struct):
+    code: Code
+    name: Name
+    level: str
+    parent: Code | None = None
+    kind: str | None = ""
+    name_en: str | None = ""
+    crs: str | None = "WGS-84"
+    synthetic: bool | None = False
+
+
+class _ZoneProperties(msgspec.Struct):
+    code: Code
+    name: Name
+    kind: str = "special"
+    name_en: str | None = ""
+    owner: str | None = ""
+    crs: str | None = "WGS-84"
+
+
+class _AssetProperties(msgspec.Struct):
+    code: Code
+    category: Annotated[str, Meta(min_length=1, max_length=40)]
+    owner: Annotated[str, Meta(min_length=1, max_length=80)]
+    name: str | None = ""
+    buffer_m: Annotated[float, Meta(gt=0, le=2000)] | None = 30.0
+    crs: str | None = "WGS-84"
+
+
+class _EntryRow(msgspec.Struct):
+    name: Name
+    aliases: tuple[str, ...] = ()
+    kind: str = ""
+    lon: Annotated[float, Meta(ge=-180, le=180)] | None = None
+    lat: Annotated[float, Meta(ge=-90, le=90)] | None = None
+    crs: str | None = None
+    area_code: str | None = None
+
+
+class TerritoryPack(msgspec.Struct, frozen=True):
+    """The territory of a pack, read and checked, geometries in WGS-84."""
+
+    areas: list[Area] = []
+    zones: list[Zone] = []
+    assets: list[Asset] = []
+    gazetteer: list[Entry] = []
+
+    @property
+    def codes(self) -> frozenset[str]:
+        """The codes of all areas."""
+        return frozenset(area.code for area in self.areas)
+
+    @property
+    def zone_codes(self) -> frozenset[str]:
+        """The codes of all zones and special grids."""
+        specials = (area.code for area in self.areas if area.is_special)
+        return frozenset((*(zone.code for zone in self.zones), *specials))
+
+
+def read(folder: Path, report: PackReport) -> TerritoryPack:
+    """Return the territory of the pack in `folder`; what is wrong goes into `report` (then the result is not to be written)."""
+    name = next((name for name in AREA_FILES if (folder / name).is_file()), AREA_FILES[1])
+    areas = _read_areas(folder, name, report)
+    codes = {area.code for area in areas}
+    return TerritoryPack(
+        areas=areas,
+        zones=_read_zones(folder, report),
+        assets=_read_assets(folder, report),
+        gazetteer=_read_gazetteer(folder, report, codes),
+    )
+
+
+async def write(database: Database, pack: TerritoryPack) -> dict[str, int]:
+    """Make the database hold exactly this territory and tell every process. Returns how many areas are new, changed, removed."""
+    await ensure(database, store.INDEXES)
+    at = await database.server_time()
+    version = await store.load_version(database) + 1
+    counts = await store.save_areas(database, pack.areas, at, version)
+    await store.save_rest(database, pack.zones, pack.assets, pack.gazetteer)
+    await store.mark_changed(database, at)
+    return counts
+
+
+def _read_areas(folder: Path, name: str, report: PackReport) -> list[Area]:
+    found = features_of(folder, name, _AreaProperties, _POLYGONS, report, required=True, may_be_empty=True)
+    _one_of(found, "level", LEVELS, name, report)
+    _one_of(found, "kind", (*GRID_KINDS, ""), name, report, only=lambda properties: properties.level == "grid")
+    geometries = _in_wgs84(found, name, report)
+    check_areas(
+        [(item.number, item.properties.code, item.properties.level, item.properties.parent) for item in found],
+        geometries,
+        np.array([item.properties.kind == "special" for item in found], dtype=bool),
+        name,
+        report,
+    )
+    if not report.ok:
+        return [_area(item.properties, b"", None) for item in found]
+    labels = shapely.get_coordinates(shapely.point_on_surface(geometries), return_index=True)
+    label_of = {int(index): (round(float(x), 7), round(float(y), 7)) for (x, y), index in zip(*labels, strict=True)}
+    wkb = shapely.to_wkb(geometries)
+    return [_area(item.properties, wkb[number] or b"", label_of.get(number)) for number, item in enumerate(found)]
+
+
+def _area(properties: _AreaProperties, wkb: bytes, label: tuple[float, float] | None) -> Area:
+    return Area(
+        code=properties.code, name=properties.name, level=properties.level, parent=properties.parent,
+        kind=properties.kind or "", name_en=properties.name_en or "", synthetic=bool(properties.synthetic), wkb=wkb, label=label,
+    )  # fmt: skip
+
+
+def _read_zones(folder: Path, report: PackReport) -> list[Zone]:
+    name = "zones.geojson"
+    found = features_of(folder, name, _ZoneProperties, _POLYGONS, report)
+    _one_of(found, "kind", ZONE_KINDS, name, report)
+    wkb = shapely.to_wkb(_in_wgs84(found, name, report))
+    return [
+        Zone(code=of.code, name=of.name, kind=of.kind, name_en=of.name_en or "", owner=of.owner or "", wkb=shape)
+        for (_, of, _), shape in zip(found, wkb, strict=True)
+    ]
+
+
+def _read_assets(folder: Path, report: PackReport) -> list[Asset]:
+    name = "assets.geojson"
+    found = features_of(folder, name, _AssetProperties, _LINES_TOO, report)
+    wkb = shapely.to_wkb(_in_wgs84(found, name, report))
+    return [
+        Asset(
+            code=of.code, name=of.name or "", category=of.category, owner=of.owner, buffer_m=of.buffer_m or 30.0, wkb=shape
+        )
+        for (_, of, _), shape in zip(found, wkb, strict=True)
+    ]  # fmt: skip
+
+
+def _one_of(
+    found: Sequence[Read[Any]], field: str, allowed: Sequence[str], name: str, report: PackReport, *, only: Any = None
+) -> None:
+    for number, properties, _ in found:
+        value = getattr(properties, field) or ""
+        if value not in allowed and (only is None or only(properties)):
+            words = ", ".join(word for word in allowed if word)
+            report.error(name, number, field, f"is `{value}`; allowed: {words}", code="not_allowed")
+
+
+def _in_wgs84(found: Sequence[Read[Any]], name: str, report: PackReport) -> Any:
+    """The geometries in WGS-84, as an array; each coordinate system converted at once."""
+    geometries = np.empty(len(found), dtype=object)
+    geometries[:] = [item.geometry for item in found]
+    _one_of(found, "crs", (*CRS_NAMES, ""), name, report)
+    names = np.array([item.properties.crs or "WGS-84" for item in found])
+    for crs in ("GCJ-02", "BD-09"):
+        of = names == crs
+        if of.any():
+            geometries[of] = shapely.transform(
+                geometries[of], lambda at, crs=crs: np.column_stack(to_wgs84(at[:, 0], at[:, 1], crs))
+            )
+    return geometries
+
+
+def _read_gazetteer(folder: Path, report: PackReport, codes: set[str]) -> list[Entry]:
+    name = "gazetteer.csv"
+    return [
+        entry
+        for row in rows(folder, name, _EntryRow, report)
+        if (entry := _entry(row, name, report, codes)) is not None
+    ]  # fmt: skip
+
+
+def _entry(row: Row[_EntryRow], name: str, report: PackReport, codes: set[str]) -> Entry | None:
+    value, before = row.value, report.total_errors
+    lon, lat = value.lon, value.lat
+    if (lon is None) != (lat is None):
+        report.error(name, row.number, "lat" if lat is None else "lon", "lon and lat stand together or not at all")
+    if lon is not None and value.crs not in CRS_NAMES:
+        report.error(name, row.number, "crs", f"is `{value.crs or ''}`; allowed: {', '.join(CRS_NAMES)}", code="not_allowed")
+    if lon is None and not value.area_code:
+        report.error(name, row.number, "area_code", "a place without lon and lat needs the code of its area", code="missing")
+    if value.area_code and value.area_code not in codes:
+        report.error(name, row.number, "area_code", f"no area has the code `{value.area_code}`", code="unknown_area")
+    if report.total_errors > before:
+        return None
+    if lon is not None and lat is not None:
+        lon, lat = (round(part, 7) for part in to_wgs84(lon, lat, value.crs or "WGS-84"))
+    return Entry(name=value.name, aliases=value.aliases, kind=value.kind, lon=lon, lat=lat, area_code=value.area_code or None)

@@ -1,0 +1,170 @@
+"""The territory of a running service: the `Locator` that the other packages are given, renewed whole when the data change."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+from dispatch.model import LEVELS, AreaRef, AssetRef, Place
+from grid import store
+from grid.areas import Feature, NameHit
+from grid.build_process import build_tables_apart
+from grid.hierarchy import AreaTree
+from grid.layers import Box
+from grid.territory import Parts, TerritorySnapshot, assemble, communities, grid_areas
+from storage.client import Database
+from storage.feed import GAP, Change
+
+__all__ = ["Territory", "build_apart"]
+
+log = logging.getLogger(__name__)
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0  # seconds between attempts
+
+
+class _Feed(Protocol):
+    def subscribe(self, collection: str, callback: Callable[[Change], None]) -> Callable[[], None]:
+        """Call back for every change of the collection; returns how to stop it."""
+
+
+async def build_apart(parts: Parts) -> TerritorySnapshot:
+    """Return the snapshot of these parts. The heavy work is done by another process, the rest in steps of milliseconds."""
+    grids = grid_areas(parts.areas)
+    await asyncio.sleep(0)
+    _, community_of = communities(grids, AreaTree(parts.areas))
+    tables = await build_tables_apart([area.wkb for area in grids], community_of)
+    steps = assemble(parts, tables)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            snapshot: TerritorySnapshot = done.value
+            return snapshot
+        await asyncio.sleep(0)
+
+
+class Territory:
+    """Implements `dispatch.ports.Locator` by the present snapshot. Answers are synchronous and take microseconds.
+
+    `await Territory.load(database)`; `follow(feed)` renews it whenever an import changes the territory in any process.
+    """
+
+    def __init__(self, database: Database, snapshot: TerritorySnapshot) -> None:
+        self._database = database
+        self.snapshot = snapshot
+        self._renewing = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @classmethod
+    async def load(cls, database: Database) -> Territory:
+        """Read the territory and build its snapshot. An empty database gives an empty territory: every point is out of area."""
+        return cls(database, await build_apart(await store.load_parts(database)))
+
+    async def reload(self) -> bool:
+        """Build the snapshot of the data as they are now and swap it in; False when it was up to date."""
+        async with self._renewing:
+            if str(await store.load_version(self._database)) == self.snapshot.version:
+                return False
+            self.snapshot = await build_apart(await store.load_parts(self._database))
+        log.info("territory version %s", self.snapshot.version)
+        return True
+
+    def follow(self, feed: _Feed) -> Callable[[], None]:
+        """Renew whenever the feed says that the territory has changed (the feed must watch `versions`); returns how to stop."""
+        return feed.subscribe(store.VERSIONS, self._on_change)
+
+    def _on_change(self, change: Change) -> None:
+        if change.key == store.TERRITORY or change.operation == GAP:
+            task = asyncio.get_running_loop().create_task(self._renew())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _renew(self) -> None:
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                await self.reload()
+            except Exception:  # the outermost loop of a background job: the old snapshot goes on answering
+                log.exception("the territory could not be renewed; version %s stays", self.snapshot.version)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+            else:
+                return
+
+    async def close(self) -> None:
+        """Stop renewing."""
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    @property
+    def version(self) -> str:
+        """The version of the snapshot that answers now."""
+        return self.snapshot.version
+
+    def locate(
+        self,
+        lon: float,
+        lat: float,
+        crs: str,
+        *,
+        accuracy_m: float | None = None,
+        source: str = "gps",
+        address: str | None = None,
+    ) -> Place:
+        """Return where a point is. Raises `OutOfArea` outside the city, `UnknownCrs` for a name not listed."""
+        return self.snapshot.locate(lon, lat, crs, accuracy_m=accuracy_m, source=source, address=address)
+
+    def locate_area(self, code: str, *, address: str | None = None) -> Place:
+        """Return the place of an area alone, with `area_only` doubt. Raises `UnknownArea`."""
+        return self.snapshot.locate_area(code, address=address)
+
+    def locate_address(self, address: str) -> Place | None:
+        """Return the place that an address names, with `address_only` doubt; None for nothing sure."""
+        return self.snapshot.locate_address(address)
+
+    def area(self, code: str) -> AreaRef | None:
+        """Return the area with this code, or None."""
+        return self.snapshot.area(code)
+
+    def children(self, code: str) -> tuple[AreaRef, ...]:
+        """Return the areas directly below, by code."""
+        return self.snapshot.children(code)
+
+    def path(self, code: str) -> tuple[AreaRef, ...]:
+        """Return the areas from the city down to `code`; empty for an unknown code."""
+        return self.snapshot.path(code)
+
+    def is_within(self, code: str, ancestor: str) -> bool:
+        """Tell whether the area `code` is `ancestor` or lies below it."""
+        return self.snapshot.is_within(code, ancestor)
+
+    def assets_near(self, lon: float, lat: float, category: str | None = None) -> tuple[AssetRef, ...]:
+        """Return the assets (of one category) within reach of a WGS-84 point, nearest first."""
+        return self.snapshot.assets_near(lon, lat, category)
+
+    def search_names(self, text: str, limit: int = 20) -> list[NameHit]:
+        """Return places that the text may mean: what it names as an address first, then names that hold it."""
+        return self.snapshot.search_names(text, limit)
+
+    def features(self, level: str, bbox: Box | None = None) -> list[Feature]:
+        """Return the areas of a level that meet the box (west, south, east, north; WGS-84), for the map."""
+        return self.snapshot.features(level, bbox)
+
+    polygons = features  # the name by which the tiles ask
+
+    def outline(self, level: str) -> list[Feature]:
+        """Return all areas of a level, for the map of the whole city."""
+        return self.snapshot.features(level)
+
+    def levels(self) -> dict[str, list[Feature]]:
+        """Return all areas by level, of one snapshot."""
+        snapshot = self.snapshot
+        return {level: snapshot.features(level) for level in LEVELS}
+
+    def bounds(self) -> Box:
+        """Return west, south, east, north of the whole territory in degrees."""
+        return self.snapshot.bounds()

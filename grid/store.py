@@ -1,0 +1,133 @@
+"""Where the territory lies in the database: collections, indexes, documents to values and back.
+
+An area's document is its present form; when an import changes or drops it, the old form goes to `area_history` with the time
+until which it was valid, so that a case can always be read with the borders it was matched by. Readers wait for the document
+`territory` of `versions`, which every import changes last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any, TypeVar
+
+import msgspec
+
+from grid.areas import Area, Asset, Entry, Zone
+from grid.territory import Parts
+from storage.client import Database
+from storage.indexes import Index
+
+__all__ = [
+    "AREAS", "ASSETS", "GAZETTEER", "HISTORY", "INDEXES", "TERRITORY", "VERSIONS", "ZONES", "load_parts", "load_version",
+    "mark_changed", "save_areas", "save_rest",
+]  # fmt: skip
+
+AREAS, HISTORY, ZONES, ASSETS, GAZETTEER = "areas", "area_history", "zones", "assets", "gazetteer"
+VERSIONS, TERRITORY = "versions", "territory"
+_BATCH = 500
+
+INDEXES: Mapping[str, Sequence[Index]] = {
+    AREAS: (Index((("level", 1), ("_id", 1)), serves="GET /areas by level"),),
+    HISTORY: (Index((("code", 1), ("valid_to", -1)), serves="the former forms of an area, latest first"),),
+    ZONES: (),
+    ASSETS: (),
+    GAZETTEER: (),
+}
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+async def load_version(database: Database) -> int:
+    """Return the number of the territory's version; 0 when none was ever imported."""
+    document = await database.find_one(VERSIONS, {"_id": TERRITORY})
+    return int(document["version"]) if document else 0
+
+
+async def mark_changed(database: Database, at: datetime) -> int:
+    """Say that the territory has changed: every process then builds its snapshot anew. Returns the new version."""
+    update = {"$inc": {"version": 1}, "$set": {"changed_at": at}}
+    document = await database.find_one_and_update(VERSIONS, {"_id": TERRITORY}, update, upsert=True)
+    return int(document["version"]) if document else 0
+
+
+async def load_parts(database: Database) -> Parts:
+    """Return everything that a snapshot is made of. Reads in batches, so that an event loop goes on meanwhile."""
+    version = await load_version(database)
+    return Parts(
+        areas=await _load(database, AREAS, Area, _area_fields),
+        zones=await _load(database, ZONES, Zone, _coded),
+        assets=await _load(database, ASSETS, Asset, _coded),
+        gazetteer=await _load(database, GAZETTEER, Entry, dict),
+        version=str(version),
+    )
+
+
+async def save_areas(database: Database, areas: Sequence[Area], at: datetime, version: int) -> dict[str, int]:
+    """Make `areas` hold exactly these; what changes or goes is kept in `area_history`. Returns counts.
+
+    An area that is as it was keeps the version and the time that brought it.
+    """
+    present = {
+        document["_id"]: document.get("digest")
+        async for document in database.iterate(AREAS, {}, projection={"digest": 1}, batch_size=5_000)
+    }
+    documents = [_area_document(area, at, version) for area in areas]
+    changed = [document for document in documents if present.get(document["_id"]) != document["digest"]]
+    replaced = [document["_id"] for document in changed if document["_id"] in present]
+    gone = sorted(present.keys() - {area.code for area in areas})
+    await _keep_history(database, replaced, at, "changed")
+    await _keep_history(database, gone, at, "removed")
+    await database.bulk_replace(AREAS, changed)
+    for start in range(0, len(gone), 5_000):
+        await database.delete_many(AREAS, {"_id": {"$in": gone[start : start + 5_000]}})
+    return {"new": len(changed) - len(replaced), "changed": len(replaced), "removed": len(gone)}
+
+
+async def save_rest(database: Database, zones: Iterable[Zone], assets: Iterable[Asset], gazetteer: Iterable[Entry]) -> None:
+    """Make the collections of zones, assets and the gazetteer hold exactly these."""
+    await database.bulk_replace(ZONES, [_coded_document(zone) for zone in zones], only=True)
+    await database.bulk_replace(ASSETS, [_coded_document(asset) for asset in assets], only=True)
+    entries = [{"_id": f"{number:08d}", **msgspec.structs.asdict(entry)} for number, entry in enumerate(gazetteer)]
+    await database.bulk_replace(GAZETTEER, entries, only=True)
+
+
+async def _keep_history(database: Database, codes: Sequence[str], at: datetime, reason: str) -> None:
+    for start in range(0, len(codes), _BATCH):
+        olds = await database.find(AREAS, {"_id": {"$in": list(codes[start : start + _BATCH])}})
+        kept = [
+            {**old, "_id": f"{old['_id']}@{old['version']}", "code": old["_id"], "valid_to": at, "reason": reason} for old in olds
+        ]
+        await database.bulk_replace(HISTORY, kept)
+
+
+async def _load(
+    database: Database, collection: str, kind: type[T], fields: Callable[[dict[str, Any]], dict[str, Any]]
+) -> list[T]:
+    documents = database.iterate(collection, {}, sort=[("_id", 1)], batch_size=_BATCH)
+    return [msgspec.convert(fields(document), kind, builtin_types=(datetime, bytes)) async for document in documents]
+
+
+def _coded(document: dict[str, Any]) -> dict[str, Any]:
+    return {**document, "code": document["_id"]}
+
+
+def _area_fields(document: dict[str, Any]) -> dict[str, Any]:
+    label = document.get("label")
+    return {**_coded(document), "label": tuple(label) if label else None}
+
+
+def _coded_document(value: Zone | Asset) -> dict[str, Any]:
+    fields = msgspec.structs.asdict(value)
+    return {"_id": fields.pop("code"), **fields}
+
+
+def _area_document(area: Area, at: datetime, version: int) -> dict[str, Any]:
+    fields = msgspec.structs.asdict(area)
+    described = (area.name, area.level, area.parent, area.kind, area.name_en, area.synthetic)
+    digest = blake2b(repr(described).encode() + area.wkb, digest_size=12).hexdigest()
+    label = list(area.label) if area.label else None
+    return {
+        "_id": fields.pop("code"), **fields, "label": label, "digest": digest, "version": version, "valid_from": at,
+    }  # fmt: skip
