@@ -6,8 +6,8 @@ Both are idempotent: the same pack again changes nothing but the version.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from datetime import date, datetime, time, timedelta
+from collections.abc import Callable, Collection
+from datetime import UTC, date, datetime, time, timedelta
 from math import inf
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -17,29 +17,17 @@ import msgspec
 from dispatch.packs import PackReport, Row, rows
 from orgs import hours, tables
 from orgs.organizations import Organization
-from orgs.people import ANY_ORGANIZATION, Person
+from orgs.people import ANY_ORGANIZATION, PROGRAM_ROLES, Person
 from orgs.roster import Duty
 from orgs.rules import ANY, Rule
-from orgs.store import OFFERS, ORGANIZATIONS, PEOPLE, ROSTERS, RULES, UNITS, Offer, mark_changed, replace_all
+from orgs.store import INDEXES, OFFERS, ORGANIZATIONS, PEOPLE, ROSTERS, RULES, UNITS, Offer, mark_changed, replace_all
 from orgs.units import Unit, cycles, split_post
 from storage.client import Database
+from storage.indexes import ensure
 
-__all__ = ["Known", "Parsed", "read", "write"]
+__all__ = ["Parsed", "read", "write"]
 
 ToWgs84 = Callable[[float, float, str], tuple[float, float]]
-
-
-class Known(msgspec.Struct, frozen=True):
-    """What the other parts of the pack hold, for the cross-checks: codes of areas, special zones and categories; the time zone.
-
-    `to_wgs84` turns (lon, lat, crs) into WGS-84; without it only WGS-84 and CGCS2000 are taken.
-    """
-
-    areas: Collection[str]
-    categories: Collection[str]
-    zones: Collection[str] = ()
-    timezone: str = "Asia/Shanghai"
-    to_wgs84: ToWgs84 | None = None
 
 
 class Parsed(msgspec.Struct, frozen=True):
@@ -53,9 +41,22 @@ class Parsed(msgspec.Struct, frozen=True):
     duties: tuple[Duty, ...] = ()
 
 
-def read(folder: Path, report: PackReport, known: Known) -> Parsed:
-    """Return the parties of the pack; everything that is wrong goes into `report` with file, row and column."""
-    check = _Check(report, known)
+def read(
+    folder: Path,
+    report: PackReport,
+    *,
+    areas: Collection[str],
+    categories: Collection[str],
+    zones: Collection[str] | None = None,
+    timezone: str = "Asia/Shanghai",
+    to_wgs84: ToWgs84 | None = None,
+) -> Parsed:
+    """Return the parties of the pack; everything that is wrong goes into `report` with file, row and column.
+
+    `areas`, `categories` and `zones` (None: not checked) are the codes that the other parts of the pack hold, `timezone` is
+    where a rule's days begin, `to_wgs84` turns (lon, lat, crs) into WGS-84 (without it only WGS-84 and CGCS2000 are taken).
+    """
+    check = _Check(report, areas, categories, zones, timezone, to_wgs84)
     units = check.units(rows(folder, "units.csv", tables.UnitRow, report, required=True, unique=("code",)))
     rules = check.rules(rows(folder, "rules.csv", tables.RuleRow, report, unique=("id",)))
     organizations = check.organizations(rows(folder, "organizations.csv", tables.OrganizationRow, report, unique=("code",)))
@@ -65,28 +66,43 @@ def read(folder: Path, report: PackReport, known: Known) -> Parsed:
     return Parsed(units, rules, organizations, offers, people, duties)
 
 
-async def write(database: Database, parsed: Parsed, at: datetime) -> str:
+async def write(database: Database, parsed: Parsed, at: datetime | None = None) -> str:
     """Put the parties in place of what was there; returns the new version, which makes every process build its snapshot anew."""
+    await ensure(database, INDEXES)
     await replace_all(database, UNITS, ((unit.code, unit) for unit in parsed.units))
     await replace_all(database, RULES, ((rule.id, rule) for rule in parsed.rules))
     await replace_all(database, ORGANIZATIONS, ((org.code, org) for org in parsed.organizations))
     await replace_all(database, OFFERS, ((offer.id, offer) for offer in parsed.offers))
     await replace_all(database, PEOPLE, ((person.username, person) for person in parsed.people))
     await replace_all(database, ROSTERS, ((f"{number:06d}", duty) for number, duty in enumerate(parsed.duties)))
-    return await mark_changed(database, at)
+    return await mark_changed(database, at or datetime.now(UTC))
+
+
+def _person(row: tables.PersonRow) -> Person:
+    """A program of the table is its own system: what it sends is known by its user name."""
+    source = row.username if row.role in PROGRAM_ROLES else ""
+    return Person(**msgspec.structs.asdict(row), source=source)
 
 
 class _Check:
     """Turns rows into values and checks what a row refers to."""
 
-    def __init__(self, report: PackReport, known: Known) -> None:
+    def __init__(
+        self,
+        report: PackReport,
+        areas: Collection[str],
+        categories: Collection[str],
+        zones: Collection[str] | None,
+        timezone: str,
+        to_wgs84: ToWgs84 | None,
+    ) -> None:
         self._report = report
-        self._areas = known.areas if isinstance(known.areas, (set, frozenset, Mapping)) else frozenset(known.areas)
-        self._zones = frozenset(known.zones)
-        self._categories = frozenset(known.categories)
-        self._majors = frozenset(code[:2] for code in known.categories)
-        self._zone = ZoneInfo(known.timezone)
-        self._to_wgs84 = known.to_wgs84
+        self._areas = frozenset(areas)
+        self._zones = None if zones is None else frozenset(zones)
+        self._categories = frozenset(categories)
+        self._majors = frozenset(code[:2] for code in categories)
+        self._zone = ZoneInfo(timezone)
+        self._to_wgs84 = to_wgs84
         self._units: dict[str, Unit] = {}
         self._posts: set[tuple[str, str]] = set()
         self._organizations: set[str] = set()
@@ -138,7 +154,7 @@ class _Check:
                 named = (row.organization,)
                 self._known(file, number, "organization", named, self._organizations, "the code of an organization, or *")
         self._people = {row.username for _, row in found}
-        return tuple(Person(**msgspec.structs.asdict(row)) for _, row in found)
+        return tuple(_person(row) for _, row in found)
 
     def duties(self, found: list[Row[tables.DutyRow]]) -> tuple[Duty, ...]:
         """Return the duties; people, substitutes and areas must exist."""
@@ -159,7 +175,7 @@ class _Check:
             self._wrong(file, number, "category", row.category, allowed, "unknown_category")
         if row.area_code:
             self._known(file, number, "area_code", (row.area_code,), self._areas, "the code of an area, or empty")
-        if row.zone:
+        if row.zone and self._zones is not None:
             self._known(file, number, "zone", (row.zone,), self._zones, "the code of a zone, or empty")
         self._lead(number, "lead", row.lead)
         for assist in row.assists:

@@ -7,10 +7,12 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from dispatch.actors import ROLES
-from orgs.people import PERSON_ROLES
+from orgs.people import PERSON_ROLES, PROGRAM_ROLES
 
 __all__ = ["DutyRow", "OfferRow", "OrganizationRow", "PersonRow", "RuleRow", "UnitRow"]
+
+_LISTED = (*PERSON_ROLES, *PROGRAM_ROLES)
+_ROLE_WORDS = f"one of {', '.join(_LISTED)}"
 
 Code = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[^\s;$]+$")]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=120)]
@@ -20,11 +22,8 @@ Lat = Annotated[float, msgspec.Meta(ge=-90, le=90)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 Metres = Annotated[float, msgspec.Meta(ge=0, le=200_000)]
 Weekday = Annotated[int, msgspec.Meta(ge=1, le=7)]
-Role = Annotated[str, msgspec.Meta(pattern=f"^({'|'.join(PERSON_ROLES)})$", description=f"one of {', '.join(PERSON_ROLES)}")]
+Role = Annotated[str, msgspec.Meta(pattern=f"^({'|'.join(_LISTED)})$", extra_json_schema={"description": _ROLE_WORDS})]
 Crs = Literal["WGS-84", "CGCS2000", "GCJ-02", "BD-09"]
-
-if not set(PERSON_ROLES) <= set(ROLES):
-    raise ValueError("a person's role is not a role")
 
 
 class UnitRow(msgspec.Struct, frozen=True, kw_only=True):
