@@ -15,7 +15,7 @@ from pathlib import Path
 
 from cities.guiyang import features, organizations, people, rules, territory, units
 from cities.guiyang.randomness import DEFAULT_SEED
-from cities.guiyang.writing import feature, write_csv, write_geojson
+from cities.writing import feature, write_csv, write_geojson
 
 __all__ = ["SOURCE", "STATIC", "build"]
 

@@ -10,14 +10,14 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from cities.accounts import NAMED, PEOPLE_COLUMNS, Person, named_people
 from cities.guiyang.organizations import Organization
 from cities.guiyang.randomness import generator
 from cities.guiyang.territory import CITY, Place
 from cities.guiyang.units import Unit
 
-__all__ = ["NAMED", "PEOPLE_COLUMNS", "ROSTER_COLUMNS", "Duty", "Person", "build_people", "build_roster"]
+__all__ = ["PEOPLE_COLUMNS", "ROSTER_COLUMNS", "Duty", "build_people", "build_roster"]
 
-PEOPLE_COLUMNS = ("username", "name", "role", "unit", "area_codes", "organization", "subtree")
 ROSTER_COLUMNS = ("username", "area_codes", "weekdays", "hours", "first_day", "last_day", "substitute")
 SURNAMES = (
     "王李张刘陈杨黄赵吴周徐孙马朱胡林郭何高罗郑梁谢宋唐许邓冯韩曹曾彭萧蔡潘田董袁于余叶蒋杜苏魏程吕丁沈任姚卢傅钟姜"
@@ -27,51 +27,11 @@ GIVEN = (
     "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超霞平刚桂英华玉兰红建国志文辉力新利清飞玲斌宇浩凯秀健俊帆雪荣爱仁慧云莲真环嘉"
     "琼勤珍贞莉瑞凡佳琪思远子涵欣怡梓晨雨泽诗睿航昊天宏博安康"
 )
-ANY_ORGANIZATION = "*"  # may act for every organization
 OPERATORS, DISPATCHERS, SUPERVISORS, LEADERS = 40, 20, 10, 12
 FIRST_DAY, LAST_DAY = "2026-01-01", "2027-12-31"
 SHIFTS = ("07:00-15:00", "15:00-23:00", "23:00-07:00")
 
 COMMAND, ROOT = f"{CITY}-command", f"{CITY}-govt"
-# username → (name shown, unit, areas, subtree): posts for the whole city, so that a single program can carry any case to closure
-NAMED: dict[str, tuple[str, str, str, bool]] = {
-    "citizen": ("示例市民", "", "", False),
-    "group_leader": ("示例十户长", "", CITY, False),
-    "grid_worker": ("机动网格员", "", CITY, False),
-    "grid_lead": ("机动网格长", "", CITY, False),
-    "operator": ("示例坐席", COMMAND, CITY, False),
-    "dispatcher": ("示例派遣员", COMMAND, CITY, False),
-    "unit_clerk": ("代办专岗经办人", ROOT, CITY, True),
-    "unit_leader": ("代办专岗负责人", ROOT, CITY, True),
-    "org_coordinator": ("示例社会组织协调员", "", CITY, False),
-    "supervisor": ("示例督办员", COMMAND, CITY, False),
-    "leader": ("示例市领导", ROOT, CITY, False),
-    "assessor": ("示例考核员", COMMAND, CITY, False),
-    "discipline": ("示例监督员", f"{CITY}-disc", CITY, False),
-    "knowledge_editor": ("示例知识库管理员", COMMAND, CITY, False),
-    "sys_admin": ("示例系统管理员", COMMAND, CITY, False),
-    "sec_admin": ("示例安全管理员", COMMAND, CITY, False),
-    "audit_admin": ("示例审计管理员", COMMAND, CITY, False),
-    "partner": ("示例外部系统", "", CITY, False),
-    "device": ("示例物联设备", "", CITY, False),
-}
-
-
-class Person(msgspec.Struct, frozen=True):
-    """One row of `people.csv`."""
-
-    username: str
-    name: str
-    role: str
-    unit: str = ""
-    area_codes: str = ""
-    organization: str = ""
-    subtree: bool = False
-
-    def row(self) -> tuple[object, ...]:
-        """Return the cells in the order of `PEOPLE_COLUMNS`."""
-        cells = (self.username, self.name, self.role, self.unit, self.area_codes, self.organization)
-        return (*cells, "true" if self.subtree else "false")
 
 
 class Duty(msgspec.Struct, frozen=True):
@@ -97,10 +57,7 @@ def build_people(
 ) -> list[Person]:
     """Return everybody; the named accounts first. `grid_counts` are grids by community."""
     chance = generator(seed, "people")
-    found = [
-        Person(role, name, role, unit, areas, ANY_ORGANIZATION if role == "org_coordinator" else "", subtree)
-        for role, (name, unit, areas, subtree) in NAMED.items()
-    ]
+    found = list(named_people(CITY, root=ROOT, desk=COMMAND))
     for unit in units:
         found.append(Person(f"clerk.{unit.code}", _name(chance), "unit_clerk", unit.code, unit.area_codes))
         found.append(Person(f"leader.{unit.code}", _name(chance), "unit_leader", unit.code, unit.area_codes, subtree=True))

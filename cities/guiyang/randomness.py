@@ -18,7 +18,7 @@ def _digest(seed: int, key: str) -> int:
 
 def generator(seed: int, key: str) -> random.Random:
     """Return the stream of choices for `key`; adding another key never changes this one."""
-    return random.Random(_digest(seed, key))  # noqa: S311 - demo data, not secrets
+    return random.Random(_digest(seed, key))  # demo data, not secrets
 
 
 def numbers(seed: int, key: str) -> np.random.Generator:

@@ -16,8 +16,11 @@ import shapely
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
+import grid.importing
+import orgs.importing
 from cities.guiyang.build import build
-from dispatch.actors import ROLES
+from dispatch.packs import PackReport, str_error
+from orgs.people import PERSON_ROLES
 
 SQUARE_METRES = 111_320**2 * math.cos(math.radians(26.7))  # one square degree at Guiyang
 CHILDREN = {"city": "district", "district": "township", "township": "community", "community": "grid"}
@@ -143,7 +146,7 @@ def test_people_when_built_then_every_role_and_every_unit_has_somebody(guiyang: 
     people = table(guiyang, "people.csv")
     usernames = {person["username"] for person in people}
     assert len(usernames) == len(people)
-    roles = set(ROLES) - {"robot", "link", "system"}
+    roles = set(PERSON_ROLES)
     assert roles <= usernames and {person["role"] for person in people} == roles
     units = {unit["code"] for unit in table(guiyang, "units.csv")}
     for role in ("unit_clerk", "unit_leader"):
@@ -180,3 +183,11 @@ def test_keywords_when_read_then_four_or_more_words_for_each_category(guiyang: P
 def test_calendar_when_read_then_holidays_and_makeup_days_of_2026(guiyang: Path) -> None:
     kinds = Counter(row["kind"] for row in table(guiyang, "calendar.csv"))
     assert kinds == {"holiday": 33, "workday": 6}
+
+
+def test_importers_when_they_read_the_pack_then_nothing_is_wrong(guiyang: Path) -> None:
+    report = PackReport()
+    territory = grid.importing.read(guiyang, report)
+    codes = [row["code"] for row in table(guiyang, "categories.csv")]
+    orgs.importing.read(guiyang, report, areas=territory.codes, categories=codes, zones=territory.zone_codes)
+    assert [str_error(error) for error in (*report.errors, *report.warnings)] == []
