@@ -17,7 +17,7 @@ GRID_KINDS = ("unit", "duty", "manage", "eval", "special", "extension")
 ZONE_KINDS = ("special", "campaign")
 
 
-class Area(msgspec.Struct, frozen=True, kw_only=True):
+class Area(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One node of the territory: city, district, township, community or grid (`dispatch.model.LEVELS`).
 
     `parent` is the code of the node above, None only for the city. `wkb` is empty for an area that is known by code and name
@@ -42,7 +42,7 @@ class Area(msgspec.Struct, frozen=True, kw_only=True):
         return self.level == "grid" and self.kind == "special"
 
 
-class Zone(msgspec.Struct, frozen=True, kw_only=True):
+class Zone(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A polygon beside the tree of areas: a special grid (`special`) or a campaign zone (`campaign`)."""
 
     code: str
@@ -53,7 +53,7 @@ class Zone(msgspec.Struct, frozen=True, kw_only=True):
     wkb: bytes = b""
 
 
-class Asset(msgspec.Struct, frozen=True, kw_only=True):
+class Asset(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A component (部件) or a linear object with its owner (unit code) and category; `buffer_m` is how far it reaches."""
 
     code: str
@@ -64,7 +64,7 @@ class Asset(msgspec.Struct, frozen=True, kw_only=True):
     wkb: bytes = b""
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
+class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A place name of the gazetteer with its position (WGS-84) or at least its area."""
 
     name: str

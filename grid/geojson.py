@@ -31,7 +31,7 @@ class Read(NamedTuple, Generic[T]):
 
 class _Feature(msgspec.Struct):
     properties: dict[str, Any] | None = None
-    geometry: msgspec.Raw | None = None
+    geometry: msgspec.Raw = msgspec.Raw()  # also holds null
 
 
 class _Collection(msgspec.Struct, tag="FeatureCollection"):
@@ -101,14 +101,18 @@ def _bytes_of(path: Path) -> bytes:
 
 
 def _geometries(features: Sequence[_Feature]) -> Any:
-    texts = np.array([bytes(feature.geometry).decode() if feature.geometry else None for feature in features], dtype=object)
+    texts = np.array([None if _is_null(feature) else bytes(feature.geometry).decode() for feature in features], dtype=object)
     geometries = shapely.from_geojson(texts, on_invalid="ignore")
     return shapely.force_2d(geometries)
 
 
+def _is_null(feature: _Feature) -> bool:
+    return bytes(feature.geometry) in (b"", b"null")
+
+
 def _geometry_problem(feature: _Feature, geometry: Any, allowed: Sequence[str], may_be_empty: bool) -> str | None:
     words = f"allowed: a valid {' or '.join(allowed)} in degrees"
-    if feature.geometry is None or bytes(feature.geometry) == b"null":
+    if _is_null(feature):
         return None if may_be_empty else f"is missing; {words}"
     if geometry is None:
         return f"cannot be read; {words}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
-from dispatch.model import LEVELS, AreaRef
+from dispatch.model import AreaRef
 from grid.areas import Area
 
 __all__ = ["AreaTree"]
@@ -68,11 +68,6 @@ class AreaTree:
     def above(self, code: str, level: str) -> str | None:
         """Return the code of the area of `level` at or above `code`, or None."""
         return next((step for step in self.lineage(code) if (ref := self._refs.get(step)) and ref.level == level), None)
-
-    def get_rank(self, code: str | None) -> tuple[int, str]:
-        """Return what sorts areas from the city down, those of one level by code."""
-        ref = self._refs.get(code or "")
-        return (LEVELS.index(ref.level) if ref and ref.level in LEVELS else len(LEVELS), code or "")
 
     def is_within(self, code: str, ancestor: str) -> bool:
         """Tell whether `code` is `ancestor` or lies below it."""

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
+from dispatch.model import LEVELS
 from grid.areas import Area, Entry
 from grid.hierarchy import AreaTree
 
@@ -47,13 +48,12 @@ class NameIndex:
         names: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
         short: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
         self._searchable: list[tuple[str, Found]] = []
-        for area in areas:
+        for area in sorted(areas, key=lambda area: LEVELS.index(area.level)):
             self._searchable.append((f"{area.name} {area.name_en}".casefold(), Found(area.code)))
             if area.level in _RANK:
                 names[area.name, area.level].append(area.code)
                 if stem := _stem(area):
                     short[stem, area.level].append(area.code)
-        self._searchable.sort(key=lambda item: tree.get_rank(item[1].area))
         self._searchable.extend((" ".join((e.name, *e.aliases)).casefold(), Found(e.area_code, e)) for e in gazetteer)
         self._names = _by_text(names)
         self._short = _by_text(short)
