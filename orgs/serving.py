@@ -33,7 +33,8 @@ from orgs.organizations import (
 __all__ = ["LIMIT", "ServiceIndex"]
 
 LIMIT = 5  # the cells are made for this many; more are found by a full scan
-CELL_ENTRIES = 16
+CELL_ENTRIES = 20  # more make the build quicker and a question slower
+NEAREST_ENTRIES = 10
 MAX_DEPTH = 10
 MARGIN_DEGREES = 0.2
 UNPLACED_M = 20_000.0  # an organization without a point ranks as one this far away
@@ -82,8 +83,9 @@ class Layer:
         self.unplaced = tuple((party.worth, party.organization.code) for party in parties if not party.placed and not by_circle)
         self.box = (1.0, 1.0, -1.0, -1.0)
         self._root: Leaf | Inner = Leaf(self.all, -inf)
-        if len(self.all) > CELL_ENTRIES:
-            self.box, self._root = _cut(placed, self.all)
+        most = NEAREST_ENTRIES if plain else CELL_ENTRIES
+        if len(self.all) > most:
+            self.box, self._root = _cut(placed, self.all, most)
 
     def cell(self, point: Point) -> Leaf:
         """Return the cell that holds the point; outside all cells everybody."""
@@ -247,7 +249,7 @@ class _Columns(msgspec.Struct, frozen=True):
     worth: Floats
 
 
-def _cut(parties: Sequence[Party], entries: Sequence[Entry]) -> tuple[tuple[float, float, float, float], Leaf | Inner]:
+def _cut(parties: Sequence[Party], entries: Sequence[Entry], most: int) -> tuple[tuple[float, float, float, float], Leaf | Inner]:
     lons = [party.organization.lon or 0.0 for party in parties]
     lats = [party.organization.lat or 0.0 for party in parties]
     table = np.array([entry[:5] for entry in entries], dtype=np.float64)
@@ -261,7 +263,7 @@ def _cut(parties: Sequence[Party], entries: Sequence[Entry]) -> tuple[tuple[floa
         max(lons) + MARGIN_DEGREES,
         max(lats) + MARGIN_DEGREES,
     )
-    return box, _cell(box, np.arange(len(entries)), -inf, columns, entries, 0)
+    return box, _cell(box, np.arange(len(entries)), -inf, columns, entries, most)
 
 
 def _cell(
@@ -270,15 +272,16 @@ def _cell(
     ceiling: float,
     columns: _Columns,
     entries: Sequence[Entry],
-    depth: int,
+    most: int,
+    depth: int = 0,
 ) -> Leaf | Inner:
     who, ceiling = _who_can_win(box, who, ceiling, columns)
-    if len(who) <= CELL_ENTRIES or depth == MAX_DEPTH:
+    if len(who) <= most or depth == MAX_DEPTH:
         return Leaf(tuple(entries[position] for position in who), ceiling)
     west, south, east, north = box
     lon, lat = (west + east) / 2, (south + north) / 2
     quarters = ((west, south, lon, lat), (lon, south, east, lat), (west, lat, lon, north), (lon, lat, east, north))
-    first, second, third, fourth = (_cell(quarter, who, ceiling, columns, entries, depth + 1) for quarter in quarters)
+    first, second, third, fourth = (_cell(quarter, who, ceiling, columns, entries, most, depth + 1) for quarter in quarters)
     return Inner(lon, lat, (first, second, third, fourth))
 
 
