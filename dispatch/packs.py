@@ -148,7 +148,11 @@ def read_toml(folder: Path, name: str, struct_type: type[T], report: PackReport,
         report.error(name, None, "", f"is not TOML: {error}", code="malformed")
     except msgspec.ValidationError as error:
         message, _, key = str(error).partition(" - at ")
-        report.error(name, None, key.strip("`").removeprefix("$.") or "(top)", message, code="invalid")
+        key = key.strip("`").removeprefix("$").removeprefix(".")
+        named, _, rest = message.partition(": ")
+        if not key and named in struct_type.__struct_fields__:  # the struct's own check names its key
+            key, message = named, rest
+        report.error(name, None, key or "(top)", message, code="invalid")
     else:
         report.count(name, 1)
         return value
