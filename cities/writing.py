@@ -31,11 +31,11 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]])
     return count
 
 
-def feature(geometry: BaseGeometry | None, properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a GeoJSON feature with coordinates of six decimals (about 0.1 m)."""
+def feature(geometry: BaseGeometry | None, properties: Mapping[str, Any], *, decimals: int = DECIMALS) -> dict[str, Any]:
+    """Return a GeoJSON feature with rounded coordinates (six decimals are about 0.1 m)."""
     if geometry is None:
         return {"type": "Feature", "properties": dict(properties), "geometry": None}
-    rounded = shapely.transform(geometry, lambda points: points.round(DECIMALS))
+    rounded = shapely.transform(geometry, lambda points: points.round(decimals))
     shape = mapping(rounded)
     return {"type": "Feature", "properties": dict(properties), "geometry": shape}
 
