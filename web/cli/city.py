@@ -16,6 +16,7 @@ import grid.importing
 import orgs.importing
 from dispatch import city as cities
 from dispatch.packs import PackReport
+from grid.coordinates import to_wgs84
 from orgs.demo import create_demo_accounts
 from storage.client import Database
 from storage.errors import HeyunError
@@ -94,7 +95,15 @@ async def import_folder(database: Database, folder: Path, console: Console, *, d
     with console.status("city: reading and checking"):
         core = dispatch.importing.read(folder, report)
         territory = grid.importing.read(folder, report)
-        parties = orgs.importing.read(folder, report, areas=territory.codes, categories=core.category_codes)
+        parties = orgs.importing.read(
+            folder,
+            report,
+            areas=territory.codes,
+            zones=territory.zone_codes,
+            categories=core.category_codes,
+            timezone=core.city.timezone if core.city else "Asia/Shanghai",
+            to_wgs84=to_wgs84,
+        )
         report.raise_if_errors()
     if dry_run:
         return report

@@ -1,0 +1,253 @@
+"""What was acknowledged is there, exactly once, whatever is killed and however often; and of many who race, one wins."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dispatch.chain import verify
+from tests.faults.plant import NoAnswer, Plant, new_key, plant
+from tests.small_city import INSIDE, NEXT_GRID, OTHER_DISTRICT
+
+pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.timeout(420)]
+
+KILLS_EACH = 10
+WORKERS = 10
+PLACES = (INSIDE, NEXT_GRID, OTHER_DISTRICT)
+
+
+class Ledger:
+    """What the clients were told: the only thing that the database is held against."""
+
+    def __init__(self) -> None:
+        self.cases: dict[str, tuple[str, dict[str, Any]]] = {}  # id → key and body that it was acknowledged under
+        self.actions: dict[str, tuple[str, str]] = {}  # key → case, action that were acknowledged
+        self.lost: set[str] = set()  # keys whose action was refused: it must not be there
+        self.statuses: Counter[int] = Counter()
+        self.unanswered = 0
+
+
+def body_of(draw: random.Random) -> dict[str, Any]:
+    lon, lat = draw.choice(PLACES)
+    return {
+        "description": f"路边垃圾堆放多日{draw.randrange(10**6)}",
+        "category": draw.choice(("0101", "0201", "0501")),
+        "location": {"lon": lon + draw.uniform(-1e-3, 1e-3), "lat": lat, "crs": "WGS-84", "accuracy_m": 5},
+    }
+
+
+async def report(hurt: Plant, ledger: Ledger, draw: random.Random) -> None:
+    """Report with a new key; when no answer comes, with the same key again."""
+    key, body = new_key(), body_of(draw)
+    try:
+        answer = await hurt.ask("grid_worker", "POST", "/events", body, key=key)
+    except NoAnswer:
+        ledger.unanswered += 1
+        answer = await hurt.ask_until_answered("grid_worker", "POST", "/events", body, key=key)
+    if answer.status == 503:
+        answer = await hurt.ask_until_answered("grid_worker", "POST", "/events", body, key=key)
+    ledger.statuses[answer.status] += 1
+    assert answer.status in {200, 201}, answer.body
+    ledger.cases[answer.body["id"]] = (key, body)
+
+
+async def say_again(hurt: Plant, ledger: Ledger, draw: random.Random) -> None:
+    """A retry long after: the same case, nothing new."""
+    case, (key, body) = draw.choice(list(ledger.cases.items()))
+    answer = await hurt.ask_until_answered("grid_worker", "POST", "/events", body, key=key)
+    assert answer.status == 200 and answer.body["id"] == case, answer.body
+
+
+async def act(hurt: Plant, ledger: Ledger, draw: random.Random) -> None:
+    """Do what the case offers next; others may do the same at the same moment."""
+    case = draw.choice(list(ledger.cases))
+    role = draw.choice(("dispatcher", "unit_clerk", "operator", "grid_worker"))
+    seen = await hurt.ask_until_answered(role, "GET", f"/cases/{case}")
+    assert seen.status == 200, f"an acknowledged case is gone: {seen.body}"
+    chosen = _choose(seen.body, draw)
+    if chosen is None:
+        return
+    action, fields = chosen
+    key = new_key()
+    body = {"rev": seen.body["rev"], **fields}
+    answer = await hurt.ask_until_answered(role, "POST", f"/cases/{case}/actions/{action}", body, key=key)
+    ledger.statuses[answer.status] += 1
+    if answer.status == 200:
+        ledger.actions[key] = (case, action)
+        if draw.random() < 0.2:
+            again = await hurt.ask_until_answered(role, "POST", f"/cases/{case}/actions/{action}", body, key=key)
+            assert again.status == 200, again.body
+    else:
+        assert answer.status in {409, 412, 422}, answer.body
+        ledger.lost.add(key)
+
+
+def _choose(case: dict[str, Any], draw: random.Random) -> tuple[str, dict[str, Any]] | None:
+    ready: dict[str, dict[str, Any]] = {
+        "file": {}, "sign_in": {}, "supplement": {"text": "补充一点情况"}, "progress": {"note": "人员已到场处理"},
+        "urge": {"note": "请尽快处理"},
+        "submit_result": {
+            "result": "resolved", "handling": "已安排人员到现场清理完毕，恢复原状，复核无遗留。", "photos": [],
+            "public_reply": "您反映的问题已经处理完毕，感谢您的监督和支持。",
+        },
+        "send_back": {"defect": "off_point", "note": "请补充"}, "close": {}, "to_visit": {},
+    }  # fmt: skip
+    offered = [action["name"] for action in case["actions"] if action["name"] in ready]
+    if "dispatch" in [action["name"] for action in case["actions"]]:
+        dispatch = next(action for action in case["actions"] if action["name"] == "dispatch")
+        unit = next(field for field in dispatch["fields"] if field["name"] == "unit")["options"][0]
+        ready["dispatch"] = {"unit": unit["code"] if isinstance(unit, dict) else unit}
+        offered.append("dispatch")
+    if not offered:
+        return None
+    action = draw.choice(offered)
+    return action, ready[action]
+
+
+async def work(hurt: Plant, ledger: Ledger, seed: int, done: asyncio.Event) -> None:
+    draw = random.Random(seed)
+    while not done.is_set():
+        step = draw.random()
+        if step < 0.35 or len(ledger.cases) < 5:
+            await report(hurt, ledger, draw)
+        elif step < 0.9:
+            await act(hurt, ledger, draw)
+        else:
+            await say_again(hurt, ledger, draw)
+
+
+async def hurt_it(hurt: Plant, seed: int) -> None:
+    """Kill each part `KILLS_EACH` times at random moments."""
+    draw = random.Random(seed)
+    order = ["service", "mongod"] * KILLS_EACH
+    draw.shuffle(order)
+    for part in order:
+        await asyncio.sleep(draw.uniform(0.2, 1.5))
+        await (hurt.kill_service() if part == "service" else hurt.kill_mongod())
+
+
+async def test_kill_of_each_part_under_load_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    async with plant(tmp_path) as hurt:
+        ledger, done = Ledger(), asyncio.Event()
+        workers = [asyncio.create_task(work(hurt, ledger, seed, done)) for seed in range(WORKERS)]
+        hurting = asyncio.create_task(hurt_it(hurt, 99))
+        finished, _ = await asyncio.wait([hurting, *workers], return_when=asyncio.FIRST_COMPLETED)
+        done.set()
+        for task in finished:
+            task.result()
+        await asyncio.gather(*workers)
+        assert Counter(hurt.kills) == {"service": KILLS_EACH, "mongod": KILLS_EACH}
+        await hurt.until_healthy()
+        await _settle_notices(hurt)
+        await _compare(hurt, ledger)
+        print(
+            f"{len(ledger.cases)} cases, {len(ledger.actions)} actions acknowledged, {len(ledger.lost)} refused, "
+            f"{ledger.unanswered} first tries without an answer, statuses {dict(ledger.statuses)}"
+        )
+
+
+async def _settle_notices(hurt: Plant) -> None:
+    """Wait until the relay has emptied every outbox by itself."""
+    database = await hurt.database()
+    for _ in range(300):
+        if not await database.count("cases", {"outbox.id": {"$gt": ""}}, limit=1):
+            break
+        await asyncio.sleep(0.2)
+    left = await database.count("cases", {"outbox.id": {"$gt": ""}})
+    await database.close()
+    assert left == 0, f"{left} cases keep notices in their outbox"
+
+
+async def _compare(hurt: Plant, ledger: Ledger) -> None:
+    database = await hurt.database()
+    stored = {case["_id"]: case for case in await database.find("cases", {})}
+    notices = await database.find("notices", {})
+    await database.close()
+    missing = ledger.cases.keys() - stored.keys()
+    assert not missing, f"{len(missing)} acknowledged cases are gone"
+    assert len(stored) == len(ledger.cases), "every report was answered in the end, so there is no case that nobody knows"
+    _compare_actions(stored, ledger)
+    broken = {case["_id"]: problems for case in stored.values() if (problems := verify(case["timeline"]))}
+    assert not broken, f"broken chains: {broken}"
+    _compare_notices(stored, notices)
+
+
+def _compare_actions(stored: dict[str, dict[str, Any]], ledger: Ledger) -> None:
+    from dispatch.actors import Actor
+    from dispatch.service import action_key
+
+    there: Counter[str] = Counter()
+    for case in stored.values():
+        there.update(entry["key"] for entry in case["timeline"] if entry.get("key"))
+        assert [entry["seq"] for entry in case["timeline"]] == list(range(1, len(case["timeline"]) + 1))
+    roles = ("dispatcher", "unit_clerk", "operator", "grid_worker")
+
+    def times(case: str, key: str) -> int:
+        return sum(there[action_key(case, Actor(id=role, source="heyun"), key) or ""] for role in roles)
+
+    for key, (case, action) in ledger.actions.items():
+        assert times(case, key) == 1, f"the acknowledged {action} of {case} is there {times(case, key)} times"
+    doubled = {key: count for key, count in there.items() if count > 1 and key is not None}
+    assert not doubled, doubled
+
+
+def _compare_notices(stored: dict[str, dict[str, Any]], notices: list[dict[str, Any]]) -> None:
+    """Every dispatch has told its lead unit, and no notice of one kind about one entry lies there twice."""
+    by_case: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    for notice in notices:
+        by_case[notice["case"]].append(notice)
+    for identity, case in stored.items():
+        dispatches = sum(entry["action"] in {"dispatch", "auto_dispatch"} for entry in case["timeline"])
+        told = sum(notice["kind"] in {"dispatch", "auto_dispatch"} and "u:*" in notice["keys"] for notice in by_case[identity])
+        assert told >= dispatches, f"{identity}: {dispatches} dispatches, {told} notices"
+        seen = Counter((notice["kind"], notice["at"], tuple(notice["keys"])) for notice in by_case[identity])
+        assert max(seen.values(), default=1) == 1, f"{identity}: a notice is there twice"
+
+
+async def test_of_200_actions_on_one_case_exactly_one_decides(tmp_path: Path) -> None:
+    async with plant(tmp_path) as sound:
+        made = await sound.ask("grid_worker", "POST", "/events", body_of(random.Random(1)), key=new_key())
+        case = made.body
+        assert case["state"] == "dispatched", case
+        asks = [
+            sound.ask("unit_clerk", "POST", f"/cases/{case['id']}/actions/sign_in", {"rev": case["rev"]}, key=new_key())
+            for _ in range(200)
+        ]
+        answers = await asyncio.gather(*asks)
+        statuses = Counter(answer.status for answer in answers)
+        assert statuses[200] == 1 and statuses[412] + statuses[409] == 199, statuses
+        database = await sound.database()
+        stored = await database.find_one("cases", {"_id": case["id"]})
+        await database.close()
+        assert stored is not None
+        assert [entry["action"] for entry in stored["timeline"]].count("sign_in") == 1
+        assert not verify(stored["timeline"])
+
+
+async def test_two_groups_on_the_same_20_cases_agree_with_the_database(tmp_path: Path) -> None:
+    async with plant(tmp_path) as sound:
+        draw = random.Random(2)
+        cases = [
+            (await sound.ask("grid_worker", "POST", "/events", body_of(draw), key=new_key())).body for _ in range(20)
+        ]
+
+        async def group() -> list[tuple[str, int]]:
+            asks = [
+                sound.ask("unit_clerk", "POST", f"/cases/{case['id']}/actions/sign_in", {"rev": case["rev"]}, key=new_key())
+                for case in cases
+            ]
+            return [(case["id"], answer.status) for case, answer in zip(cases, await asyncio.gather(*asks), strict=True)]
+
+        first, second = await asyncio.gather(group(), group())
+        won = Counter(case for case, status in first + second if status == 200)
+        assert won == {case["id"]: 1 for case in cases}
+        database = await sound.database()
+        stored = await database.find("cases", {})
+        await database.close()
+        for case in stored:
+            assert [entry["action"] for entry in case["timeline"]].count("sign_in") == 1
