@@ -89,12 +89,12 @@ class Authenticator:
             if scheme.lower() != "bearer" or not token:
                 raise Unauthorized
             return await self._accounts.actor_of_token(token.strip())
-        token = session_token(request)
-        if token is None:
+        held = session_token(request)
+        if held is None:
             raise Unauthorized
-        actor = await self._accounts.actor_of_session(token)
+        actor = await self._accounts.actor_of_session(held)
         if request.method not in _SAFE:
-            self._check_csrf(request, token)
+            self._check_csrf(request, held)
         return actor
 
     def _check_csrf(self, request: HTTPServerRequest, token: str) -> None:

@@ -20,6 +20,7 @@ from tornado.web import HTTPError, RequestHandler
 from dispatch.actors import Actor, permission
 from storage.errors import FieldError, Forbidden, HeyunError, Invalid, Malformed, NotFound, TooLarge, Unauthorized
 from web.bodies import decode, query_values
+from web.limits import JSON_LIMIT
 from web.problems import content_language, document
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["ApiHandler", "MethodNotAllowed", "Operation", "encode", "operation"]
 
 log = logging.getLogger("heyun.web")
-JSON_LIMIT = 1024 * 1024
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
@@ -84,8 +84,15 @@ def operation(
     `permission=None` is for what needs no sign-in; then `self.actor` must not be used.
     """
     declared = Operation(
-        summary=summary, permission=permission, body=body, query=query, result=result, status=status, idempotent=idempotent, media=media
-    )  # fmt: skip
+        summary=summary,
+        permission=permission,
+        body=body,
+        query=query,
+        result=result,
+        status=status,
+        idempotent=idempotent,
+        media=media,
+    )
     roles = _roles(permission)
     decoder: msgspec.json.Decoder[Any] | None = msgspec.json.Decoder(body) if body is not None else None
 
@@ -220,7 +227,9 @@ class ApiHandler(RequestHandler):
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
         """Log defects with their trace, and nothing of what the asker did wrong."""
-        if isinstance(value, HeyunError) and value.status < 500 or isinstance(value, HTTPError) and value.status_code < 500:
+        if isinstance(value, HeyunError) and value.status < 500:
+            return
+        if isinstance(value, HTTPError) and value.status_code < 500:
             return
         log.error("%s %s failed", self.request.method, self.request.path, exc_info=(typ, value, tb))
 
@@ -240,7 +249,7 @@ class UnknownAddress(ApiHandler):
     async def _not_found(self, *path: str) -> None:
         raise NotFound(code="unknown_address")
 
-    get = post = put = delete = _not_found  # type: ignore[assignment]
+    get = post = put = delete = _not_found
 
 
 def field_error(field: str, code: str) -> Invalid:

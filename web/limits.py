@@ -13,8 +13,9 @@ from typing import Any
 from tornado import httputil
 from tornado.web import Application, RequestHandler, _HandlerDelegate
 
-__all__ = ["DISCARD_LIMIT", "LimitedApplication"]
+__all__ = ["DISCARD_LIMIT", "JSON_LIMIT", "LimitedApplication"]
 
+JSON_LIMIT = 1024 * 1024
 DISCARD_LIMIT = 64 * 1024 * 1024
 
 
@@ -25,7 +26,7 @@ class _LimitedDelegate(_HandlerDelegate):
         self, start_line: httputil.RequestStartLine | httputil.ResponseStartLine, headers: httputil.HTTPHeaders
     ) -> Awaitable[None] | None:
         """Answer at once when the announced length is too much."""
-        self.limit: int = getattr(self.handler_class, "body_limit", 0)
+        self.limit: int = getattr(self.handler_class, "body_limit", JSON_LIMIT)
         announced = headers.get("Content-Length")
         if announced is not None and announced.isdecimal() and int(announced) > self.limit:
             self._refuse()
@@ -61,7 +62,7 @@ class _LimitedDelegate(_HandlerDelegate):
 
 
 class LimitedApplication(Application):
-    """An application whose handlers name the largest body they take (`body_limit`, bytes; none: no body).
+    """An application whose handlers name the largest body they take (`body_limit`, bytes; 1 MB where none is named).
 
     `active` is the number of requests that are being answered; when `draining` each answer is the last of its connection.
     """

@@ -28,7 +28,13 @@ PAGE_HEADERS = {
     ),
     "Permissions-Policy": "geolocation=(self), camera=(self), microphone=()",
 }
-_TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".json": "application/json"}
+_TYPES = {
+    ".js": "text/javascript",
+    ".mjs": "text/javascript",
+    ".css": "text/css",
+    ".svg": "image/svg+xml",
+    ".json": "application/json",
+}
 _PAGES = {"/": "desk", "/desk": "desk", "/field": "field"}
 
 

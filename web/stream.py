@@ -15,6 +15,7 @@ import asyncio
 import itertools
 import logging
 from collections import OrderedDict
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -23,11 +24,13 @@ from tornado.iostream import IOStream, StreamClosedError
 
 from dispatch.actors import Actor
 from dispatch.keys import sees
+from dispatch.notices import actor_addresses
 from storage.errors import StorageUnavailable, TooMany, Unauthorized
+from storage.feed import GAP, Change, Feed
 from web.base import ApiHandler, encode, operation
+from web.shapes import moment
 
 if TYPE_CHECKING:
-    from storage.feed import Change, Feed
     from web.auth import Authenticator
 
 __all__ = ["Hub", "StreamHandler", "frame"]
@@ -39,7 +42,8 @@ SLOW_BYTES = 256 * 1024
 MAX_LISTENERS = 5_000
 CHECK_EVERY_PINGS = 4
 REMEMBERED_CASES = 100_000
-_SHOWN = ("rev", "state", "light", "urgency", "category", "areas", "line", "lon", "lat", "sensitive", "reported_at", "due_at", "area_path", "case_no")
+_SHOWN = ("rev", "state", "light", "urgency", "category", "areas", "line", "lon", "lat", "sensitive", "reported_at", "due_at")
+_NOTICE_SHOWN = ("kind", "case", "case_no", "line", "at")
 
 
 def frame(name: str, data: bytes, event_id: str | None = None) -> bytes:
@@ -85,8 +89,12 @@ class _Message:
 
     def _encode(self) -> bytes:
         name = "case.created" if self.change.operation == "insert" else "case.changed"
-        shown = {"id": self.change.key} | {key: self.live[key] for key in _SHOWN if key in self.live}
-        return frame(name, encode(shown), self.change.id)
+        return frame(name, encode(_plain(self.change.key, self.live, _SHOWN)), self.change.id)
+
+
+def _plain(key: str, document: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    shown = {name: document[name] for name in names if name in document}
+    return {"id": key} | {name: moment(value) if isinstance(value, datetime) else value for name, value in shown.items()}
 
 
 def payload(framed: bytes) -> bytes:
@@ -98,11 +106,16 @@ class Listener:
     """One open stream; `request` is kept to ask now and then whether its sign-in still holds."""
 
     def __init__(self, actor: Actor, stream: IOStream, request: HTTPServerRequest) -> None:
-        self.actor = actor
         self.stream = stream
         self.request = request
+        self.become(actor)
         self.lagging = False
         self._chunked = request.version != "HTTP/1.0"
+
+    def become(self, actor: Actor) -> None:
+        """Take over what the actor may see now, and the addresses of their notices."""
+        self.actor = actor
+        self.addresses = frozenset(actor_addresses(actor))
 
     def send(self, data: bytes) -> None:
         """Write a frame, unless the listener is behind; then it gets `reset` once it has taken what waits for it."""
@@ -160,10 +173,13 @@ class Hub:
     def __len__(self) -> int:
         return len(self._listeners)
 
-    def add(self, listener: Listener, last: str | None) -> None:
-        """Take a listener in; first it gets what happened since `last`, or `reset` when that is not known any more."""
+    def check_room(self) -> None:
+        """Raise `TooMany` when this process holds as many streams as it can."""
         if len(self._listeners) >= MAX_LISTENERS:
             raise TooMany(code="too_many_streams", retry_after=30)
+
+    def add(self, listener: Listener, last: str | None) -> None:
+        """Take a listener in; first it gets what happened since `last`, or `reset` when that is not known any more."""
         if last is not None:
             missed = self._feed.since(last)
             if missed is None:
@@ -183,15 +199,18 @@ class Hub:
                 data = _Message(change, live, earlier.get(change.key)).frame_for(listener.actor)
                 earlier[change.key] = live
             else:
-                data = _notice_frame(change, listener.actor) if change.collection == "notices" else None
+                data = _notice_frame(change, listener) if change.collection == "notices" else None
             if data is not None:
                 listener.send(data)
 
     def _on_case(self, change: Change) -> None:
-        live = _live(change)
-        if live is None:
+        if change.operation == GAP:
+            self._send_all(_RESET)
             return
-        message = _Message(change, live, self._known.get(change.key))
+        live, previous = _live(change), self._known.get(change.key)
+        if live is None or live == previous:
+            return  # nothing that a list shows has changed: the relay took notices out of the outbox
+        message = _Message(change, live, previous)
         self._remember(change.key, live)
         for listener in self._listeners:
             data = message.frame_for(listener.actor)
@@ -206,15 +225,18 @@ class Hub:
 
     def _on_notice(self, change: Change) -> None:
         for listener in self._listeners:
-            data = _notice_frame(change, listener.actor)
+            data = _notice_frame(change, listener)
             if data is not None:
                 listener.send(data)
+
+    def _send_all(self, data: bytes) -> None:
+        for listener in self._listeners:
+            listener.send(data)
 
     async def _ping_forever(self) -> None:
         for turn in itertools.count(1):
             await asyncio.sleep(PING_SECONDS)
-            for listener in self._listeners:
-                listener.send(_PING)
+            self._send_all(_PING)
             if turn % CHECK_EVERY_PINGS == 0:
                 await self._check_all()
 
@@ -222,7 +244,7 @@ class Hub:
         """End the streams of those who have signed out, and take over changed scopes."""
         for listener in list(self._listeners):
             try:
-                listener.actor = await self._auth.actor_of(listener.request)
+                listener.become(await self._auth.actor_of(listener.request))
             except Unauthorized:
                 listener.stream.close()
             except StorageUnavailable:
@@ -233,12 +255,11 @@ def _live(change: Change) -> dict[str, Any] | None:
     return None if change.document is None else change.document.get("live")
 
 
-def _notice_frame(change: Change, actor: Actor) -> bytes | None:
+def _notice_frame(change: Change, listener: Listener) -> bytes | None:
     notice = change.document
-    if notice is None or change.operation != "insert" or notice.get("to") != actor.id:
+    if notice is None or change.operation != "insert" or listener.addresses.isdisjoint(notice.get("keys") or ()):
         return None
-    shown = {"id": change.key} | {key: notice.get(key) for key in ("kind", "case_id", "line", "at")}
-    return frame("notice", encode(shown), change.id)
+    return frame("notice", encode(_plain(change.key, notice, _NOTICE_SHOWN)), change.id)
 
 
 class StreamQuery(msgspec.Struct, kw_only=True, frozen=True):
@@ -250,7 +271,11 @@ class StreamQuery(msgspec.Struct, kw_only=True, frozen=True):
 class StreamHandler(ApiHandler):
     """GET /api/v1/stream."""
 
-    default_headers = ApiHandler.default_headers | {"Content-Type": "text/event-stream; charset=UTF-8", "X-Accel-Buffering": "no"}
+    default_headers = {
+        **ApiHandler.default_headers,
+        "Content-Type": "text/event-stream; charset=UTF-8",
+        "X-Accel-Buffering": "no",
+    }
     _listener: Listener | None = None
 
     @operation(
@@ -263,6 +288,7 @@ class StreamHandler(ApiHandler):
         last = self.request.headers.get("Last-Event-ID") or query.last
         connection: Any = self.request.connection
         hub = self.services.hub
+        hub.check_room()
         self.write(f"retry: {RETRY_MILLISECONDS}\n\n")
         await self.flush()
         self.application.active -= 1  # type: ignore[attr-defined]  # an open stream does not hold up the end of the service

@@ -11,7 +11,7 @@ import asyncio
 import gzip
 import math
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
@@ -44,12 +44,10 @@ class Shape(Protocol):
     label: tuple[float, float]
 
 
-class Source(Protocol):
-    """The territory that answers now."""
+class Snapshot(Protocol):
+    """The territory at one moment."""
 
-    @property
-    def version(self) -> str:
-        """Name of the snapshot."""
+    version: str
 
     def features(self, level: str) -> Sequence[Any]:
         """Return all areas of a level with their polygons."""
@@ -134,10 +132,10 @@ class TileSet:
 
 
 class Tiles:
-    """Gives tiles of the present territory; `source` is the snapshot that answers now."""
+    """Gives tiles of the present territory; `present` returns the snapshot that answers now."""
 
-    def __init__(self, source: Source) -> None:
-        self._source = source
+    def __init__(self, present: Callable[[], Snapshot]) -> None:
+        self._present = present
         self._set: TileSet | None = None
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tiles")
         self._ready: OrderedDict[tuple[str, int, int, int], bytes] = OrderedDict()
@@ -147,7 +145,7 @@ class Tiles:
     @property
     def version(self) -> str:
         """The version of the territory that is drawn now."""
-        return str(self._source.version)
+        return str(self._present().version)
 
     async def tile(self, z: int, x: int, y: int) -> bytes:
         """Return a gzipped tile. Raises `NotFound` for an address outside the pyramid."""
@@ -167,7 +165,8 @@ class Tiles:
     def _make(self, key: tuple[str, int, int, int]) -> bytes:
         version, z, x, y = key
         if self._set is None or self._set.version != version:
-            self._set = TileSet(version, {level: self._source.features(level) for level in FIRST_ZOOM})
+            snapshot = self._present()
+            self._set = TileSet(version, {level: snapshot.features(level) for level in FIRST_ZOOM})
         return self._set.encode(z, x, y)
 
     def _keep(self, key: tuple[str, int, int, int], future: asyncio.Future[bytes]) -> None:
@@ -187,9 +186,7 @@ class Tiles:
 class TileHandler(ApiHandler):
     """GET /api/v1/tiles/{z}/{x}/{y}.mvt."""
 
-    @operation(
-        "A vector tile of the territory", permission="directory.read", media="application/vnd.mapbox-vector-tile"
-    )
+    @operation("A vector tile of the territory", permission="directory.read", media="application/vnd.mapbox-vector-tile")
     async def get(self, z: str, x: str, y: str) -> None:
         """Send the tile; 304 while the territory has not changed."""
         if not (z.isdecimal() and x.isdecimal() and y.isdecimal()):

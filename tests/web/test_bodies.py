@@ -22,7 +22,16 @@ DECODER = msgspec.json.Decoder(Report)
 
 
 @pytest.mark.parametrize(
-    "raw", [b"", b"{", b'{"text":NaN}', b'{"text":"a","where":{"lon":Infinity,"crs":"x"}}', b'{"text":"\xff"}', b'{"text":"a"' , b'{"text":"a"}x']
+    "raw",
+    [
+        b"",
+        b"{",
+        b'{"text":NaN}',
+        b'{"text":"a","where":{"lon":Infinity,"crs":"x"}}',
+        b'{"text":"\xff"}',
+        b'{"text":"a"',
+        b'{"text":"a"}x',
+    ],
 )
 def test_decode_when_not_json_then_malformed(raw: bytes) -> None:
     with pytest.raises(Malformed):

@@ -42,7 +42,15 @@ def test_read_picture_when_it_tells_time_and_place_then_read_and_stripped() -> N
 
 @pytest.mark.parametrize(
     "raw",
-    [b"", b"<html><script>alert(1)</script>", b"\xff\xd8\xff\xe0 not really", picture()[:200], picture("GIF"), picture("BMP"), b"PK\x03\x04" + picture()],
+    [
+        b"",
+        b"<html><script>alert(1)</script>",
+        b"\xff\xd8\xff\xe0 not really",
+        picture()[:200],
+        picture("GIF"),
+        picture("BMP"),
+        b"PK\x03\x04" + picture(),
+    ],
 )
 def test_read_picture_when_disguised_or_broken_then_refused(raw: bytes) -> None:
     with pytest.raises(BadPicture):

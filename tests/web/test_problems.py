@@ -33,7 +33,15 @@ def test_catalogue_when_asked_for_any_known_error_then_has_its_text(language: st
 
 @pytest.mark.parametrize(
     ("accept", "language"),
-    [("", "zh-CN"), ("en", "en"), ("en-US,en;q=0.9,zh;q=0.8", "en"), ("zh-TW", "zh-CN"), ("fr", "zh-CN"), ("en;q=x", "zh-CN"), ("*", "zh-CN")],
+    [
+        ("", "zh-CN"),
+        ("en", "en"),
+        ("en-US,en;q=0.9,zh;q=0.8", "en"),
+        ("zh-TW", "zh-CN"),
+        ("fr", "zh-CN"),
+        ("en;q=x", "zh-CN"),
+        ("*", "zh-CN"),
+    ],
 )
 def test_language_when_negotiated_then_prefers_what_was_asked(accept: str, language: str) -> None:
     assert content_language(accept) == language

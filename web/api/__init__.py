@@ -1,1 +1,57 @@
-"""HTTP handlers, one file per resource; each ends with its own list of routes."""
+"""The API's addresses, in the order in which they are tried. A part in braces is one segment of the path."""
+
+from __future__ import annotations
+
+from tornado.web import RequestHandler
+
+from web.api.asking import Address, DuplicatesHandler, Locate, MatchHandler, SignalsHandler
+from web.api.cases import CaseAction, CaseHandler, CaseList, CaseMap, Due, RequestAction, Reveal, Summary, TaskAction, Timeline
+from web.api.directory import Area, Areas, Categories, CityHandler, Organizations, Rules, Units
+from web.api.intake import Events, EventsBatch, Tickets
+from web.api.media import MediaHandler
+from web.api.notices import NoticeRead, Notices
+from web.api.service import Docs, DocsStyle, Health, OpenApi
+from web.api.sessions import CurrentSession, Sessions
+from web.stream import StreamHandler
+from web.tiles import TileHandler
+
+__all__ = ["ROUTES"]
+
+ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
+    ("/api/v1/events", Events),
+    ("/api/v1/tickets", Tickets),
+    ("/api/v1/events:batch", EventsBatch),
+    ("/api/v1/media/{id}", MediaHandler),
+    ("/api/v1/cases", CaseList),
+    ("/api/v1/cases/summary", Summary),
+    ("/api/v1/cases/map", CaseMap),
+    ("/api/v1/cases/{id}", CaseHandler),
+    ("/api/v1/cases/{id}/timeline", Timeline),
+    ("/api/v1/cases/{id}/due", Due),
+    ("/api/v1/cases/{id}/reveal", Reveal),
+    ("/api/v1/cases/{id}/actions/{action}", CaseAction),
+    ("/api/v1/cases/{id}/requests/{request}/actions/{action}", RequestAction),
+    ("/api/v1/cases/{id}/tasks/{task}/actions/{action}", TaskAction),
+    ("/api/v1/match", MatchHandler),
+    ("/api/v1/locate", Locate),
+    ("/api/v1/address", Address),
+    ("/api/v1/signals", SignalsHandler),
+    ("/api/v1/duplicates", DuplicatesHandler),
+    ("/api/v1/areas", Areas),
+    ("/api/v1/areas/{code}", Area),
+    ("/api/v1/units", Units),
+    ("/api/v1/organizations", Organizations),
+    ("/api/v1/rules", Rules),
+    ("/api/v1/categories", Categories),
+    ("/api/v1/city", CityHandler),
+    ("/api/v1/notices", Notices),
+    ("/api/v1/notices/{id}/read", NoticeRead),
+    ("/api/v1/stream", StreamHandler),
+    ("/api/v1/tiles/{z}/{x}/{y}.mvt", TileHandler),
+    ("/api/v1/sessions", Sessions),
+    ("/api/v1/sessions/current", CurrentSession),
+    ("/api/v1/health", Health),
+    ("/api/v1/openapi.json", OpenApi),
+    ("/api/docs", Docs),
+    ("/api/docs.css", DocsStyle),
+)

@@ -1,0 +1,132 @@
+"""Asking without changing anything: where is this, who is responsible, what does the text say, what is open nearby."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import msgspec
+
+from dispatch.model import Place
+from grid.areas import NameHit
+from web.base import ApiHandler, field_error, operation
+from web.bodies import Body
+from web.shapes import Items, LocateAnswer, MatchAnswer, locate_answer, match_answer
+
+__all__ = ["Address", "DuplicatesHandler", "Locate", "MatchHandler", "SignalsHandler"]
+
+Longitude = Annotated[float, msgspec.Meta(ge=-180, le=180)]
+Latitude = Annotated[float, msgspec.Meta(ge=-90, le=90)]
+
+
+class PointQuery(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """A point in degrees with the name of its coordinate system."""
+
+    lon: Longitude
+    lat: Latitude
+    crs: str
+
+
+class MatchQuery(PointQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A point, a category, and the time to ask for (now when not given)."""
+
+    category: str
+    at: datetime | None = None
+
+
+class AddressQuery(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """The words of an address."""
+
+    q: Annotated[str, msgspec.Meta(max_length=200)]
+    limit: Annotated[int, msgspec.Meta(ge=1, le=20)] = 8
+
+
+class Text(Body, frozen=True, kw_only=True):
+    """What somebody said."""
+
+    text: Annotated[str, msgspec.Meta(max_length=5000)]
+
+
+class Proposed(msgspec.Struct):
+    """A category that the words speak for."""
+
+    code: str
+    name: str
+    score: float
+    words: list[str]
+
+
+class SignalsAnswer(msgspec.Struct):
+    """Categories, best first, and the words that make it an emergency."""
+
+    categories: list[Proposed]
+    emergency: list[str]
+
+
+class Locate(ApiHandler):
+    """GET /api/v1/locate."""
+
+    @operation("Where a point is", permission="match.ask", query=PointQuery, result=LocateAnswer)
+    async def get(self, query: PointQuery) -> None:
+        """Answer from the territory in memory."""
+        self.answer(locate_answer(self.services.territory.locate(query.lon, query.lat, query.crs)))
+
+
+class MatchHandler(ApiHandler):
+    """GET /api/v1/match."""
+
+    @operation("Who is responsible for a category at a point, and who can help, with reasons", permission="match.ask",
+               query=MatchQuery, result=MatchAnswer)  # fmt: skip
+    async def get(self, query: MatchQuery) -> None:
+        """Answer from territory and directory in memory."""
+        if self.services.core.catalogue.get(query.category) is None:
+            raise field_error("category", "unknown_category")
+        place: Place = self.services.territory.locate(query.lon, query.lat, query.crs)
+        at = query.at or datetime.now(UTC)
+        self.answer(match_answer(self.services.parties.match(place, query.category, at.astimezone(UTC)), place))
+
+
+class Address(ApiHandler):
+    """GET /api/v1/address."""
+
+    @operation("Places that an address may mean", permission="match.ask", query=AddressQuery, result=Items[NameHit])
+    async def get(self, query: AddressQuery) -> None:
+        """Search names of areas and of the gazetteer."""
+        self.answer(Items(self.services.territory.search_names(query.q, query.limit)))
+
+
+class SignalsHandler(ApiHandler):
+    """POST /api/v1/signals."""
+
+    @operation(
+        "Which category a text speaks for, and whether it is urgent", permission="directory.read", body=Text, result=SignalsAnswer
+    )
+    async def post(self, body: Text) -> None:
+        """Read the keywords of a text; nothing is stored."""
+        proposals = self.services.core.signals.propose_category(body.text)
+        names = self.services.core.catalogue
+        categories = [
+            Proposed(one.code, category.name, one.score, list(one.words))
+            for one in proposals
+            if (category := names.get(one.code))
+        ]
+        self.answer(SignalsAnswer(categories, list(self.services.core.signals.emergency_words(body.text))))
+
+
+class DuplicatesQuery(PointQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A point and a category."""
+
+    category: str
+
+
+class DuplicatesHandler(ApiHandler):
+    """GET /api/v1/duplicates."""
+
+    @operation("Open cases of the same category nearby that the asker may see", permission="match.ask",
+               query=DuplicatesQuery, result=Items[dict[str, Any]])  # fmt: skip
+    async def get(self, query: DuplicatesQuery) -> None:
+        """Answer from the open cases in memory."""
+        found = await self.services.cases.duplicates(
+            actor=self.actor, lon=query.lon, lat=query.lat, crs=query.crs, category=query.category
+        )
+        self.answer(Items(found))

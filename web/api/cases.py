@@ -1,0 +1,256 @@
+"""Cases: one, lists, the map, counts, the timeline, and everything that is done to them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+
+from dispatch.clocks import Arithmetic
+from dispatch.service import Page
+from dispatch.store import CaseQuery
+from dispatch.views import CaseView, EntryView, moment
+from web.base import ApiHandler, field_error, operation
+from web.bodies import Body, check_keys
+from web.shapes import Items
+
+__all__ = [
+    "CaseAction",
+    "CaseHandler",
+    "CaseList",
+    "CaseMap",
+    "Due",
+    "RequestAction",
+    "Reveal",
+    "Summary",
+    "TaskAction",
+    "Timeline",
+]
+
+Word = Annotated[str, msgspec.Meta(max_length=200)]
+
+
+class ListQuery(CaseQuery, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """Filters of a list; several values of one filter are separated by commas."""
+
+    limit: Annotated[int, msgspec.Meta(ge=1, le=200)] = 50
+    cursor: Annotated[str, msgspec.Meta(max_length=400)] | None = None
+
+
+class MapQuery(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """The window `west,south,east,north` in WGS-84 degrees, and the zoom of the map."""
+
+    bbox: Word
+    zoom: Annotated[float, msgspec.Meta(ge=0, le=24)] = 12.0
+
+
+class DueQuery(msgspec.Struct, kw_only=True, frozen=True):
+    """The kind of clock to explain."""
+
+    clock: Word = "case"
+
+
+class RevealBody(Body, frozen=True, kw_only=True):
+    """Why the caller's name and number are needed; it is logged."""
+
+    reason: Annotated[str, msgspec.Meta(min_length=2, max_length=500)]
+
+
+class Revealed(msgspec.Struct):
+    """The caller in clear."""
+
+    name: str | None
+    phone: str | None
+
+
+class SpanView(msgspec.Struct):
+    """A stretch of time and whether it counted, with the reason; `seconds` or `days` is what it added."""
+
+    start: str
+    end: str
+    counted: bool
+    reason: str
+    name: str
+    seconds: int
+    days: int
+
+
+class DueAnswer(msgspec.Struct):
+    """How a due time came about: spans without gap from start to due."""
+
+    started_at: str
+    due_at: str
+    limit: str
+    spans: list[SpanView]
+    warning: str | None
+
+
+Fields = dict[str, Any]
+
+
+def due_answer(counted: Arithmetic) -> DueAnswer:
+    """Return the API's shape of a counted due time."""
+    spans = [
+        SpanView(moment(one.start), moment(one.end), one.counted, one.reason, one.name, one.seconds, one.days)
+        for one in counted.spans
+    ]
+    return DueAnswer(moment(counted.start), moment(counted.due), counted.limit, spans, counted.warning)
+
+
+class CaseHandler(ApiHandler):
+    """GET /api/v1/cases/{id}."""
+
+    @operation("One case with what may be done to it", permission="case.read", result=CaseView)
+    async def get(self, case_id: str) -> None:
+        """Send the case; its ETag is the rev."""
+        case = await self.services.cases.get(actor=self.actor, case_id=case_id)
+        self.set_header("ETag", f'"{case.rev}"')
+        self.answer(case)
+
+
+class CaseList(ApiHandler):
+    """GET /api/v1/cases."""
+
+    @operation("Cases that the asker may see", permission="case.read", query=ListQuery, result=Page)
+    async def get(self, query: ListQuery) -> None:
+        """Send one page."""
+        self.answer(await self.services.cases.list(actor=self.actor, query=query))
+
+
+class CaseMap(ApiHandler):
+    """GET /api/v1/cases/map."""
+
+    @operation("Cases on the map: single points, or clusters with their worst light", permission="case.read", query=MapQuery)
+    async def get(self, query: MapQuery) -> None:
+        """Send what lies in the window."""
+        self.answer(await self.services.cases.map_points(actor=self.actor, bbox=bbox_of(query.bbox), zoom=int(query.zoom)))
+
+
+class Summary(ApiHandler):
+    """GET /api/v1/cases/summary."""
+
+    @operation("Counts by state and light", permission="case.read")
+    async def get(self) -> None:
+        """Send the counts of what the asker may see."""
+        self.answer(await self.services.cases.summary(actor=self.actor))
+
+
+class Timeline(ApiHandler):
+    """GET /api/v1/cases/{id}/timeline."""
+
+    @operation("What happened to a case", permission="case.read", result=Items[EntryView])
+    async def get(self, case_id: str) -> None:
+        """Send the hash-chained entries."""
+        self.answer(Items(await self.services.cases.timeline(actor=self.actor, case_id=case_id)))
+
+
+class Due(ApiHandler):
+    """GET /api/v1/cases/{id}/due."""
+
+    @operation("How a due time was counted", permission="case.read", query=DueQuery, result=DueAnswer)
+    async def get(self, query: DueQuery, case_id: str) -> None:
+        """Send the arithmetic."""
+        self.answer(due_answer(await self.services.cases.due(actor=self.actor, case_id=case_id, clock=query.clock)))
+
+
+class Reveal(ApiHandler):
+    """POST /api/v1/cases/{id}/reveal."""
+
+    @operation("The caller's name and number, with a reason", permission="case.reveal", body=RevealBody, result=Revealed)
+    async def post(self, body: RevealBody, case_id: str) -> None:
+        """Send them; that they were asked for is logged."""
+        self.answer(await self.services.cases.reveal(actor=self.actor, case_id=case_id, reason=body.reason))
+
+
+class _Acting(ApiHandler):
+    """What actions on cases, requests and tasks have in common."""
+
+    def split(self, sent: Fields) -> tuple[int | None, Fields]:
+        """Return the rev that the asker saw, and the fields. Raises `Invalid` for a rev that is no whole number."""
+        check_keys(sent)
+        fields = dict(sent)
+        rev = fields.pop("rev", None)
+        if rev is not None and (isinstance(rev, bool) or not isinstance(rev, int)):
+            raise field_error("rev", "type")
+        return rev, fields
+
+    async def photos(self, fields: Fields, case_id: str) -> list[str]:
+        """Return the pictures among the fields, after making sure that they are there and the actor's own."""
+        photos = fields.get("photos")
+        wanted = [one for one in photos if isinstance(one, str)] if isinstance(photos, list) else []
+        await self.services.pictures.check(self.actor, wanted, case_id=case_id)
+        return wanted
+
+    def done(self, case: Any) -> None:
+        """Send the case as it is now."""
+        self.set_header("ETag", f'"{case.rev}"')
+        self.answer(case)
+
+
+class CaseAction(_Acting):
+    """POST /api/v1/cases/{id}/actions/{action}."""
+
+    @operation(
+        "Do something to a case: the action's fields, and `rev` where it decides",
+        permission="case.act",
+        body=Fields,
+        result=CaseView,
+        idempotent=True,
+    )
+    async def post(self, sent: Fields, case_id: str, action: str) -> None:
+        """Take the action and send the case as it is then."""
+        rev, fields = self.split(sent)
+        photos = await self.photos(fields, case_id)
+        case = await self.services.cases.act(
+            actor=self.actor, case_id=case_id, action=action, rev=rev, fields=fields, key=self.idempotency_key
+        )
+        await self.services.pictures.attach(photos, case_id)
+        self.done(case)
+
+
+class RequestAction(_Acting):
+    """POST /api/v1/cases/{id}/requests/{rid}/actions/{action}."""
+
+    @operation("Decide or withdraw a request", permission="case.act", body=Fields, result=CaseView, idempotent=True)
+    async def post(self, sent: Fields, case_id: str, request_id: str, action: str) -> None:
+        """Take the action and send the case as it is then."""
+        rev, fields = self.split(sent)
+        photos = await self.photos(fields, case_id)
+        case = await self.services.cases.act_on_request(
+            actor=self.actor,
+            case_id=case_id,
+            request_id=request_id,
+            action=action,
+            rev=rev,
+            fields=fields,
+            key=self.idempotency_key,
+        )
+        await self.services.pictures.attach(photos, case_id)
+        self.done(case)
+
+
+class TaskAction(_Acting):
+    """POST /api/v1/cases/{id}/tasks/{tid}/actions/{action}."""
+
+    @operation("Do something to a task of a unit or an organization", permission="case.act", body=Fields, result=CaseView,
+               idempotent=True)  # fmt: skip
+    async def post(self, sent: Fields, case_id: str, task_id: str, action: str) -> None:
+        """Take the action and send the case as it is then."""
+        rev, fields = self.split(sent)
+        photos = await self.photos(fields, case_id)
+        case = await self.services.cases.act_on_task(
+            actor=self.actor, case_id=case_id, task_id=task_id, action=action, rev=rev, fields=fields, key=self.idempotency_key
+        )
+        await self.services.pictures.attach(photos, case_id)
+        self.done(case)
+
+
+def bbox_of(text: str) -> tuple[float, float, float, float]:
+    """Return west, south, east, north. Raises `Invalid` for anything but four numbers in order."""
+    try:
+        west, south, east, north = (float(part) for part in text.split(","))
+    except ValueError:
+        raise field_error("bbox", "type") from None
+    if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
+        raise field_error("bbox", "range")
+    return west, south, east, north

@@ -1,0 +1,249 @@
+"""Reading what the city is made of: areas, units, organizations, rules, categories, the city itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+import msgspec
+
+from dispatch.model import AreaRef
+from storage.errors import NotFound
+from web.base import ApiHandler, operation
+from web.shapes import Items
+
+__all__ = ["Area", "Areas", "Categories", "CityHandler", "Organizations", "Rules", "Units"]
+
+Word = Annotated[str, msgspec.Meta(max_length=100)]
+Limit = Annotated[int, msgspec.Meta(ge=1, le=500)]
+
+
+class AreasQuery(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """Areas below `parent`, or those whose name holds `q`."""
+
+    parent: Word | None = None
+    q: Word | None = None
+    limit: Limit = 200
+
+
+class UnitsQuery(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """Units whose name or alias holds `q`; `area` keeps those that work there."""
+
+    q: Word | None = None
+    area: Word | None = None
+    level: Word | None = None
+    limit: Limit = 50
+
+
+class OrganizationsQuery(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """Organizations whose name holds `q`, of a kind."""
+
+    q: Word | None = None
+    kind: Word | None = None
+    limit: Limit = 50
+
+
+class RulesQuery(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """Responsibility rules of a category, an area, a unit."""
+
+    category: Word | None = None
+    area: Word | None = None
+    unit: Word | None = None
+    limit: Limit = 100
+
+
+class AreaItem(msgspec.Struct):
+    """An area."""
+
+    code: str
+    name: str
+    level: str
+    name_en: str = ""
+
+
+class UnitItem(msgspec.Struct, kw_only=True):
+    """A unit that must act."""
+
+    code: str
+    name: str
+    short_name: str
+    type: str
+    level: str
+    parent: str
+    area_codes: tuple[str, ...]
+    hours: str
+
+
+class OrganizationItem(msgspec.Struct, kw_only=True):
+    """A social organization that can help; its contact is not shown here."""
+
+    code: str
+    name: str
+    kinds: tuple[str, ...]
+    area_codes: tuple[str, ...]
+    hours: str
+
+
+class RuleItem(msgspec.Struct, kw_only=True):
+    """A responsibility rule."""
+
+    id: str
+    category: str
+    area_code: str
+    zone: str
+    hours: str
+    lead: str
+    assists: tuple[str, ...]
+    priority: int
+    basis: str
+
+
+class CategoryItem(msgspec.Struct, kw_only=True):
+    """A category of the catalogue."""
+
+    code: str
+    name: str
+    name_en: str
+    major: str
+    major_name: str
+    urgency: str
+    limit: str
+    flags: list[str]
+    self_handle: bool
+    check: str
+
+
+class CityAnswer(msgspec.Struct, kw_only=True):
+    """The city; `bbox` west, south, east, north and `centre` lon, lat in WGS-84 degrees; `base_map` none, xyz or wmts."""
+
+    code: str
+    name: str
+    name_en: str
+    timezone: str
+    languages: list[str]
+    bbox: tuple[float, float, float, float]
+    centre: tuple[float, float]
+    base_map: str
+    demo: bool
+    territory: str
+
+
+def _shown(item: Any, shape: Any) -> Any:
+    return shape(**{name: getattr(item, name) for name in shape.__struct_fields__})
+
+
+class Areas(ApiHandler):
+    """GET /api/v1/areas."""
+
+    @operation("Areas below one, or by name", permission="directory.read", query=AreasQuery, result=Items[AreaItem])
+    async def get(self, query: AreasQuery) -> None:
+        """Send the areas; without `parent` and `q` the city itself."""
+        territory = self.services.territory
+        found: Iterable[AreaRef]
+        if query.q:
+            hits = territory.search_names(query.q, query.limit)
+            found = {hit.area_path[-1].code: hit.area_path[-1] for hit in hits if hit.area_path}.values()
+        elif query.parent:
+            found = territory.children(query.parent)[: query.limit]
+        else:
+            found = territory.snapshot.roots()
+        self.answer(Items([_shown(area, AreaItem) for area in found]))
+
+
+class Area(ApiHandler):
+    """GET /api/v1/areas/{code}."""
+
+    @operation("One area with the path down to it", permission="directory.read", result=Items[AreaItem])
+    async def get(self, code: str) -> None:
+        """Send the areas from the city down to this one."""
+        path = self.services.territory.path(code)
+        if not path:
+            raise NotFound
+        self.answer(Items([_shown(area, AreaItem) for area in path]))
+
+
+class Units(ApiHandler):
+    """GET /api/v1/units."""
+
+    @operation("Units by name or area", permission="directory.read", query=UnitsQuery, result=Items[UnitItem])
+    async def get(self, query: UnitsQuery) -> None:
+        """Send the units."""
+        found = self.services.parties.search_units(query.q or "", area=query.area, limit=query.limit)
+        self.answer(Items([_shown(unit, UnitItem) for unit in found]))
+
+
+class Organizations(ApiHandler):
+    """GET /api/v1/organizations."""
+
+    @operation(
+        "Social organizations by name", permission="directory.read", query=OrganizationsQuery, result=Items[OrganizationItem]
+    )
+    async def get(self, query: OrganizationsQuery) -> None:
+        """Send the organizations in good standing."""
+        found = self.services.parties.search_organizations(query.q or "", limit=query.limit)
+        self.answer(Items([_shown(one, OrganizationItem) for one in found]))
+
+
+class Rules(ApiHandler):
+    """GET /api/v1/rules."""
+
+    @operation("Responsibility rules", permission="directory.read", query=RulesQuery, result=Items[RuleItem])
+    async def get(self, query: RulesQuery) -> None:
+        """Send the rules that fit all that was asked, in the order of their ids."""
+        found = [rule for rule in self.services.parties.snapshot.rules if _fits(rule, query)]
+        found.sort(key=lambda rule: rule.id)
+        self.answer(Items([_rule(rule) for rule in found[: query.limit]]))
+
+
+def _fits(rule: Any, query: RulesQuery) -> bool:
+    return (
+        query.category in (None, rule.category)
+        and query.area in (None, rule.area)
+        and (query.unit is None or query.unit == rule.lead or query.unit in rule.assists)
+    )
+
+
+def _rule(rule: Any) -> RuleItem:
+    return RuleItem(
+        id=rule.id, category=rule.category, area_code=rule.area, zone=rule.zone, hours=rule.hours, lead=rule.lead,
+        assists=rule.assists, priority=rule.priority, basis=rule.basis,
+    )  # fmt: skip
+
+
+class Categories(ApiHandler):
+    """GET /api/v1/categories."""
+
+    @operation("The catalogue of categories", permission="directory.read", result=Items[CategoryItem])
+    async def get(self) -> None:
+        """Send all categories."""
+        items = [category for category in self.services.core.catalogue.all() if category.disabled_at is None]
+        self.answer(Items([_category(category) for category in items]))
+
+
+def _category(category: Any) -> CategoryItem:
+    names = [name for name in CategoryItem.__struct_fields__ if name != "flags"]
+    return CategoryItem(flags=sorted(category.flags), **{name: getattr(category, name) for name in names})
+
+
+class CityHandler(ApiHandler):
+    """GET /api/v1/city."""
+
+    @operation("The city", permission=None, result=CityAnswer)
+    async def get(self) -> None:
+        """Send name, frame and base map."""
+        city, territory = self.services.city, self.services.territory
+        west, south, east, north = territory.bounds()
+        self.answer(
+            CityAnswer(
+                code=city.code,
+                name=city.name,
+                name_en=city.name_en,
+                timezone=city.timezone,
+                languages=list(city.languages),
+                bbox=(west, south, east, north),
+                centre=((west + east) / 2, (south + north) / 2),
+                base_map=city.base_map,
+                demo=self.services.demo,
+                territory=str(territory.version),
+            )
+        )

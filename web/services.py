@@ -1,0 +1,167 @@
+"""Wires a process together: the database, the snapshots behind the ports, the core, the feed, the stream.
+
+`build` returns everything that handlers use; `close` ends it in the opposite order. What changes in any process reaches this one by
+the change feed: snapshots are swapped whole, accounts are forgotten, open cases and streams follow.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import dispatch.relay
+import dispatch.store
+import grid.store
+import orgs.store
+from dispatch import city as cities
+from dispatch import snapshots
+from dispatch.city import City
+from dispatch.jobs import Jobs
+from dispatch.service import CaseService
+from grid.service import Territory
+from orgs.accounts import Accounts
+from orgs.service import Parties
+from storage import indexes
+from storage.client import Database
+from storage.errors import StorageFailure
+from storage.feed import Feed
+from storage.fields import FieldCipher, Keyring
+from web.auth import Authenticator, Hosts
+from web.core import Core, NoCity
+from web.pictures import Pictures
+from web.settings import Settings
+from web.stream import Hub
+from web.tiles import Tiles
+
+__all__ = ["Services", "build"]
+
+WATCHED: Mapping[str, Sequence[str] | None] = {
+    "cases": ("live", "case_no"),
+    "notices": ("keys", "kind", "case", "case_no", "line", "urgency", "at"),
+    "versions": None,
+    "accounts": None,
+    "people": None,
+    "sessions": None,
+}
+INDEXES = (dispatch.store.INDEXES, dispatch.relay.INDEXES, grid.store.INDEXES, orgs.store.INDEXES, Pictures.INDEXES)
+
+
+@dataclass(slots=True, kw_only=True)
+class Services:
+    """What handlers use. One per process; made by `build`."""
+
+    settings: Settings
+    database: Database
+    territory: Territory
+    parties: Parties
+    core: Core
+    accounts: Accounts
+    auth: Authenticator
+    hosts: Hosts
+    feed: Feed
+    hub: Hub
+    pictures: Pictures
+    tiles: Tiles
+    demo: bool
+    closing: contextlib.AsyncExitStack
+
+    @property
+    def cases(self) -> CaseService:
+        """The one writer of cases."""
+        return self.core.cases
+
+    @property
+    def city(self) -> City:
+        """The city as it is now."""
+        return self.core.city
+
+    async def close(self) -> None:
+        """End everything, last made first."""
+        await self.closing.aclose()
+
+
+async def build(settings: Settings) -> Services:
+    """Connect, load all snapshots, follow the feed. Raises `NoCity`, `StorageUnavailable`, `StandaloneError`."""
+    closing = contextlib.AsyncExitStack()
+    try:
+        return await _build(settings, closing)
+    except BaseException:
+        await closing.aclose()
+        raise
+
+
+async def _build(settings: Settings, closing: contextlib.AsyncExitStack) -> Services:
+    database = await _connect(settings, closing)
+    feed = Feed(database, WATCHED)
+    await feed.start()  # before anything is loaded, so that nothing that changes meanwhile is missed
+    closing.push_async_callback(feed.stop)
+    cipher = FieldCipher(Keyring.load_or_create(settings.keys))
+    territory, parties, core = await _snapshots(database, cipher, feed)
+    closing.callback(core.close)
+    accounts = _accounts(database, cipher, parties, feed, closing)
+    auth = Authenticator(accounts)
+    hub, pictures, tiles = Hub(feed, auth), Pictures(database, core.cases), Tiles(lambda: territory.snapshot)
+    closing.callback(tiles.close)
+    closing.callback(pictures.close)
+    hub.start()
+    closing.callback(hub.close)
+    jobs = Jobs(database, core.cases, holder=f"{socket.gethostname()}:{os.getpid()}")
+    jobs.start()
+    closing.push_async_callback(jobs.stop)
+    demo = await accounts.has_demo_accounts()
+    return Services(
+        settings=settings, database=database, territory=territory, parties=parties, core=core, accounts=accounts, auth=auth,
+        hosts=Hosts(loopback_only=demo), feed=feed, hub=hub, pictures=pictures, tiles=tiles, demo=demo, closing=closing,
+    )  # fmt: skip
+
+
+async def _connect(settings: Settings, closing: contextlib.AsyncExitStack) -> Database:
+    if not settings.mongodb_uri:
+        raise StorageFailure("no database: set HEYUN_MONGODB_URI, or start the service with ./heyun up")
+    database = await Database.connect(settings.mongodb_uri, settings.database, driver=settings.driver)
+    closing.push_async_callback(database.close)
+    for wanted in INDEXES:
+        await indexes.ensure(database, wanted)
+    await indexes.ensure(database, Pictures.blob_indexes(database))
+    return database
+
+
+async def _snapshots(database: Database, cipher: FieldCipher, feed: Feed) -> tuple[Territory, Parties, Core]:
+    begin = feed.last_id
+    city = await cities.load(database)
+    if city is None:
+        raise NoCity("no city is loaded: ./heyun import PACK loads one, ./heyun up the demo city")
+    territory = await Territory.load(database)
+    catalogue = await snapshots.load_catalogue(database)
+    held: list[Core] = []
+    parties = await Parties.load(
+        database,
+        categories=lambda: held[-1].catalogue.all() if held else catalogue.all(),
+        timezone=city.timezone,
+        threshold=city.params.dispatch.auto_score,
+    )
+    core = await Core.load(database, territory, parties, catalogue, city, cipher)
+    held.append(core)
+    core.follow(feed)
+    territory.follow(feed)
+    parties.follow(feed)
+    await core.load_open()
+    if any(change.collection == "versions" for change in feed.since(begin) or ()):  # imported while we were loading
+        await territory.reload()
+        await core.reload()
+        await parties.reload()
+    return territory, parties, core
+
+
+def _accounts(
+    database: Database, cipher: FieldCipher, parties: Parties, feed: Feed, closing: contextlib.AsyncExitStack
+) -> Accounts:
+    accounts = Accounts(database, cipher=cipher, units=lambda: parties.units)
+    closing.callback(accounts.close)
+    for collection in ("accounts", "people", "sessions"):
+        feed.subscribe(collection, accounts.on_change)
+    parties.on_renewed(accounts.invalidate)
+    return accounts
