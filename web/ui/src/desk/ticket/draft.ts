@@ -1,0 +1,70 @@
+/** The operator's ticket while it is written. Kept per tab (two calls are two tabs) and gone with the tab: a caller's number never stays on a shared desk. */
+import { newKey } from '../../shared/api'
+
+export interface TicketDraft {
+  key: string
+  name: string
+  phone: string
+  anonymous: boolean
+  confidential: boolean
+  appeal: string
+  urgency: string
+  text: string
+  category: string
+  place: { lon: number; lat: number } | null
+  address: string
+  area: { code: string; name: string } | null
+}
+
+const STORE = 'heyun-ticket'
+
+export function emptyDraft(): TicketDraft {
+  return { key: newKey(), name: '', phone: '', anonymous: false, confidential: false, appeal: 'help', urgency: '', text: '', category: '', place: null, address: '', area: null }
+}
+
+export function readDraft(): TicketDraft {
+  try {
+    const kept = JSON.parse(sessionStorage.getItem(STORE) ?? 'null') as Partial<TicketDraft> | null
+    return kept ? { ...emptyDraft(), ...kept } : emptyDraft()
+  } catch {
+    return emptyDraft()
+  }
+}
+
+export function keepDraft(draft: TicketDraft): void {
+  sessionStorage.setItem(STORE, JSON.stringify(draft))
+}
+
+export function dropDraft(): void {
+  sessionStorage.removeItem(STORE)
+}
+
+/** What is still missing, in the order of the screen. */
+export function ticketGaps(draft: TicketDraft): ('text' | 'place' | 'phone')[] {
+  const gaps: ('text' | 'place' | 'phone')[] = []
+  if (!draft.anonymous && !/^\+?[\d\s-]{5,20}$/.test(draft.phone.trim())) gaps.push('phone')
+  if ([...draft.text.trim()].length < 5) gaps.push('text')
+  if (!draft.place && !draft.address.trim() && !draft.area) gaps.push('place')
+  return gaps
+}
+
+/** The body of `POST /tickets`. */
+export function ticketBody(draft: TicketDraft, file: boolean): Record<string, unknown> {
+  return {
+    description: draft.text.trim(),
+    category: draft.category || null,
+    urgency: draft.urgency || null,
+    location: draft.place ? { ...draft.place, crs: 'WGS-84' } : null,
+    address: draft.address.trim() || null,
+    area_code: draft.place ? null : (draft.area?.code ?? null),
+    appeal_type: draft.appeal,
+    channel: 'phone',
+    caller: {
+      name: draft.anonymous ? null : draft.name.trim() || null,
+      phone: draft.anonymous ? null : draft.phone.trim() || null,
+      anonymous: draft.anonymous,
+      confidential: draft.confidential,
+    },
+    file,
+  }
+}

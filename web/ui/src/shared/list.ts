@@ -1,0 +1,45 @@
+/** A list of cases that follows live events without moving what is under the pointer more than needed. */
+import { ref } from 'vue'
+
+import { get, messageOf, query } from './api'
+import { debounce } from './draft'
+import { useLive } from './live'
+import type { Case, Page } from './types'
+
+export type CaseQuery = Record<string, string | number | boolean | undefined>
+
+export function useCases(ask: () => CaseQuery | null) {
+  const items = ref<Case[]>([])
+  const next = ref<string | null>(null)
+  const loading = ref(false)
+  const wrong = ref('')
+  let turn = 0
+
+  async function load(): Promise<void> {
+    const wanted = ask()
+    if (!wanted) return
+    const mine = ++turn
+    loading.value = true
+    try {
+      const page = await get<Page<Case>>(`/cases${query({ limit: 50, sort: 'due_at', ...wanted })}`)
+      if (mine !== turn) return
+      items.value = page.items
+      next.value = page.next
+      wrong.value = ''
+    } catch (error) {
+      if (mine === turn) wrong.value = messageOf(error)
+    } finally {
+      if (mine === turn) loading.value = false
+    }
+  }
+
+  async function more(): Promise<void> {
+    const page = await get<Page<Case>>(`/cases${query({ limit: 50, sort: 'due_at', ...ask(), cursor: next.value })}`)
+    items.value = [...items.value, ...page.items]
+    next.value = page.next
+  }
+
+  const soon = debounce(() => void load(), 250)
+  useLive(() => soon())
+  return { items, next, loading, wrong, load, more }
+}

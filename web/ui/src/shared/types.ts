@@ -1,0 +1,199 @@
+/** The shapes of the API that the screens read (`/api/v1/openapi.json`); what a screen does not use is left out. */
+
+export type Light = 'none' | 'green' | 'yellow' | 'red' | 'deep_red' | 'paused'
+export interface Ref {
+  code: string
+  name: string
+}
+export interface AreaRef extends Ref {
+  level: string
+}
+export interface Location {
+  lon: number | null
+  lat: number | null
+  crs: string
+  accuracy_m?: number | null
+  address?: string | null
+  boundary_doubt?: boolean
+}
+export interface Clock {
+  kind: string
+  started_at: string
+  due_at: string | null
+  done_at: string | null
+  light: Light
+}
+export interface Candidate {
+  unit: Ref
+  score: number
+  parts?: Record<string, number>
+  rule?: string
+  basis?: string
+  reason?: string
+}
+export interface Helper extends Ref {
+  kinds?: string[]
+  distance_m?: number | null
+  score?: number
+  reason?: string
+  task_state?: string | null
+}
+export interface Match {
+  decided: string
+  doubt: string[]
+  candidates: Candidate[]
+  assists?: Ref[]
+  organizations?: Helper[]
+}
+export type FieldType =
+  | 'text' | 'choice' | 'number' | 'boolean' | 'datetime' | 'date' | 'limit' | 'photos' | 'point' | 'unit' | 'units'
+  | 'organization' | 'organizations' | 'case' | 'category' | 'person'
+export interface ActionField {
+  name: string
+  type: FieldType
+  required?: boolean
+  min?: number | null
+  max?: number | null
+  options?: string[]
+  labels?: Record<string, string>
+  value?: unknown
+}
+export interface Action {
+  name: string
+  needs_rev: boolean
+  fields: ActionField[]
+}
+export interface CaseRequest {
+  id: string
+  kind: string
+  state: string
+  at?: string
+  unit?: Ref | null
+  fields?: Record<string, unknown>
+  actions?: Action[]
+  [key: string]: unknown
+}
+export interface CaseTask {
+  id: string
+  kind: string
+  state: string
+  unit: Ref | null
+  actions?: Action[]
+}
+export interface Duplicate {
+  id: string
+  case_no: string
+  distance_m: number
+  line?: string
+  reported_at?: string
+  state?: string
+  light?: Light
+}
+export interface Case {
+  id: string
+  case_no: string
+  rev: number
+  state: string
+  outcome: string | null
+  light: Light
+  title?: string
+  category: Ref | null
+  appeal_type: string
+  urgency: string
+  description: string
+  channel: string
+  location: Location | null
+  area_path: AreaRef[]
+  line?: string
+  lead: Ref | null
+  assists: (Ref & { task_state?: string })[]
+  tasks?: CaseTask[]
+  organizations: Helper[]
+  reported_at: string
+  due_at: string | null
+  closed_at: string | null
+  clocks: Clock[]
+  requests: CaseRequest[]
+  match: Match | null
+  actions: Action[]
+  photos?: string[]
+  caller?: { name?: string; phone?: string; anonymous?: boolean; confidential?: boolean } | null
+  reporter?: { role: string; own: boolean } | null
+  sensitive?: boolean
+  duplicates?: Duplicate[]
+}
+export interface Entry {
+  seq: number
+  at: string
+  actor: string | { id?: string; name?: string; role?: string }
+  action: string
+  from: string | null
+  to: string | null
+  note: string | null
+}
+export interface Page<T> {
+  items: T[]
+  next: string | null
+}
+export interface Category extends Ref {
+  name_en?: string
+  major?: string
+  major_name?: string
+  urgency?: string
+  limit?: string
+  flags?: string[] | string
+}
+export interface CategoryProposal {
+  code: string
+  name: string
+  score: number
+  words?: string[]
+}
+export interface User {
+  username: string
+  name: string
+  role: string
+  unit: Ref | null
+  areas?: Ref[]
+  organization?: Ref | string | null
+  permissions?: string[]
+}
+export interface City {
+  code: string
+  name: string
+  name_en?: string
+  bbox: [number, number, number, number]
+  centre: [number, number] | { lon: number; lat: number }
+  timezone?: string
+}
+export interface MapPoint {
+  id: string
+  lon: number
+  lat: number
+  light: Light
+  urgency: string
+  state: string
+  line: string
+}
+export interface MapCluster {
+  lon: number
+  lat: number
+  count: number
+  worst: Light
+}
+export interface Span {
+  start: string
+  end: string
+  counted: boolean
+  reason: string
+  name: string
+  seconds: number
+  days: number
+}
+export interface Due {
+  start: string
+  due: string
+  limit: string
+  spans: Span[]
+  warning: string | null
+}

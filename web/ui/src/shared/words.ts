@@ -1,0 +1,97 @@
+/** How a case is put into words: title, place, status, reasons. Pure; the words come from the catalogue. */
+import { dot, has, locale, t, word } from './i18n'
+import type { AreaRef, Case, Category, Clock, Entry, Light } from './types'
+
+/** The four lights, the ring of what has not begun, the ring of what is paused; by the letter of its style class. */
+export function lightClass(light: Light | string | null | undefined): 'g' | 'y' | 'd' | 'p' | 'n' | 'z' {
+  const classes: Record<string, 'g' | 'y' | 'd' | 'p' | 'z'> = { green: 'g', yellow: 'y', red: 'd', deep_red: 'p', paused: 'z' }
+  return classes[light ?? ''] ?? 'n'
+}
+
+export function lightWord(light: Light | string | null | undefined): string {
+  return t(`light.${lightClass(light)}`)
+}
+
+const ENDED = new Set(['closed', 'archived', 'answered', 'refused', 'cancelled', 'merged', 'transferred'])
+const PAUSED = new Set(['suspended', 'coordinating'])
+
+export function isOpen(state: string): boolean {
+  return !ENDED.has(state)
+}
+
+/** The light to show: a paused case has its own sign. */
+export function shownLight(item: Pick<Case, 'light' | 'state'>): string {
+  return PAUSED.has(item.state) ? 'paused' : item.light
+}
+
+/** The clock that runs now in this state, which is what the people who hold the case must keep. */
+export function runningClock(item: Pick<Case, 'clocks' | 'state' | 'due_at'>): Clock | null {
+  const kinds: Record<string, string> = {
+    reported: 'intake', verifying: 'verify', filed: 'dispatch', dispatched: 'sign_in', handled: 'review', checking: 'check', visiting: 'visit', handling: 'case',
+  }
+  const wanted = kinds[item.state]
+  const open = (item.clocks ?? []).filter((clock) => !clock.done_at && clock.due_at)
+  return open.find((clock) => clock.kind === wanted) ?? open.find((clock) => clock.kind === 'case') ?? open[0] ?? null
+}
+
+/** When the holder of the case must be done: the running clock's due time, else the case's. */
+export function dueOf(item: Pick<Case, 'clocks' | 'state' | 'due_at'>): string | null {
+  return runningClock(item)?.due_at ?? item.due_at ?? null
+}
+
+export function areaName(area: AreaRef & { name_en?: string }): string {
+  return locale.value === 'en' && area.name_en ? area.name_en : area.name
+}
+
+/** The two narrowest levels that help to find the place; for a sensitive case only down to the township. */
+export function placeLine(item: Pick<Case, 'area_path' | 'location' | 'sensitive'>): string {
+  const path = (item.area_path ?? []).filter((area) => area.level !== 'city' && area.level !== 'grid')
+  if (item.sensitive) return path.filter((area) => area.level !== 'community').slice(-1).map(areaName).join('')
+  const names = path.slice(-2).map(areaName).join(' ')
+  return dot(names, item.location?.address ?? '')
+}
+
+export function categoryName(category: (Pick<Category, 'code' | 'name'> & { name_en?: string }) | null | undefined): string {
+  if (!category) return t('case.no_category')
+  return locale.value === 'en' && category.name_en ? category.name_en : category.name
+}
+
+/** 暴露垃圾 · 夜市散场后成堆: the category and the first words of what was said. */
+export function titleOf(item: Pick<Case, 'title' | 'category' | 'description'>): string {
+  if (item.title) return item.title
+  const words = (item.description ?? '').split(/[,，。;；!！\n]/)[0]!.trim()
+  return dot(categoryName(item.category), words.length > 24 ? `${words.slice(0, 24)}…` : words)
+}
+
+/** `boundary:14:520103002` → 落点距界 14 米; an unknown reason is shown as it is. */
+export function doubtWord(doubt: string): string {
+  const [kind = '', figure = ''] = doubt.split(':')
+  const key = `doubt.${kind}_n`
+  return figure && has(key) ? t(key, { n: figure }) : word('doubt', kind)
+}
+
+export function actorName(actor: Entry['actor'] | null | undefined): string {
+  if (!actor) return ''
+  if (typeof actor === 'string') return actor === 'system' ? t('role.system') : actor
+  return actor.name || word('role', actor.role)
+}
+
+export function distance(metres: number | null | undefined): string {
+  if (metres === null || metres === undefined) return ''
+  return metres < 1000 ? t('unit.metres', { n: Math.round(metres) }) : t('unit.km', { n: (metres / 1000).toFixed(1) })
+}
+
+/** `2wh` → 2 工作时 */
+export function limitWord(limit: string | null | undefined): string {
+  const found = /^(\d+)(m|h|wh|wd|d)$/.exec(limit ?? '')
+  return found ? t(`limit.${found[2]}`, { n: found[1]! }) : (limit ?? '')
+}
+
+/** Metres between two points in degrees, on a sphere of 6,371 km (good to 0.5 %). */
+export function metresBetween(a: { lon: number; lat: number }, b: { lon: number; lat: number }): number {
+  const rad = Math.PI / 180
+  const dLat = (b.lat - a.lat) * rad
+  const dLon = (b.lon - a.lon) * rad
+  const h = Math.sin(dLat / 2) ** 2 + Math.cos(a.lat * rad) * Math.cos(b.lat * rad) * Math.sin(dLon / 2) ** 2
+  return 2 * 6_371_000 * Math.asin(Math.sqrt(h))
+}

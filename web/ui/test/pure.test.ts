@@ -1,0 +1,110 @@
+import { beforeEach, describe, expect, it } from 'vitest'
+
+import { commonCategories } from '../src/field/common'
+import { reportBody } from '../src/field/outbox'
+import { toProblem, query } from '../src/shared/api'
+import { rankCategories } from '../src/shared/catalogue'
+import { useWords } from '../src/shared/i18n'
+import zh from '../src/shared/i18n/zh-CN.json'
+import { keyName } from '../src/shared/keys'
+import { gather } from '../src/shared/map/gather'
+import { fit } from '../src/shared/photo'
+import { parseHash } from '../src/shared/route'
+import { distance, doubtWord, lightClass, limitWord, metresBetween, runningClock, titleOf } from '../src/shared/words'
+
+beforeEach(() => useWords(zh, 'zh-CN'))
+
+describe('photos', () => {
+  it.each([[2400, 1800, 1600, 1200], [900, 1600, 900, 1600], [4000, 40, 1600, 16], [100, 50, 100, 50]])('%i×%i becomes %i×%i', (width, height, w, h) => {
+    expect(fit(width, height)).toEqual({ width: w, height: h })
+  })
+})
+
+describe('words of a case', () => {
+  it('say doubts with their figure', () => {
+    expect(doubtWord('boundary:14:520103002')).toBe('落点距界 14 米')
+    expect(doubtWord('tie')).toBe('几家同分')
+    expect(doubtWord('unheard_of')).toBe('unheard_of')
+  })
+  it('make a title of category and first words', () => {
+    expect(titleOf({ category: { code: '1', name: '暴露垃圾' }, description: '夜市散场后成堆，没人清' })).toBe('暴露垃圾 · 夜市散场后成堆')
+    expect(titleOf({ category: null, description: '' })).toBe('类别待定')
+  })
+  it('say limits and distances', () => {
+    expect([limitWord('2wh'), limitWord('odd'), distance(612), distance(1300)]).toEqual(['2 工作时', 'odd', '612 米', '1.3 公里'])
+  })
+  it('know the lights, the ring for all else', () => {
+    expect(['green', 'yellow', 'red', 'deep_red', 'paused', null].map(lightClass)).toEqual(['g', 'y', 'd', 'p', 'z', 'n'])
+  })
+  it('take the clock that the state runs', () => {
+    const clock = (kind: string) => ({ kind, started_at: '', due_at: '2026-11-24T09:00:00Z', done_at: null, light: 'green' as const })
+    expect(runningClock({ state: 'dispatched', due_at: null, clocks: [clock('case'), clock('sign_in')] })?.kind).toBe('sign_in')
+    expect(runningClock({ state: 'handling', due_at: null, clocks: [clock('contact'), clock('case')] })?.kind).toBe('case')
+  })
+  it('measure metres', () => {
+    expect(metresBetween({ lon: 106.63, lat: 26.647 }, { lon: 106.63, lat: 26.648 })).toBeCloseTo(111.2, 0)
+  })
+})
+
+describe('the catalogue', () => {
+  const list = [{ code: '0201', name: '井盖缺失/破损', name_en: 'Manhole cover', major: '02' }, { code: '0102', name: '暴露垃圾', name_en: 'Litter', major: '01' }, { code: '0101', name: '垃圾箱满溢', name_en: 'Full bin', major: '01' }]
+  it('is searched by code, name, English and letters in order', () => {
+    expect(rankCategories('02', list)[0]!.code).toBe('0201')
+    expect(rankCategories('垃圾', list).map((one) => one.code)).toEqual(['0101', '0102'])
+    expect(rankCategories('litter', list)[0]!.code).toBe('0102')
+    expect(rankCategories('井缺', list)[0]!.code).toBe('0201')
+    expect(rankCategories('xyz', list)).toEqual([])
+  })
+  it('puts what was reported most first', () => {
+    expect(commonCategories(list, { '0101': 3, gone: 9 })).toEqual(['0101', '0201', '0102'])
+  })
+})
+
+describe('keys', () => {
+  const press = (init: KeyboardEventInit, target: HTMLElement = document.body): string => {
+    const event = new KeyboardEvent('keydown', { ...init })
+    Object.defineProperty(event, 'target', { value: target })
+    return keyName(event)
+  }
+  it('never act while an input method composes', () => {
+    expect(press({ key: 'Enter', ctrlKey: true, isComposing: true })).toBe('')
+  })
+  it('leave letters in fields alone but take function keys and Ctrl+Enter', () => {
+    const input = document.createElement('input')
+    expect(press({ key: 'j', code: 'KeyJ' }, input)).toBe('')
+    expect(press({ key: 'j', code: 'KeyJ' })).toBe('KeyJ')
+    expect(press({ key: 'F4', code: 'F4' }, input)).toBe('F4')
+    expect(press({ key: 'Enter', ctrlKey: true }, input)).toBe('Ctrl+Enter')
+    expect(press({ key: 'd', code: 'KeyD', altKey: true })).toBe('')
+  })
+})
+
+describe('the map', () => {
+  const point = (id: string, lon: number, light: 'green' | 'red', urgency = 'normal') => ({ id, lon, lat: 26.6001, light, urgency, state: 'filed', line: '' })
+  it('gathers what lies together, worst light first, and keeps emergencies and the chosen one single', () => {
+    const shown = gather([point('a', 106.6001, 'green'), point('b', 106.6002, 'red'), point('c', 106.6003, 'green', 'emergency'), point('d', 106.6004, 'green'), point('e', 106.9, 'green')], [], 0.01, 'd')
+    expect(shown.items.map((one) => one.id).sort()).toEqual(['c', 'd', 'e'])
+    expect(shown.clusters).toMatchObject([{ count: 2, worst: 'red' }])
+  })
+})
+
+describe('addresses and answers', () => {
+  it('reads hashes', () => {
+    const found = parseHash('#/board/ab%20c?tab=filed')
+    expect([found.name, found.id, found.query.get('tab')]).toEqual(['board', 'ab c', 'filed'])
+    expect(parseHash('').name).toBe('')
+  })
+  it('leaves empty filters out', () => {
+    expect(query({ state: 'filed', q: '', light: undefined, limit: 5 })).toBe('?state=filed&limit=5')
+  })
+  it('shows the words of a problem document and knows what may be sent again', () => {
+    const stale = toProblem(412, { code: 'stale_rev', title: '有人刚改过这件', detail: '请看最新内容' })
+    expect([stale.message, stale.stale, stale.retryable]).toEqual(['有人刚改过这件。请看最新内容', true, false])
+    expect(toProblem(503, {}).retryable).toBe(true)
+  })
+  it('sends accuracy only with a measured position', () => {
+    const report = { key: 'k', at: '2026-11-24T00:00:00Z', text: ' ', category: '0201', categoryName: '井盖', urgency: '', photos: [], state: 'writing' as const, why: '' }
+    expect(reportBody({ ...report, position: { lon: 1, lat: 2, accuracy: 8, source: 'gps' } }, [])).toMatchObject({ description: '井盖', location: { accuracy_m: 8 }, urgency: null })
+    expect(reportBody({ ...report, position: { lon: 1, lat: 2, accuracy: 8, source: 'map' } }, [])).toMatchObject({ location: { accuracy_m: null } })
+  })
+})
