@@ -219,7 +219,8 @@ class WorkCalendar:
         table = self.table(hours, start.year, start.year)
         target = table.worked(at) + worked
         while not 0 < target <= table.totals[-1]:
-            table = self.table(hours, table.first - 1 if target <= 0 else start.year, table.last)
+            span = table.last - table.first
+            table = self.table(hours, table.first - span if target <= 0 else start.year, table.last + span)
             target = table.worked(at) + worked
         return from_microseconds(table.instant_of(target))
 

@@ -38,7 +38,7 @@ class Limit(msgspec.Struct, frozen=True):
     @classmethod
     def parse(cls, cell: str) -> Limit:
         """Return the limit of a cell; `ValueError` says what is allowed."""
-        found = _CELL.match(cell)
+        found = _CELL.fullmatch(cell)
         if found is None:
             raise ValueError(f"`{cell}`; allowed: {LIMIT_WORDS}")
         unit = found[1]

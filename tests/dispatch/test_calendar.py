@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from dispatch.calendar import CalendarDay, WorkCalendar, parse_hours
 
 LISTED = [CalendarDay(date(2026, 10, 1), "holiday", "国庆节"), CalendarDay(date(2026, 10, 10), "workday", "调休")]
+CALENDAR = WorkCalendar(LISTED)
 instants = st.datetimes(datetime(2026, 1, 1), datetime(2026, 12, 31)).map(lambda at: at.replace(tzinfo=UTC))
 
 
@@ -23,27 +24,23 @@ def test_parse_hours_when_wrong_then_error_says_what(text: str) -> None:
 
 
 def test_kind_when_day_is_listed_then_list_wins_over_weekday() -> None:
-    calendar = WorkCalendar(LISTED)
-    kinds = [calendar.kind(date(2026, 10, day)) for day in (1, 2, 3, 10)]
+    kinds = [CALENDAR.kind(date(2026, 10, day)) for day in (1, 2, 3, 10)]
     assert kinds == ["holiday", "workday", "weekend", "workday"]
 
 
 @given(instants, instants, instants)
 def test_worked_between_when_split_then_parts_add_up(one: datetime, two: datetime, three: datetime) -> None:
-    calendar = WorkCalendar(LISTED)
-    whole = calendar.worked_between(one, three)
-    assert whole == calendar.worked_between(one, two) + calendar.worked_between(two, three)
+    whole = CALENDAR.worked_between(one, three)
+    assert whole == CALENDAR.worked_between(one, two) + CALENDAR.worked_between(two, three)
 
 
 @given(instants)
 def test_next_working_when_asked_then_inside_working_hours(at: datetime) -> None:
-    calendar = WorkCalendar(LISTED)
-    upcoming = calendar.next_working(at)
-    assert upcoming >= at and calendar.is_working(upcoming) and calendar.worked_between(at, upcoming) == timedelta(0)
+    upcoming = CALENDAR.next_working(at)
+    assert upcoming >= at and CALENDAR.is_working(upcoming) and CALENDAR.worked_between(at, upcoming) == timedelta(0)
 
 
 def test_warning_when_november_has_come_without_next_list_then_said() -> None:
-    calendar = WorkCalendar(LISTED)
-    assert calendar.warning(datetime(2026, 10, 31, 15, tzinfo=UTC)) is None
-    assert calendar.warning(datetime(2026, 10, 31, 16, tzinfo=UTC)) == "calendar_missing:2027"  # midnight in Guiyang
-    assert calendar.warning(datetime(2025, 5, 1, tzinfo=UTC)) == "calendar_missing:2025"
+    assert CALENDAR.warning(datetime(2026, 10, 31, 15, tzinfo=UTC)) is None
+    assert CALENDAR.warning(datetime(2026, 10, 31, 16, tzinfo=UTC)) == "calendar_missing:2027"  # midnight in Guiyang
+    assert CALENDAR.warning(datetime(2025, 5, 1, tzinfo=UTC)) == "calendar_missing:2025"
