@@ -33,8 +33,8 @@ from orgs.organizations import (
 __all__ = ["LIMIT", "ServiceIndex"]
 
 LIMIT = 5  # the cells are made for this many; more are found by a full scan
-CELL_ENTRIES = 20  # more make the build quicker and a question slower
-NEAREST_ENTRIES = 10
+CELL_ENTRIES = 24  # more make the build quicker and a question slower
+NEAREST_ENTRIES = 16
 MAX_DEPTH = 10
 MARGIN_DEGREES = 0.2
 UNPLACED_M = 20_000.0  # an organization without a point ranks as one this far away
