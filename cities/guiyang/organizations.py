@@ -17,10 +17,13 @@ __all__ = [
 
 ORGANIZATION_COUNT = 2_859
 ORGANIZATION_COLUMNS = (
-    "code", "name", "kinds", "standing", "area_codes", "lon", "lat", "crs", "radius_m", "capacity", "hours", "contact",
+    "code", "name", "kinds", "standing", "area_codes", "lon", "lat", "crs", "radius_m", "capacity", "hours",
+    "contact", "approved", "confirmed",
 )  # fmt: skip
 OFFER_COLUMNS = ("organization", "kind", "what", "from", "to", "amount")
 DAYTIME, LATE, ALWAYS = "09:00-17:30", "08:00-21:00", "24x7"
+# Kinds that may be asked for sensitive matters, half of them: with a named, trained person bound to secrecy
+TRUSTED = frozenset(("SWK", "PSY", "LAW", "MED", "ELD", "DIS", "YTH", "HLT", "RSC", "CHR", "DRG", "SKL", "VET", "VOL", "IND"))
 WORDS = (
     "暖阳", "同心", "微光", "筑爱", "春晖", "守望", "和风", "青禾", "星火", "益家", "众和", "清源", "怡和", "善行", "初心",
     "黔心", "林城", "甲秀", "南明河畔", "爽爽", "花溪谷", "百合", "晨曦", "彩虹", "木棉", "绿萝", "向阳", "邻里", "橄榄", "安和",
@@ -77,6 +80,8 @@ class Organization(msgspec.Struct, frozen=True):
     capacity: int
     hours: str
     contact: str
+    approved: bool
+    confirmed: int
 
     def row(self) -> tuple[object, ...]:
         """Return the cells in the order of `ORGANIZATION_COLUMNS`."""
@@ -90,7 +95,8 @@ class Organization(msgspec.Struct, frozen=True):
             self.lat,
             "WGS-84",
         )
-        return (*head, self.radius_m, self.capacity, self.hours, self.contact)
+        tail = (self.radius_m, self.capacity, self.hours, self.contact, "true" if self.approved else "false", self.confirmed)
+        return (*head, *tail)
 
 
 class Offer(msgspec.Struct, frozen=True):
@@ -187,4 +193,6 @@ def _organization(
         capacity=chance.choice((2, 3, 4, 5, 6, 8, 10, 15, 20)),
         hours=look.hours,
         contact=f"0851-0001{number:04d}",
+        approved=kind in TRUSTED and (number <= len(KINDS) * 10 or chance.random() < 0.5),
+        confirmed=chance.choice((0, 0, 1, 3, 5, 8, 12, 20, 35)),
     )

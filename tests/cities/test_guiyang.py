@@ -8,6 +8,7 @@ import hashlib
 import json
 import math
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,10 @@ import shapely
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
+import dispatch.importing
 import grid.importing
+import grid.territory
+import orgs.directory
 import orgs.importing
 from cities.guiyang.build import build
 from dispatch.packs import PackReport, str_error
@@ -104,6 +108,7 @@ def test_coordinates_when_written_then_six_decimals(areas: list[dict[str, Any]])
         assert (points == points.round(6)).all()
 
 
+@pytest.mark.slow
 def test_build_when_repeated_then_the_same_bytes(guiyang: Path, tmp_path: Path) -> None:
     steps: list[tuple[int, int, str]] = []
     build(tmp_path, progress=lambda done, total, step: steps.append((done, total, step)))
@@ -185,9 +190,31 @@ def test_calendar_when_read_then_holidays_and_makeup_days_of_2026(guiyang: Path)
     assert kinds == {"holiday": 33, "workday": 6}
 
 
-def test_importers_when_they_read_the_pack_then_nothing_is_wrong(guiyang: Path) -> None:
+@pytest.fixture(scope="module")
+def read(guiyang: Path) -> tuple[dispatch.importing.CorePack, grid.importing.TerritoryPack, orgs.importing.Parsed]:
     report = PackReport()
+    core = dispatch.importing.read(guiyang, report, now=datetime(2026, 6, 1, tzinfo=UTC))
     territory = grid.importing.read(guiyang, report)
-    codes = [row["code"] for row in table(guiyang, "categories.csv")]
-    orgs.importing.read(guiyang, report, areas=territory.codes, categories=codes, zones=territory.zone_codes)
+    zones, codes = territory.zone_codes, core.category_codes
+    parties = orgs.importing.read(guiyang, report, areas=territory.codes, categories=codes, zones=zones)
     assert [str_error(error) for error in (*report.errors, *report.warnings)] == []
+    return core, territory, parties
+
+
+def test_match_when_anywhere_and_anything_then_one_clear_owner(read: tuple[Any, Any, Any]) -> None:
+    core, territory, parties = read
+    locator = grid.territory.build(territory.areas, territory.zones, territory.assets, territory.gazetteer)
+    parents = {area.code: area.parent for area in territory.areas if area.parent}
+    directory = orgs.directory.build(
+        units=parties.units, rules=parties.rules, organizations=parties.organizations, categories=core.categories, parents=parents
+    )
+    at = datetime(2026, 11, 21, 8, 30, tzinfo=UTC)
+    example = directory.match(locator.locate(106.6301, 26.6473, "WGS-84"), "0201", at)
+    assert (example.decided, example.lead.name) == ("auto", "观山湖区水务管理局")
+    inside = directory.match(locator.locate(106.7135, 26.595, "WGS-84"), "0201", at)
+    assert (inside.decided, inside.lead.name, inside.candidates[0].rule) == ("auto", "云岩区水务管理局", "R-0201-520103")
+    for area in [area for area in territory.areas if area.level == "grid"][::311]:
+        place = locator.locate(*area.label, "WGS-84")
+        for category in core.categories:
+            match = directory.match(place, category.code, at)
+            assert match.lead is not None and {"tie", "low_score", "no_owner"}.isdisjoint(match.doubt), (area.code, category.code)
