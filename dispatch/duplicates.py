@@ -19,7 +19,7 @@ __all__ = ["Duplicate", "RecentCases", "common_words", "likeness"]
 
 _METRES_PER_DEGREE = 111_195.0
 _NARROWEST = cos(radians(66.0))  # cells are wide enough up to this latitude
-_MOST_IN_CELL = 64  # newest first: a place with more open cases of one category has its duplicates among these
+_MOST_IN_CELL = 32  # newest first: a place with more open cases of one category has its duplicates among these
 
 _SLACK = 1024  # arrivals that may have gone again before the list is tidied
 

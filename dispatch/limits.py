@@ -38,11 +38,7 @@ class Limit(msgspec.Struct, frozen=True):
     @classmethod
     def parse(cls, cell: str) -> Limit:
         """Return the limit of a cell; `ValueError` says what is allowed."""
-        found = _CELL.fullmatch(cell)
-        if found is None:
-            raise ValueError(f"`{cell}`; allowed: {LIMIT_WORDS}")
-        unit = found[1]
-        return cls(int(cell[: -len(unit)]), unit)
+        return _parsed(cell)
 
     def __str__(self) -> str:
         return f"{self.amount}{self.unit}"
@@ -165,4 +161,8 @@ def _ordinary(
 @lru_cache(maxsize=4096)
 def _parsed(cell: str) -> Limit:
     """Cells are few and read on every intake."""
-    return Limit.parse(cell)
+    found = _CELL.fullmatch(cell)
+    if found is None:
+        raise ValueError(f"`{cell}`; allowed: {LIMIT_WORDS}")
+    unit = found[1]
+    return Limit(int(cell[: -len(unit)]), unit)
