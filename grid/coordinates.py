@@ -71,8 +71,14 @@ def _in_china(lon: Any, lat: Any) -> Any:
     return (lon >= _WEST) & (lon <= _EAST) & (lat >= _SOUTH) & (lat <= _NORTH)
 
 
+def _is_near_china(lon: Any, lat: Any) -> Any:
+    return (lon > _WEST - 0.1) & (lon < _EAST + 0.1) & (lat > _SOUTH - 0.1) & (lat < _NORTH + 0.1)
+
+
 def _invert(forward: Any, lon: float, lat: float) -> tuple[float, float]:
     """Fixed-point iteration: the shift hardly changes over its own length, so each step gains about three digits."""
+    if not _is_near_china(lon, lat):
+        return lon, lat
     here_lon, here_lat = lon, lat
     for _ in range(_MOST_STEPS):
         there_lon, there_lat = forward(here_lon, here_lat, math)
@@ -85,10 +91,11 @@ def _invert(forward: Any, lon: float, lat: float) -> tuple[float, float]:
 
 
 def _invert_arrays(forward: Any, lon: Any, lat: Any) -> tuple[Any, Any]:
-    here_lon, here_lat = lon, lat
+    near = _is_near_china(lon, lat)
+    here_lon, here_lat = np.where(near, lon, 0.0), np.where(near, lat, 0.0)  # far away the formula means nothing
     for _ in range(_MOST_STEPS):
         there_lon, there_lat = forward(here_lon, here_lat, np)
-        here_lon, here_lat = here_lon + (lon - there_lon), here_lat + (lat - there_lat)
+        here_lon, here_lat = here_lon + np.where(near, lon - there_lon, 0.0), here_lat + np.where(near, lat - there_lat, 0.0)
     inside = _in_china(here_lon, here_lat)
     return np.where(inside, here_lon, lon), np.where(inside, here_lat, lat)
 

@@ -191,7 +191,10 @@ class TerritorySnapshot:
         return (f"boundary:{metres:.0f}:{self._community_codes[other]}",) if metres <= accuracy_m else ()
 
     def _beside(self, x: float, y: float) -> tuple[tuple[AreaRef, ...], tuple[str, ...]]:
-        """A point in no grid: the nearest one up to 50 m, else the narrowest wider area. Raises `OutOfArea`."""
+        """A point in no grid: the nearest one up to 50 m, else the narrowest wider area. Raises `OutOfArea`.
+
+        That also takes in a point up to 50 m outside the city: no positioning is better than that along a border.
+        """
         layer = self._layers["grid"]
         grid, metres = layer.nearest(x, y, GAP_METRES)
         holder = self._holder(x, y)
@@ -277,7 +280,7 @@ def tables_for(wkb: Sequence[bytes], community_of: Sequence[int]) -> IndexTables
 
 
 def assemble(parts: Parts, tables: IndexTables) -> Generator[None, None, TerritorySnapshot]:
-    """Put a snapshot together in steps of a few milliseconds; the last one returns it."""
+    """Put a snapshot together in steps of milliseconds (names: some tens); the last one returns it."""
     tree = AreaTree(parts.areas)
     yield
     layers: dict[str, Layer] = {}
