@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-__all__ = ["LIGHT_RANK", "light_at", "next_change", "running", "stop", "summary"]
+__all__ = ["LIGHT_RANK", "changes_until", "light_at", "next_change", "running", "stop", "summary"]
 
 LIGHT_RANK = {"green": 0, "yellow": 1, "red": 2, "deep_red": 3}
 
@@ -38,6 +38,17 @@ def next_change(clock: Clock) -> datetime | None:
     """Return when the stored light of a running clock is no longer true, None when it cannot get worse."""
     following = {"green": "yellow_at", "yellow": "due_at", "red": "deep_red_at"}.get(clock["light"])
     return None if following is None else clock[following]
+
+
+def changes_until(clocks: list[Clock], now: datetime) -> list[tuple[datetime, int, str]]:
+    """Return the changes of light that running clocks have passed and do not show yet: when, which clock, which light."""
+    found = []
+    for index, clock in enumerate(clocks):
+        if clock["done_at"] is None:
+            shown = LIGHT_RANK[clock["light"]]
+            marks = (("yellow", clock["yellow_at"]), ("red", clock["due_at"]), ("deep_red", clock["deep_red_at"]))
+            found += [(at, index, light) for light, at in marks if at <= now and LIGHT_RANK[light] > shown]
+    return sorted(found)
 
 
 def summary(clocks: list[Clock]) -> tuple[str, datetime | None, datetime | None]:

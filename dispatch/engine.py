@@ -16,6 +16,7 @@ import msgspec
 from dispatch.actors import SYSTEM
 from dispatch.agreements import disagreements
 from dispatch.checks import is_required, read_fields
+from dispatch.clockwork import changes_until
 from dispatch.conditions import SOURCES
 from dispatch.effects import CHOOSERS, EFFECTS
 from dispatch.errors import NotAllowed
@@ -28,7 +29,7 @@ from dispatch.states import STATES, TABLE, Transition, find, is_for_role, rows_f
 from dispatch.step import Step
 from storage.errors import Forbidden, Invalid
 
-__all__ = ["Decision", "apply", "decide", "offer", "permitted", "system_step", "update_of"]
+__all__ = ["Decision", "apply", "decide", "offer", "permitted", "relight", "system_step", "update_of"]
 
 
 _CASE_STATES = frozenset(STATES)
@@ -165,14 +166,24 @@ def _decision(step: Step) -> Decision:
     return Decision(step.case, update_of(step), step.entries, step.notices)
 
 
+def relight(case: Case, now: datetime, rules: Rules) -> Decision:
+    """Bring the lights of a case up to `now`: one entry for each change, in order. The rev stays."""
+    row = find("case", case["live"]["state"], SYSTEM.role, "light")
+    step = Step(case, SYSTEM, now, rules, None, "")
+    if row is not None:
+        for at, clock, light in changes_until(case["clocks"], now):
+            step.data = {}
+            _apply_row(step, row, {"clock": clock, "light": light, "since": at})
+    step.settle()
+    return Decision(step.case, update_of(step), step.entries, step.notices)
+
+
 def update_of(step: Step) -> dict[str, Any]:
     """Return the one update of the database for what the step touched."""
-    update: dict[str, Any] = {
-        "$set": {name: step.case[name] for name in step.touched},
-        "$push": {"timeline": {"$each": step.entries}},
-    }
-    if step.notices:
-        update["$push"]["outbox"] = {"$each": step.notices}
+    update: dict[str, Any] = {"$set": {name: step.case[name] for name in step.touched}}
+    pushed = {"timeline": step.entries, "outbox": step.notices}
+    if any(pushed.values()):
+        update["$push"] = {name: {"$each": items} for name, items in pushed.items() if items}
     return update
 
 

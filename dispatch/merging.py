@@ -11,7 +11,7 @@ from dispatch.engine import Decision
 from dispatch.keys import sees
 from dispatch.rules import Rules
 from dispatch.situation import Case
-from dispatch.store import CASES, CaseStore
+from dispatch.store import CASES, CaseStore, unchanged
 from storage.errors import FieldError, HeyunError, Invalid
 
 __all__ = ["merge"]
@@ -29,7 +29,7 @@ async def merge(store: CaseStore, decision: Decision, case: Case, actor: Actor, 
 
     async def both(session: Any) -> bool:
         for before, after in pairs:
-            guard = {"_id": before["_id"], "live.rev": before["live"]["rev"]}
+            guard = {"_id": before["_id"], **unchanged(before)}
             if not await store.database.update_one(CASES, guard, after.update, session=session):
                 raise _Lost
         return True

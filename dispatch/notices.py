@@ -54,6 +54,20 @@ def _after_check(case: Case, item: dict[str, Any] | None) -> list[str]:
     return ADDRESSEES["operators"](case, item)
 
 
+_HOLDERS = {
+    "reported": "operators",
+    "filed": "dispatchers",
+    "handled": "dispatchers",
+    "checking": "checkers",
+    "visiting": "operators",
+}
+
+
+def _holder(case: Case, item: dict[str, Any] | None) -> list[str]:
+    """Whoever has to act next."""
+    return ADDRESSEES[_HOLDERS.get(case["live"]["state"], "lead")](case, item)
+
+
 def _third_urge(case: Case, item: dict[str, Any] | None) -> list[str]:
     """The third reminder of one case also goes to the unit's leader (domain.md T48)."""
     lead = lead_of(case)
@@ -70,13 +84,17 @@ ADDRESSEES: dict[str, Callable[[Case, dict[str, Any] | None], list[str]]] = {
     "checkers": _role("grid_worker"),
     "after_check": _after_check,
     "third_urge": _third_urge,
+    "holder": _holder,
+    "supervisors": _role("supervisor"),
 }
 
 
-def _also(action: str, case: Case) -> tuple[str, ...]:
+def _also(action: str, entry: Case, case: Case) -> tuple[str, ...]:
     """Danger to life is told to the dispatchers and the grid workers of the place too (domain.md §2.8)."""
     if action in ("dispatch", "auto_dispatch") and case["live"]["urgency"] == "emergency":
         return ("dispatchers", "checkers")
+    if action == "light" and entry["data"]["light"] in ("red", "deep_red"):
+        return ("supervisors",)
     return ()
 
 
@@ -86,7 +104,7 @@ def compose(names: tuple[str, ...], action: str, entry: dict[str, Any], case: Ca
     One notice holds all addresses: a person who stands for several of them is told once. Its id is the entry's.
     """
     keys: list[str] = []
-    for name in (*names, *_also(action, case)):
+    for name in (*names, *_also(action, entry, case)):
         keys.extend(key for key in ADDRESSEES[name](case, item) if key not in keys)
     if not keys:
         return None

@@ -226,6 +226,12 @@ def _absorb(step: Step) -> None:
     step.data["merged"] = step.fields["merged"]
 
 
+def _light(step: Step) -> None:
+    clock = step.clocks[step.fields["clock"]]
+    clock["light"] = step.fields["light"]
+    step.data.update(clock=clock["kind"], light=clock["light"], since=step.fields["since"])
+
+
 def _rate(step: Step) -> None:
     grades = {name: step.fields[name] for name in ("efficiency", "quality", "attitude")}
     step.set("rating", {**grades, "at": step.now})
@@ -265,6 +271,7 @@ OUTCOMES: dict[str, Callable[[Step], None]] = {
     "refuse": _refuse,
     "merge": _merge,
     "absorb": _absorb,
+    "light": _light,
     "rate": _rate,
     "urge": _urge,
     "supplement": _supplement,

@@ -6,12 +6,12 @@ Snapshots are swapped whole by replacing attributes; whoever decides reads them 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from dispatch.calendar import WorkCalendar
-from dispatch.clocks import LightRules, Limit, LimitTable, due_at, limit_for, thresholds
+from dispatch.clocks import LightRules, Limit, LimitTable, Thresholds, due_at, limit_for, thresholds
 from dispatch.model import AreaRef, Category, Place, Point
 from dispatch.ports import Directory, Locator
 
@@ -63,6 +63,8 @@ class Rules:
     confident: float = 0.35
     case_prefix: str = "GY"
     timezone: str = "Asia/Shanghai"
+    _second: tuple[datetime | None, WorkCalendar | None] = (None, None)
+    _known: dict[tuple[Limit, str | None], Thresholds] = field(default_factory=dict)
 
     def category_of(self, case: dict[str, Any]) -> Category | None:
         """Return the category of a case as the catalogue has it now."""
@@ -92,21 +94,22 @@ class Rules:
     def clock(self, kind: str, limit: Limit, start: datetime, *, hours: str | None = None) -> Clock:
         """Return a running clock with the instants at which its light changes."""
         due = due_at(start, limit, self.calendar, hours)
-        return self.clock_until(kind, limit, start, due, hours=hours)
+        return _clock(kind, limit, start, due, self._marks(limit, start, due, hours))
+
+    def _marks(self, limit: Limit, start: datetime, due: datetime, hours: str | None) -> Thresholds:
+        """Thresholds of lights to the whole second of the start: the same for all cases of that second, so counted once."""
+        second = start.replace(microsecond=0)
+        if second != self._second[0] or self.calendar is not self._second[1]:
+            self._second = (second, self.calendar)
+            self._known.clear()
+        found = self._known.get((limit, hours))
+        if found is None:
+            found = self._known[limit, hours] = thresholds(second, due, limit, self.calendar, hours, rules=self.lights)
+        return found
 
     def clock_until(self, kind: str, limit: Limit, start: datetime, due: datetime, *, hours: str | None = None) -> Clock:
         """Return a running clock that ends at `due`, whatever its limit alone would say."""
-        lights = thresholds(start, due, limit, self.calendar, hours, rules=self.lights)
-        return {
-            "kind": kind,
-            "limit": str(limit),
-            "started_at": start,
-            "due_at": due,
-            "done_at": None,
-            "light": "green",
-            "yellow_at": lights.yellow_at,
-            "deep_red_at": lights.deep_red_at,
-        }
+        return _clock(kind, limit, start, due, thresholds(start, due, limit, self.calendar, hours, rules=self.lights))
 
     def return_until(self, case: dict[str, Any], dispatched_at: datetime) -> datetime:
         """Return until when the lead unit may ask to give the case back."""
@@ -116,6 +119,19 @@ class Rules:
     def counted_since(self, start: datetime, now: datetime) -> timedelta:
         """Return the working time between two instants."""
         return self.calendar.worked_between(start, now)
+
+
+def _clock(kind: str, limit: Limit, start: datetime, due: datetime, lights: Thresholds) -> Clock:
+    return {
+        "kind": kind,
+        "limit": str(limit),
+        "started_at": start,
+        "due_at": due,
+        "done_at": None,
+        "light": "green",
+        "yellow_at": min(lights.yellow_at, due),
+        "deep_red_at": lights.deep_red_at,
+    }
 
 
 def place_of(case: dict[str, Any]) -> Place:

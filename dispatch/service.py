@@ -6,6 +6,7 @@ actions must name it, adding actions are tried again on the present case (design
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -32,7 +33,9 @@ from dispatch.views import CaseView, EntryView, case_view, entry_view
 from storage.client import Database
 from storage.errors import FieldError, Invalid, NotFound, StaleRev, StorageUnavailable
 
-__all__ = ["CaseService", "Filed", "Page", "Recent", "utc_now"]
+log = logging.getLogger(__name__)
+
+__all__ = ["CaseService", "Filed", "Page", "Recent", "action_key", "utc_now"]
 
 Counts = dict[str, dict[str, int]]
 Points = dict[str, list[dict[str, Any]]]
@@ -190,7 +193,7 @@ class CaseService:
         self, subject: str, item_id: str | None, actor: Actor, case_id: str, action: str, rev: int | None,
         fields: Mapping[str, Any], key: str | None, *, internal: bool = False,
     ) -> CaseView:  # fmt: skip
-        entry_key = _entry_key(case_id, actor, key)
+        entry_key = action_key(case_id, actor, key)
         digest = _action_digest(subject, item_id, action, fields)
         for _ in range(ATTEMPTS):
             case, done = await self._read(actor, case_id, entry_key)
@@ -226,11 +229,42 @@ class CaseService:
             won = await merge(self.store, decision, case, actor, self._clock(), self.rules)
         else:
             entry = decision.entries[0]["id"]
-            won = await self.store.update(case["_id"], case["live"]["rev"], decision.update, entry)
+            won = await self.store.update(case, decision.update, entry)
         if won:
             self._seen(decision.case)
             if decision.notices:
                 self.relay.nudge()
+        return won
+
+    # -- timers
+
+    async def sweep_lights(self, *, group: int = 200) -> int:
+        """Bring every light that is due up to date, each change once and in order; returns how many cases changed.
+
+        A case that fails is logged and left for the next sweep.
+        """
+        now, changed, failed = self._clock(), 0, set[str]()
+        while cases := await self.store.find_lights_due(now, group):
+            cases = [case for case in cases if case["_id"] not in failed]
+            if not cases:
+                break
+            for case in cases:
+                if await self._relight(case, now):
+                    changed += 1
+                else:
+                    failed.add(case["_id"])
+        return changed
+
+    async def _relight(self, case: Case, now: datetime) -> bool:
+        try:
+            decision = engine.relight(case, now, self.rules)
+            won = await self.store.update(case, decision.update, decision.entries[-1]["id"] if decision.entries else None)
+        except Exception:
+            log.exception("the light of case %s cannot be changed", case["_id"])
+            return False
+        if won:
+            self._seen(decision.case)
+            self.relay.nudge()
         return won
 
     # -- reads
@@ -275,7 +309,7 @@ class CaseService:
         return [] if point is None else self.near(category, point.lon, point.lat, self._clock())
 
 
-def _entry_key(case_id: str, actor: Actor, key: str | None) -> str | None:
+def action_key(case_id: str, actor: Actor, key: str | None) -> str | None:
     if not key:
         return None
     return blake2b("\0".join((case_id, actor.source, actor.id, key)).encode(), digest_size=12).hexdigest()

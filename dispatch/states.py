@@ -306,6 +306,10 @@ _BESIDE = (
         effects=("supplement",), notices=("lead",),
     ),
     Transition(
+        action="light", number="3.4", states=ALIVE, next=None, roles=_SYSTEM, public=False, offered=False,
+        effects=("light",), notices=("holder",),
+    ),
+    Transition(
         action="absorb", number="T13", states=ALIVE, next=None, roles=_SYSTEM, public=False, offered=False,
         effects=("absorb",), notices=("lead",),
     ),
@@ -329,6 +333,7 @@ def _by_state() -> dict[tuple[str, str, str], tuple[Transition, ...]]:
 
 
 _ROWS = _by_state()
+_ROW = {(*key, row.action): row for key, rows in _ROWS.items() for row in rows}
 
 
 def rows_for(subject: str, state: str, role: str) -> tuple[Transition, ...]:
@@ -338,7 +343,7 @@ def rows_for(subject: str, state: str, role: str) -> tuple[Transition, ...]:
 
 def find(subject: str, state: str, role: str, action: str) -> Transition | None:
     """Return the row of an action for a role in a state, or None when the table has none."""
-    return next((row for row in rows_for(subject, state, role) if row.action == action), None)
+    return _ROW.get((subject, state, role, action))
 
 
 def is_for_role(subject: str, role: str, action: str) -> bool:

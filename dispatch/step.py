@@ -14,6 +14,7 @@ from typing import Any
 from dispatch import clockwork
 from dispatch.actors import Actor
 from dispatch.chain import link, sealed_text
+from dispatch.clocks import Limit
 from dispatch.keys import case_keys
 from dispatch.rules import Rules
 from dispatch.situation import Case, Situation
@@ -21,9 +22,11 @@ from dispatch.states import Transition
 
 __all__ = ["Step", "entry_actor"]
 
-TEXT_FIELDS = (
+TEXT_FIELDS = frozenset(
+    {
     "note", "text", "reason", "basis", "opinion", "handling", "public_reply", "answer", "reply", "next_door",
     "unsolved_reason", "waive_reason", "address",
+    }
 )  # fmt: skip
 
 
@@ -50,6 +53,7 @@ class Step:
         self.touched: dict[str, None] = {}
         self.entries: list[dict[str, Any]] = []
         self.notices: list[dict[str, Any]] = []
+        self.starting: dict[str, Limit] = {}
         self.queue: list[tuple[str, dict[str, Any]]] = []
         self.item: dict[str, Any] | None = None
         self.fields: dict[str, Any] = {}
@@ -92,13 +96,18 @@ class Step:
         return Situation(self.case, self.actor, self.now, self.rules, self.item)
 
     def start_clock(self, kind: str, *, node: str | None = None) -> None:
-        """Start the clock of a step, if the table of limits has one for this case."""
+        """Start the clock of a step, if the table of limits has one for this case.
+
+        It is made when the step settles: one that is stopped within the same write never ran.
+        """
         limit = self.rules.node_limit(self.case, node or kind)
         if limit is not None:
-            self.clocks.append(self.rules.clock(kind, limit, self.now))
+            self.starting[kind] = limit
 
     def stop_clocks(self, *kinds: str) -> None:
         """Stop clocks of these kinds (none named: all)."""
+        for kind in kinds or tuple(self.starting):
+            self.starting.pop(kind, None)
         clockwork.stop(self.clocks, self.now, *kinds)
 
     def then(self, action: str, fields: dict[str, Any]) -> None:
@@ -107,6 +116,9 @@ class Step:
 
     def settle(self) -> None:
         """Bring the derived parts into line: light, due time, next change of light, index keys."""
+        for kind, limit in self.starting.items():
+            self.clocks.append(self.rules.clock(kind, limit, self.now))
+        self.starting = {}
         light, due, following = clockwork.summary(self.case["clocks"])
         live = self.live
         live["light"], live["due_at"] = light, due
@@ -120,8 +132,12 @@ class Step:
         """Append the timeline entry of an applied row to the chain."""
         head = self.case["head"]
         first = not self.entries
-        texts = {name: sealed_text(self.fields[name]) for name in TEXT_FIELDS if isinstance(self.fields.get(name), str)}
-        texts = {name: text for name, text in texts.items() if name not in row_codes(row)}
+        codes = row_codes(row) if self.fields else ()
+        texts = {
+            name: sealed_text(value)
+            for name, value in self.fields.items()
+            if name in TEXT_FIELDS and name not in codes and isinstance(value, str)
+        }
         entry = {
             "id": self.entry_id if first else f"{self.entry_id}.{len(self.entries)}",
             "seq": head["seq"] + 1,

@@ -22,7 +22,7 @@ from storage.errors import FieldError, Invalid
 from storage.indexes import Index
 from storage.writer import GroupInserter, GroupUpdater
 
-__all__ = ["CASES", "INDEXES", "CaseQuery", "CaseStore", "Listing", "list_filter", "visible_to"]
+__all__ = ["CASES", "INDEXES", "CaseQuery", "CaseStore", "Listing", "list_filter", "unchanged", "visible_to"]
 
 CASES = "cases"
 FEW = 60  # so many keys times two halves of `live.open` are merged in order; more are looked at one by one
@@ -69,6 +69,11 @@ class Listing(msgspec.Struct, frozen=True):
     sort: list[tuple[str, int]]
     limit: int
     field: str
+
+    @property
+    def index(self) -> list[tuple[str, int]]:
+        """The index that gives the order; named, so that no other plan is ever tried."""
+        return [("keys", 1), ("live.open", 1), (self.field, 1), ("_id", 1)]
 
 
 def visible_to(scope: Scope) -> dict[str, Any]:
@@ -210,6 +215,14 @@ def cursor_of(case: Case, field: str) -> str:
     return base64.urlsafe_b64encode(f"{stamp}|{case['_id']}".encode()).decode()
 
 
+def unchanged(case: Case) -> dict[str, Any]:
+    """Return the guard of a write: nothing was decided (`rev`) and nothing entered (`seq`) since the case was read.
+
+    Lights change without a new rev, so that a timer never makes stale what a person saw; the chain needs the sequence.
+    """
+    return {"live.rev": case["live"]["rev"], "head.seq": case["head"]["seq"]}
+
+
 class CaseStore:
     """Reads and conditional writes of cases."""
 
@@ -222,9 +235,14 @@ class CaseStore:
         """Insert a new case; False when its id was there."""
         return await self.inserter.insert(case)
 
-    async def update(self, identity: str, rev: int, update: dict[str, Any], entry_id: str) -> bool:
-        """Apply an action to the case if its rev is still `rev`; True when this very action is in it."""
-        return await self.updater.apply(identity, {"live.rev": rev}, update, entry_id)
+    async def update(self, case: Case, update: dict[str, Any], entry_id: str | None) -> bool:
+        """Apply an action to the case if it still is as it was read; True when this very action is in it.
+
+        Without an entry (only derived parts are put right) the count of the server is the answer.
+        """
+        if entry_id is None:
+            return bool(await self.database.update_one(CASES, {"_id": case["_id"], **unchanged(case)}, update))
+        return await self.updater.apply(case["_id"], unchanged(case), update, entry_id)
 
     async def find(self, identity: str) -> Case | None:
         """Return a case without timeline and outbox, or None."""
@@ -243,8 +261,15 @@ class CaseStore:
         """Return a case with its timeline, or None."""
         return await self.database.find_one(CASES, {"_id": identity}, projection={"outbox": 0})
 
+    async def find_lights_due(self, now: datetime, limit: int) -> list[Case]:
+        """Return open cases whose light is no longer true, longest due first."""
+        filter = {"next_light_at": {"$lte": now, "$type": "date"}}
+        return await self.database.find(CASES, filter, projection=_ROW, sort=[("next_light_at", 1)], limit=limit)
+
     async def list(self, listing: Listing) -> tuple[list[Case], str | None]:
         """Return a page and the cursor of the next one, None on the last."""
-        found = await self.database.find(CASES, listing.filter, projection=_ROW, sort=listing.sort, limit=listing.limit + 1)
+        found = await self.database.find(
+            CASES, listing.filter, projection=_ROW, sort=listing.sort, limit=listing.limit + 1, hint=listing.index
+        )
         page = found[: listing.limit]
         return page, cursor_of(page[-1], listing.field) if len(found) > listing.limit else None

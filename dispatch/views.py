@@ -6,6 +6,7 @@ Times are texts in RFC 3339, UTC, milliseconds. Who reported a 举报 or asked f
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -106,6 +107,7 @@ class EntryView(msgspec.Struct, kw_only=True, rename={"from_state": "from", "to_
     prev_hash: str
 
 
+@lru_cache(maxsize=4096)
 def moment(value: datetime) -> str:
     """Return a time as the API writes it.
 

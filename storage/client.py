@@ -145,10 +145,11 @@ class Database:
         projection: Any = None,
         sort: Sort | None = None,
         limit: int = 0,
+        hint: Sort | None = None,
         session: Any = None,
     ) -> list[Document]:
-        """Return all documents that fit, at most `limit` (0: no limit)."""
-        cursor = self._database[collection].find(filter, projection, sort=sort, limit=limit, session=session)
+        """Return all documents that fit, at most `limit` (0: no limit). `hint` names the index to walk by its keys."""
+        cursor = self._database[collection].find(filter, projection, sort=sort, limit=limit, hint=hint, session=session)
         return cast("list[Document]", await cursor.to_list(None))
 
     async def iterate(
@@ -348,13 +349,17 @@ class Database:
         """Remove the database with everything in it."""
         await self._client.drop_database(self.name)
 
-    async def explain(self, collection: str, filter: Filter, sort: Sort | None = None, limit: int = 0) -> Document:
+    async def explain(
+        self, collection: str, filter: Filter, sort: Sort | None = None, limit: int = 0, *, hint: Sort | None = None
+    ) -> Document:
         """Return the server's winning plan for a query, so that tests can prove that it walks an index."""
         find: Document = {"find": collection, "filter": dict(filter)}
         if sort:
             find["sort"] = dict(sort)
         if limit:
             find["limit"] = limit
+        if hint:
+            find["hint"] = dict(hint)
         return await self.command({"explain": find, "verbosity": "executionStats"})
 
 

@@ -252,7 +252,8 @@ def event(**values: Any) -> NewReport:
 def ticket(**values: Any) -> NewReport:
     """Return an operator's ticket of a citizen who asks for help with a street lamp."""
     defaults: dict[str, Any] = {
-        "description": "小区门口路灯不亮好几天了", "category": "0202", "location": HERE, "appeal_type": "help", "channel": "phone",
+        "description": "小区门口路灯不亮好几天了", "category": "0202", "location": HERE, "appeal_type": "help",
+        "channel": "phone",
         "caller": Caller(name="张三丰", phone="13812341234"), "file": True,
     }  # fmt: skip
     return NewReport(**(defaults | values))

@@ -1,0 +1,65 @@
+"""The periodic jobs of the core, declared and started in one place.
+
+Every process runs them; a lease on the database's clock lets one of them work. Correctness rests on each item's conditional
+update, never on the lease: two sweeps at once do nothing twice.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from dispatch.service import CaseService
+from storage.client import Database
+from storage.errors import HeyunError
+from storage.lease import Lease
+
+__all__ = ["LIGHT_SECONDS", "RELAY_SECONDS", "Jobs"]
+
+LIGHT_SECONDS = 30
+RELAY_SECONDS = 5
+
+log = logging.getLogger(__name__)
+
+
+class Jobs:
+    """The jobs of one process; `holder` names it in leases."""
+
+    def __init__(self, database: Database, cases: CaseService, *, holder: str) -> None:
+        self._cases = cases
+        self._scheduler = AsyncIOScheduler(timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1})
+        self._leases = {name: Lease(database, name, holder, ttl_seconds=90) for name in ("lights", "relay")}
+        self._every(LIGHT_SECONDS, "lights", cases.sweep_lights)
+        self._every(RELAY_SECONDS, "relay", cases.relay.sweep)
+
+    def _every(self, seconds: int, name: str, work: Callable[[], Awaitable[int]]) -> None:
+        async def run() -> None:
+            await self.run(name, work)
+
+        self._scheduler.add_job(run, "interval", seconds=seconds, id=name, misfire_grace_time=None)
+
+    async def run(self, name: str, work: Callable[[], Awaitable[int]]) -> int:
+        """Do a piece of work if the lease is ours; returns how many items it changed. Failures are logged, never raised."""
+        try:
+            if not await self._leases[name].acquire():
+                return 0
+            return await work()
+        except HeyunError as error:
+            log.warning("job %s did nothing this time: %s", name, error.code)
+        except Exception:
+            log.exception("job %s failed", name)
+        return 0
+
+    def start(self) -> None:
+        """Start the clockwork; needs a running loop."""
+        self._scheduler.start()
+
+    async def stop(self) -> None:
+        """Stop the clockwork, give the leases up, let the relay finish."""
+        self._scheduler.shutdown(wait=False)
+        for lease in self._leases.values():
+            if lease.is_held:
+                await lease.release()
+        await self._cases.relay.close()

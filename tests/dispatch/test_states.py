@@ -1,0 +1,101 @@
+"""The table of transitions as a whole: nothing unreachable, no dead end, nothing that nobody may do, every name defined."""
+
+from __future__ import annotations
+
+import pytest
+
+from dispatch.actors import ROLES
+from dispatch.agreements import AGREEMENTS
+from dispatch.conditions import CONDITIONS, SOURCES
+from dispatch.effects import CHOOSERS, EFFECTS
+from dispatch.fields import TYPES
+from dispatch.guards import FORBIDDING, GUARDS
+from dispatch.notices import ADDRESSEES
+from dispatch.states import ALIVE, ENDED, FINAL, REQUEST_STATES, STATES, TABLE, TASK_STATES, find, rows_for
+
+LEADS_TO = {"by:after_check": {"visiting", "closed"}, "by:decision": {"filed"}}  # what a chooser or an approval may bring
+NOT_IN_ACTIONS = {"submit", "auto_dispatch", "absorb", "light", "reveal"}
+
+
+def _following(state: str) -> set[str]:
+    found: set[str] = set()
+    for row in TABLE:
+        if row.subject == "case" and state in row.states and row.next:
+            found |= LEADS_TO.get(row.next, {row.next})
+    if state in ("dispatched", "handling"):
+        found.add("filed")  # a return is approved
+    return found
+
+
+def test_states_when_walked_from_the_start_are_all_reached() -> None:
+    reached, edge = set(), {"reported"}
+    while edge:
+        reached |= edge
+        edge = set().union(*(_following(state) for state in edge)) - reached
+    assert reached == set(STATES)
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_state_when_not_final_has_a_way_on(state: str) -> None:
+    actions = {row.action for row in TABLE if row.subject == "case" and state in row.states and row.offered}
+    assert bool(actions) == (state not in FINAL)
+    if state in ALIVE:
+        assert _following(state), f"{state} leads nowhere"
+
+
+@pytest.mark.parametrize("state", ALIVE)
+def test_state_when_open_can_always_come_to_an_end(state: str) -> None:
+    reached, edge = set(), {state}
+    while edge:
+        reached |= edge
+        edge = set().union(*(_following(one) for one in edge)) - reached
+    assert reached & set(ENDED)
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: f"{row.number}-{row.action}")
+def test_row_when_read_names_only_what_exists(row) -> None:
+    states = {"case": (*STATES, ""), "request": REQUEST_STATES, "task": TASK_STATES}[row.subject]
+    assert row.roles and row.roles <= set(ROLES), "somebody may do it"
+    assert set(row.states) <= set(states) and row.states
+    assert row.next is None or row.next in states or row.next.removeprefix("by:") in CHOOSERS
+    assert set(row.guards) <= set(GUARDS) and set(row.checks) <= set(AGREEMENTS)
+    assert set(row.effects) <= set(EFFECTS) and set(row.notices) <= set(ADDRESSEES)
+    for field in row.fields:
+        assert field.type in TYPES
+        assert field.required_when in (None, *CONDITIONS) and field.options_from in (None, *SOURCES)
+        assert field.type != "choice" or field.options
+    assert len({field.name for field in row.fields}) == len(row.fields)
+
+
+def test_rows_when_looked_up_by_role_are_unambiguous() -> None:
+    for subject, states in (("case", ("", *STATES)), ("request", REQUEST_STATES), ("task", TASK_STATES)):
+        for state in states:
+            for role in ROLES:
+                actions = [row.action for row in rows_for(subject, state, role)]
+                assert len(set(actions)) == len(actions)
+                assert all(find(subject, state, role, action) for action in actions)
+
+
+def test_rows_when_not_offered_have_a_door_of_their_own() -> None:
+    assert {row.action for row in TABLE if not row.offered} == NOT_IN_ACTIONS
+
+
+def test_system_when_asked_for_by_a_person_is_never_a_role_of_an_offered_row_alone() -> None:
+    assert all(row.roles != {"system"} for row in TABLE if row.offered)
+
+
+def test_guards_when_forbidding_are_guards() -> None:
+    assert FORBIDDING <= set(GUARDS)
+
+
+def test_separation_when_judging_is_in_every_row_that_judges() -> None:
+    judging = [row for row in TABLE if row.action in ("check_pass", "check_fail", "visit_ok", "visit_redo")]
+    assert len(judging) == 4 and all({"did_not_dispatch", "not_of_lead"} <= set(row.guards) for row in judging)
+    assert "not_of_lead" in next(row for row in TABLE if row.action == "rate").guards
+    assert "not_asking_unit" in next(row for row in TABLE if row.action == "decide").guards
+
+
+def test_adding_rows_when_listed_are_those_of_the_design() -> None:
+    adding = {row.action for row in TABLE if row.adding}
+    assert {"contact", "progress", "supplement", "urge", "rate"} <= adding
+    assert not adding & {"dispatch", "submit_result", "close", "decide", "file", "refuse", "cancel", "merge", "sign_in"}
