@@ -6,6 +6,8 @@ machine. Ratios are made inside a round and their median is quoted.
 
 from __future__ import annotations
 
+import csv
+import gzip
 import json
 import statistics
 from contextlib import ExitStack
@@ -45,7 +47,7 @@ def main() -> dict[str, float]:
 
 
 def _round(place: Installation, ports: dict[str, int], number: int) -> dict[str, Outcome]:
-    points, categories = place.points(4000, seed=number), _categories()
+    points, categories = place.points(4000, seed=number), _categories(place)
     tokens = {"textbook": TOKEN}
 
     def job(name: str, path: str, connections: int, seed: int) -> Outcome:
@@ -72,9 +74,12 @@ def _round(place: Installation, ports: dict[str, int], number: int) -> dict[str,
         }
 
 
-def _categories() -> list[str]:
-    """Categories that a grid worker reports without a photo being asked, so that each report is filed and matched at once."""
-    return ["0104", "0105", "0106", "0202", "0206", "0208", "0301", "0302", "0304", "0305", "0403", "0603", "1201", "1205"]
+def _categories(place: Installation) -> list[str]:
+    """Return the categories whose report is complete without a photo and not sensitive: filed and dispatched in the write."""
+    with (place.pack / "categories.csv").open(encoding="utf-8") as file:
+        return [
+            row["code"] for row in csv.DictReader(file) if not {"K", "S"} & set(row["flags"]) and row["urgency"] != "emergency"
+        ]
 
 
 def _figures(rounds: list[dict[str, Outcome]]) -> dict[str, float]:
@@ -105,8 +110,6 @@ def _print(rounds: list[dict[str, Outcome]], figures: dict[str, float]) -> None:
 
 def _load_rival(place: Installation) -> None:
     """Give the rival the same city: grids with geometry, areas, rules and organizations with the indexes it needs."""
-    import gzip
-
     client: MongoClient[dict[str, object]] = MongoClient(place.uri)
     database = client[DATABASE]
     with gzip.open(place.pack / "areas.geojson.gz") as file:
@@ -123,6 +126,8 @@ def _load_rival(place: Installation) -> None:
         ]
     )  # fmt: skip
     database.rival_grids.create_index([("geometry", GEOSPHERE)])
+    for name in ("rival_cases", "rival_audit"):
+        database.create_collection(name)
     _load_rival_parties(database)
     client.close()
 
