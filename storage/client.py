@@ -305,7 +305,8 @@ class Database:
     @_ours
     async def command(self, command: str | Mapping[str, Any], value: Any = 1, **arguments: Any) -> Document:
         """Run a command of the server on this database."""
-        return cast(Document, await self._database.command(command, value, **arguments))
+        options = self._database.codec_options  # without them times would come back naive
+        return cast(Document, await self._database.command(command, value, codec_options=options, **arguments))
 
     @_ours
     async def list_collections(self) -> list[str]:

@@ -57,14 +57,12 @@ def make_client(uri: str, driver: str, options: dict[str, Any]) -> Any:
     raise Invalid(f"driver {driver!r}: one of {', '.join(DRIVERS)}", code="bad_driver")
 
 
-async def _settled(value: Any) -> Any:
-    """Return the result of what one driver gives at once and the other as an awaitable."""
-    return await value if inspect.isawaitable(value) else value
-
-
 async def close(client: Any) -> None:
-    """Close the client and its connections."""
-    await _settled(client.close())
+    """Close the client and its connections (motor's own `close` would block the loop while it says good-bye to the server)."""
+    if isinstance(client, pymongo.AsyncMongoClient):
+        await client.close()
+    else:
+        await asyncio.to_thread(client.delegate.close)
 
 
 async def cursor_of(opened: Any) -> Any:

@@ -84,4 +84,4 @@ async def _ensure_collection(database: Database, collection: str, wanted: Mappin
 
 
 def _options_of(found: Document) -> dict[str, Any]:
-    return {name: found[name] for name in _COMPARED if found.get(name) not in (None, False)}
+    return {name: found[name] for name in _COMPARED if found.get(name) is not None and found[name] is not False}

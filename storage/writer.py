@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 DEADLINE_SECONDS = 30.0
 ATTEMPT_SECONDS = 10.0  # a server that neither answers nor closes the connection is given up after this
+_LEAST_SECONDS = 0.5
 _CHEAP_GROUP = 32  # a larger group saves little more per document; 2 lanes of 32 beat one of 64 by 15 % of the throughput
 _LARGEST = 16 * 1024 * 1024
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
@@ -96,14 +97,9 @@ class _Grouped:
             while group := self._take():
                 await self._settle(group)
                 self._finish(group)
-        except BaseException as error:
+        finally:
             for waiter in group:
                 waiter.fail(StorageUnavailable(f"{self._name}: the writer was stopped"))
-            self._finish(group)
-            if not isinstance(error, asyncio.CancelledError):
-                log.exception("a lane of the writer of %s failed", self._name)
-            raise
-        finally:
             self._running.discard(asyncio.current_task())
 
     async def _settle(self, group: list[_Waiter]) -> None:
@@ -112,7 +108,7 @@ class _Grouped:
         pause = _FIRST_PAUSE
         while unclear := self._give_up_overdue(unclear):
             try:
-                with pymongo.timeout(ATTEMPT_SECONDS):
+                with pymongo.timeout(_patience(unclear)):
                     absent: list[_Waiter] | None = await self._look_up(unclear)
             except PyMongoError as error:
                 log.warning("%s: %d writes stay unclear: %s", self._name, len(unclear), error.__class__.__name__)
@@ -137,9 +133,9 @@ class _Grouped:
     async def _attempt_or_single(self, group: list[_Waiter], again: bool) -> list[_Waiter]:
         """Write the group; if it is refused as a whole, one by one, so that one bad entry fails alone."""
         try:
-            with pymongo.timeout(ATTEMPT_SECONDS):
+            with pymongo.timeout(_patience(group)):
                 return await self._attempt(group, again)
-        except (PyMongoError, BSONError) as error:
+        except Exception as error:  # what the driver says to one bad entry is of many types
             if _is_unclear(error):
                 return group
             if len(group) == 1:
@@ -271,7 +267,7 @@ class GroupUpdater(_Grouped):
             if entry_path in guard
             else filter | {entry_path: {"$ne": entry_id}}
         )
-        _encoded({"q": filter, "u": update})
+        _check_update(filter, update)
         waiter = self._waiter(document_id, proof, UpdateOne(filter, update))
         queue = self._queues.get(document_id)
         if queue is None:
@@ -338,6 +334,19 @@ def _encoded(document: Mapping[str, Any]) -> bytes:
     if len(content) > _LARGEST:
         raise Invalid(f"cannot be stored: {len(content)} bytes, more than 16 MiB", code="not_storable")
     return content
+
+
+def _patience(group: list[_Waiter]) -> float:
+    """Return for how many seconds to try before it is asked again who can still wait."""
+    left = min(waiter.deadline for waiter in group) - asyncio.get_running_loop().time()
+    return min(ATTEMPT_SECONDS, max(left, _LEAST_SECONDS))
+
+
+def _check_update(filter: Mapping[str, Any], update: Update) -> None:
+    """Raise `Invalid` for what the driver would refuse together with the whole group."""
+    _encoded({"q": filter, "u": update})
+    if not update or (isinstance(update, Mapping) and not all(key.startswith("$") for key in update)):
+        raise Invalid("cannot be stored: an update has operators only", code="not_storable")
 
 
 def _answer_refusal(waiter: _Waiter, problem: Mapping[str, Any]) -> bool:
