@@ -95,6 +95,7 @@ class Running:
 
     async def counts(self) -> dict[str, int]:
         """Return how many documents lie in the collections that a request could add to."""
+        await self.services.cases.relay.sweep()  # notices of earlier cases are not this request's
         names = ("cases", "notices", "media_pictures", "media_files", "media_chunks", "sessions")
         return {name: await self.services.database.count(name, {}) for name in names}
 

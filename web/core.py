@@ -70,6 +70,7 @@ class Core:
             lights=params.lights,
             case_prefix=city.case_prefix,
             timezone=city.timezone,
+            confident=params.dispatch.propose_confidence,
         )
         return cls(database, city, rules, _recent(city, catalogue), cipher)
 
@@ -149,7 +150,7 @@ class Core:
         calendar = await snapshots.load_calendar(self._database, city)
         rules = self.rules
         self.city, rules.catalogue, rules.signals, rules.calendar = city, catalogue, signals, calendar
-        rules.limits, rules.lights = params.limits, params.lights
+        rules.limits, rules.lights, rules.confident = params.limits, params.lights, params.dispatch.propose_confidence
         log.info("catalogue version %s", catalogue.version)
 
 

@@ -6,6 +6,7 @@ error carries in `data` (`rev`, `state`, `allowed`, `retry_after`…) is added t
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ __all__ = ["LANGUAGES", "Texts", "catalogue", "content_language", "document"]
 
 LANGUAGES = ("zh-CN", "en")
 _FOLDER = Path(__file__).parent / "messages"
+_CHOICES = re.compile(r"\bof ((?:[a-z_0-9-]+, )*[a-z_0-9-]+)$")
+_FIGURES = re.compile(r"(\d[\d,]*(?: to \d[\d,]*)?)")
 _RESERVED = frozenset({"type", "title", "status", "code", "detail", "errors", "instance"})
 
 
@@ -89,17 +92,26 @@ def document(error: HeyunError, language: str) -> dict[str, Any]:
         "detail": text.detail.format_map(_Blank(error.data)),
     }
     if error.errors:
-        problem["errors"] = [_field(one, texts) for one in error.errors]
+        problem["errors"] = [_field(one, texts, language) for one in error.errors]
     if error.status < 500:
         problem.update((name, value) for name, value in error.data.items() if name not in _RESERVED)
     return problem
 
 
-def _field(error: FieldError, texts: Texts) -> dict[str, Any]:
-    shown: dict[str, Any] = {"field": error.field, "code": error.code}
-    shown["message"] = error.message or texts.fields.get(error.code, "")
+def _field(error: FieldError, texts: Texts, language: str) -> dict[str, Any]:
+    shown: dict[str, Any] = {"field": error.field, "code": error.code, "message": _message(error, texts, language)}
     if error.row is not None:
         shown["row"] = error.row
     if error.file is not None:
         shown["file"] = error.file
     return shown
+
+
+def _message(error: FieldError, texts: Texts, language: str) -> str:
+    """The words of whoever raised the error are English; in Chinese the text of the code, with their figures and choices."""
+    known = texts.fields.get(f"{error.field}.{error.code}") or texts.fields.get(error.code)
+    if language == "en" or known is None:
+        return error.message or known or texts.fields["invalid"]
+    specifics = _CHOICES.search(error.message) or _FIGURES.search(error.message)
+    shown = specifics[1] if specifics and not any(char.isdigit() for char in known) else ""
+    return f"{known}\uff08{shown}\uff09" if shown else known

@@ -1,6 +1,7 @@
 """Fixtures of the tests of the web service.
 
-service   a running service over a small city (tests/small_city.py), its people signed in by token
+service   a running service over a small city (tests/small_city.py), its people signed in by token; one for all tests of the folder,
+          on one event loop, so a test looks only at what it made itself
 """
 
 from __future__ import annotations
@@ -10,12 +11,21 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from tests.service import Running, open_service
 
 
-@pytest.fixture
-async def service(mongodb_uri: str, tmp_path: Path) -> AsyncIterator[Running]:
-    """A database of its own for each test."""
-    async with open_service(mongodb_uri, tmp_path, driver=os.environ.get("HEYUN_DRIVER", "motor")) as running:
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the asynchronous tests of this folder on the loop of the session, where the service lives."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents and pytest_asyncio.is_async_test(item):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def service(mongodb_uri: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running]:
+    """A database of its own, dropped at the end."""
+    folder = tmp_path_factory.mktemp("service")
+    async with open_service(mongodb_uri, folder, driver=os.environ.get("HEYUN_DRIVER", "motor")) as running:
         yield running

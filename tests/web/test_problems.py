@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-import dispatch.errors
-import storage.errors
+import web.server  # noqa: F401  imports every package, so that all errors are known
 from storage.errors import FieldError, HeyunError, Invalid, StaleRev
 from web.problems import LANGUAGES, catalogue, content_language, document
 
@@ -19,6 +18,10 @@ def _keys(value: object, path: str = "") -> set[str]:
     return set().union(*(_keys(inner, f"{path}/{key}") for key, inner in value.items()))
 
 
+def _below(kind: type[HeyunError]) -> set[type[HeyunError]]:
+    return {kind}.union(*(_below(inner) for inner in kind.__subclasses__()))
+
+
 def test_catalogues_when_compared_then_hold_the_same_keys() -> None:
     first, second = (json.loads((MESSAGES / f"{language}.json").read_text()) for language in LANGUAGES)
     assert _keys(first) == _keys(second)
@@ -26,9 +29,10 @@ def test_catalogues_when_compared_then_hold_the_same_keys() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_catalogue_when_asked_for_any_known_error_then_has_its_text(language: str) -> None:
-    errors = [value for module in (storage.errors, dispatch.errors) for value in vars(module).values()]
-    codes = {error.code for error in errors if isinstance(error, type) and issubclass(error, HeyunError) and error.status < 500}
-    assert codes <= set(catalogue(language).problems)
+    known = set(catalogue(language).problems)
+    assert {
+        error.code for error in _below(HeyunError) if error.status < 500 and not error.__module__.startswith("tests")
+    } <= known
 
 
 @pytest.mark.parametrize(
@@ -65,3 +69,11 @@ def test_document_when_fields_are_wrong_then_names_each_with_words() -> None:
 
 def test_document_when_data_lack_a_name_of_the_text_then_leaves_it_out() -> None:
     assert "{" not in document(StaleRev(), "en")["detail"]
+
+
+def test_field_when_chinese_then_text_of_the_code_with_the_figures_of_the_error() -> None:
+    error = Invalid(
+        errors=[FieldError("text", "length", "5 to 2,000 characters"), FieldError("way", "choice", "one of phone, visit")]
+    )
+    messages = [one["message"] for one in document(error, "zh-CN")["errors"]]
+    assert "5 to 2,000" in messages[0] and "phone, visit" in messages[1] and not messages[0].isascii()

@@ -99,7 +99,7 @@ class RuleItem(msgspec.Struct, kw_only=True):
 
 
 class CategoryItem(msgspec.Struct, kw_only=True):
-    """A category of the catalogue."""
+    """A category of the catalogue; `external_code` is what another system or record calls it."""
 
     code: str
     name: str
@@ -111,6 +111,7 @@ class CategoryItem(msgspec.Struct, kw_only=True):
     flags: list[str]
     self_handle: bool
     check: str
+    external_code: str
 
 
 class CityAnswer(msgspec.Struct, kw_only=True):
