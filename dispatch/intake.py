@@ -135,7 +135,11 @@ def sense(report: NewReport, rules: Rules, now: datetime) -> Sensed:
 def _place(report: NewReport, rules: Rules) -> Place:
     at = report.location
     if at is not None:
-        return rules.locator.locate(at.lon, at.lat, at.crs, accuracy_m=at.accuracy_m, address=report.address)
+        place = rules.locator.locate(at.lon, at.lat, at.crs, accuracy_m=at.accuracy_m, address=report.address)
+        if report.area_code and report.area_code not in place.area_codes and not place.boundary_doubt:
+            message = f"the point lies in {place.area_codes[-1]}, not in this area"
+            raise Invalid(errors=[FieldError(field="area_code", code="contradiction", message=message)])
+        return place
     if report.area_code:
         return rules.locator.locate_area(report.area_code, address=report.address)
     found = rules.locator.locate_address(report.address or "")
@@ -211,7 +215,7 @@ def _document(
         "description": masked,
         "words": list(sensed.words),
         "place": place,
-        "reporter": {"kind": kind, "role": actor.role, "source": actor.source, "anonymous": _is_anonymous(report)},
+        "reporter": {"kind": kind, "role": actor.role, "source": actor.source, "anonymous": _is_anonymous(report, actor)},
         "photos": list(report.photos),
         "occurred_at": report.occurred_at,
         "match": match_document(sensed.match, now),
@@ -250,8 +254,11 @@ def _is_sensitive(report: NewReport, category: Category | None) -> bool:
     return report.appeal_type == "report" or confidential or (category is not None and category.sensitive)
 
 
-def _is_anonymous(report: NewReport) -> bool:
-    return report.caller is not None and (report.caller.anonymous or not report.caller.phone)
+def _is_anonymous(report: NewReport, actor: Actor) -> bool:
+    """Nobody can be called back: an anonymous caller, or a citizen's matter without caller and account."""
+    if report.caller is not None:
+        return report.caller.anonymous or not report.caller.phone
+    return report.channel in CITIZEN_CHANNELS and actor.role != "citizen"
 
 
 def _reporter_kind(report: NewReport, actor: Actor) -> str:
