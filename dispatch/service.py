@@ -40,6 +40,7 @@ __all__ = ["CaseService", "Filed", "Page", "Recent", "action_key", "utc_now"]
 Counts = dict[str, dict[str, int]]
 Points = dict[str, list[dict[str, Any]]]
 Duplicates = list[dict[str, Any]]
+Views = list[CaseView]
 ATTEMPTS = 20
 _SORTED = msgspec.json.Encoder(order="sorted")
 
@@ -294,6 +295,12 @@ class CaseService:
         cases, following = await self.store.list(list_filter(query, actor, root=self._root_area))
         now = self._clock()
         return Page([case_view(case, actor, now, self.rules) for case in cases], following)
+
+    async def of_caller(self, *, actor: Actor, phone: str, limit: int = 10) -> Views:
+        """Return the newest cases of the caller with this phone (digits only) that the actor may see."""
+        now = self._clock()
+        found = await self.store.find_of_caller(actor.scope, self._cipher.blind_index(phone), min(limit, 50))
+        return [case_view(case, actor, now, self.rules) for case in found]
 
     async def summary(self, *, actor: Actor) -> Counts:
         """Return how many open cases that the actor may see stand in each state and show each light."""

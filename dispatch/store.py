@@ -35,7 +35,11 @@ INDEXES: dict[str, list[Index]] = {
         Index([("case_no", 1)], serves="search by the number of a case"),
         Index([("next_light_at", 1)], partial={"next_light_at": {"$type": "date"}}, serves="the sweep of lights"),
         Index([("outbox.id", 1)], sparse=True, serves="the relay of notices"),
-        Index([("caller.phone_index", 1)], sparse=True, serves="earlier cases of a caller"),
+        Index(
+            [("caller.phone_index", 1), ("live.reported_at", 1)],
+            partial={"caller.phone_index": {"$exists": True}},
+            serves="earlier cases of a caller",
+        ),
     ]
 }
 
@@ -260,6 +264,13 @@ class CaseStore:
     async def find_whole(self, identity: str) -> Case | None:
         """Return a case with its timeline, or None."""
         return await self.database.find_one(CASES, {"_id": identity}, projection={"outbox": 0})
+
+    async def find_of_caller(self, scope: Scope, phone_index: str, limit: int) -> list[Case]:
+        """Return the newest cases of a caller that the scope may see."""
+        filter = {"caller.phone_index": phone_index, **visible_to(scope)}
+        newest = [("live.reported_at", -1)]
+        index = [("caller.phone_index", 1), ("live.reported_at", 1)]
+        return await self.database.find(CASES, filter, projection=_ROW, sort=newest, limit=limit, hint=index)
 
     async def find_lights_due(self, now: datetime, limit: int) -> list[Case]:
         """Return open cases whose light is no longer true, longest due first."""
