@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from orgs.accounts import Accounts
@@ -18,7 +19,9 @@ DEMO_ROLES = (*PERSON_ROLES, "partner", "device")
 TOKEN_DAYS = 3650
 
 
-async def create_demo_accounts(database: Database, path: Path, *, accounts: Accounts | None = None) -> dict[str, dict[str, str]]:
+async def create_demo_accounts(
+    database: Database, path: Path, *, accounts: Accounts | None = None, roles: Iterable[str] = DEMO_ROLES
+) -> dict[str, dict[str, str]]:
     """Make the demo accounts that do not exist yet and write `{role: {"password", "token"}}` to `path` (mode 0600).
 
     A role's person comes from `people.csv` when it has one of that name. An account that exists and is in the file is left as
@@ -26,7 +29,7 @@ async def create_demo_accounts(database: Database, path: Path, *, accounts: Acco
     """
     desk = accounts or Accounts(database)
     held = _read(path)
-    for role in DEMO_ROLES:
+    for role in roles:
         if role not in held or await desk.find(role) is None:
             held[role] = await _make(database, desk, role)
             _write(path, held)
