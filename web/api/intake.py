@@ -11,6 +11,7 @@ import msgspec
 
 from dispatch.actors import Actor
 from dispatch.reports import Caller, Location, NewReport
+from hotline.tickets import to_report
 from storage.errors import HeyunError
 from web.base import ApiHandler, operation
 from web.bodies import Body, decode
@@ -67,9 +68,8 @@ class TicketBody(EventBody, frozen=True, kw_only=True):
 
     def report(self, actor: Actor) -> NewReport:
         """Return what the core takes in."""
-        return msgspec.structs.replace(
-            super().report(actor), appeal_type=self.appeal_type, channel=self.channel, caller=self.caller, file=self.file
-        )
+        event = super().report(actor)
+        return to_report(event, appeal_type=self.appeal_type, channel=self.channel, caller=self.caller, file=self.file)
 
 
 class BatchItem(EventBody, frozen=True, kw_only=True):
