@@ -11,9 +11,10 @@ from html import escape
 from pathlib import Path
 
 import msgspec
-from tornado.web import RequestHandler
 
-from web.problems import catalogue, content_language
+from storage.errors import NotFound
+from web.base import ApiHandler
+from web.problems import catalogue
 
 __all__ = ["AssetHandler", "PageHandler", "Site"]
 
@@ -89,17 +90,11 @@ def _hashed(dist: Path) -> frozenset[str]:
     return frozenset(name for name in names if not name.endswith(".html"))
 
 
-class _FileHandler(RequestHandler):
+class _FileHandler(ApiHandler):
     """Sends files of the site with the right caching."""
 
-    def set_default_headers(self) -> None:
-        """The headers of pages: scripts and styles only from here, no frames around."""
-        for name, value in PAGE_HEADERS.items():
-            self.set_header(name, value)
-
-    def prepare(self) -> None:
-        """Refuse a foreign Host while demo accounts exist."""
-        self.application.services.hosts.check(self.request.host_name)  # type: ignore[attr-defined]
+    body_limit = 0
+    default_headers = PAGE_HEADERS
 
     @property
     def site(self) -> Site:
@@ -124,14 +119,11 @@ class _FileHandler(RequestHandler):
 class AssetHandler(_FileHandler):
     """`/assets/*`, `/sw.js` and the other files of the build."""
 
-    def get(self, name: str) -> None:
+    async def get(self, name: str) -> None:
         """Send the file of this exact name, or 404."""
         file = self.site.files.get(name)
         if file is None:
-            self.set_status(404)
-            self.set_header("Content-Type", "text/plain; charset=UTF-8")
-            self.finish("404")
-            return
+            raise NotFound(code="unknown_address")
         if name == "sw.js":
             self.set_header("Service-Worker-Allowed", "/field")
         self.send(file, immutable=name in self.site.immutable)
@@ -140,7 +132,7 @@ class AssetHandler(_FileHandler):
 class PageHandler(_FileHandler):
     """`/`, `/desk…`, `/field…`: the entry of the front end, which routes by itself from there."""
 
-    def get(self) -> None:
+    async def get(self) -> None:
         """Send the page; when nothing is built, one that says how to build it."""
         page = self.site.page(self.request.path)
         if page is not None:
@@ -149,7 +141,7 @@ class PageHandler(_FileHandler):
         self.set_status(503 if self.site.built else 200)
         self.set_header("Content-Type", "text/html; charset=UTF-8")
         self.set_header("Cache-Control", "no-store")
-        self.finish(not_built_page(content_language(self.request.headers.get("Accept-Language", ""))))
+        self.finish(not_built_page(self.language))
 
 
 def not_built_page(language: str) -> str:

@@ -50,7 +50,10 @@ class Signed(msgspec.Struct):
 def user_of(actor: Actor, services: Services) -> User:
     """Return how an actor is shown to themselves."""
     unit = services.parties.unit(actor.unit) if actor.unit else None
-    areas = [area for code in sorted(actor.areas) if (area := services.territory.area(code))]
+    territory = services.territory
+    areas = [area for code in sorted(actor.areas) if (area := territory.area(code))]
+    if not areas and actor.scope.city:
+        areas = list(territory.snapshot.roots())
     return User(
         username=actor.id,
         name=actor.name,
