@@ -48,7 +48,10 @@ _ZERO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class CaseQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """What a list asks for. `state`, `light`, `urgency`, `channel` take several, separated by commas."""
+    """What a list asks for. `state`, `light`, `urgency`, `channel` take several, separated by commas.
+
+    `request` keeps the cases on which a request of this kind (return, …) is pending.
+    """
 
     state: str | None = None
     light: str | None = None
@@ -59,6 +62,7 @@ class CaseQuery(msgspec.Struct, frozen=True, kw_only=True):
     channel: str | None = None
     q: str | None = None
     due_before: datetime | None = None
+    request: str | None = None
     mine: bool = False
     open: bool | None = None
     sort: str = "due_at"
@@ -176,8 +180,8 @@ def _residuals(query: CaseQuery, *, narrowed_by_area: bool) -> list[dict[str, An
     for name, field, allowed in _CHOICES:
         if wanted := getattr(query, name):
             rest.append({field: {"$in": _several(wanted, allowed, name)}})
-    if query.category:
-        rest.append({"live.category": query.category})
+    pending = query.request and {"$elemMatch": {"kind": query.request, "state": "pending"}}
+    rest += [{field: value} for field, value in (("live.category", query.category), ("requests", pending)) if value]
     if query.channel:
         rest.append({"channel": {"$in": query.channel.split(",")}})
     if query.due_before:
