@@ -125,11 +125,12 @@ export interface Case {
 export interface Entry {
   seq: number
   at: string
-  actor: string | { id?: string; name?: string; role?: string }
+  actor: { id: string | null; role: string; unit: string | null; organization: string | null; name?: string }
   action: string
   from: string | null
   to: string | null
   note: string | null
+  data?: Record<string, unknown>
 }
 export interface Page<T> {
   items: T[]
@@ -191,8 +192,8 @@ export interface Span {
   days: number
 }
 export interface Due {
-  start: string
-  due: string
+  started_at: string
+  due_at: string
   limit: string
   spans: Span[]
   warning: string | null

@@ -58,9 +58,12 @@ export function categoryName(category: (Pick<Category, 'code' | 'name'> & { name
 
 /** 暴露垃圾 · 夜市散场后成堆: the category and the first words of what was said. */
 export function titleOf(item: Pick<Case, 'title' | 'category' | 'description'>): string {
-  if (item.title) return item.title
+  const own = item.title && !item.description.startsWith(item.title.replace(/…$/, ''))
+  if (own) return item.title!
   const words = (item.description ?? '').split(/[,，。;；!！\n]/)[0]!.trim()
-  return dot(categoryName(item.category), words.length > 24 ? `${words.slice(0, 24)}…` : words)
+  const said = words.length > 24 ? `${words.slice(0, 24)}…` : words
+  if (!item.category) return said || categoryName(null)
+  return dot(categoryName(item.category), said === item.category.name ? '' : said)
 }
 
 /** `boundary:14:520103002` → 落点距界 14 米; an unknown reason is shown as it is. */
@@ -71,9 +74,13 @@ export function doubtWord(doubt: string): string {
 }
 
 export function actorName(actor: Entry['actor'] | null | undefined): string {
-  if (!actor) return ''
-  if (typeof actor === 'string') return actor === 'system' ? t('role.system') : actor
-  return actor.name || word('role', actor.role)
+  return actor ? actor.name || word('role', actor.role) : ''
+}
+
+/** The names of the parties of a case by code, for entries that hold codes only. */
+export function partyNames(item: Case): Record<string, string> {
+  const units = [item.lead, ...item.assists, ...(item.tasks ?? []).map((task) => task.unit), ...(item.match?.candidates ?? []).map((one) => one.unit), ...(item.match?.assists ?? []), ...item.organizations]
+  return Object.fromEntries(units.filter((one) => !!one).map((one) => [one.code, one.name]))
 }
 
 export function distance(metres: number | null | undefined): string {

@@ -12,7 +12,6 @@ export interface BoardTab {
   count: (summary: Summary) => number | undefined
 }
 
-const OPEN = ['reported', 'verifying', 'filed', 'dispatched', 'handling', 'coordinating', 'suspended', 'handled', 'checking', 'visiting']
 export const EMERGENCY_STATES = 'reported,filed,dispatched,handling'
 
 const state = (name: string): BoardTab => ({ name, query: { state: name }, count: (summary) => summary.states[name] ?? 0 })
@@ -24,13 +23,13 @@ const underway: BoardTab = {
 }
 const all: BoardTab = {
   name: 'all',
-  query: { state: OPEN.join(',') },
+  query: { open: true },
   mixed: true,
-  count: (summary) => OPEN.reduce((sum, name) => sum + (summary.states[name] ?? 0), 0),
+  count: (summary) => Object.values(summary.states).reduce((sum, one) => sum + one, 0),
 }
 const returns: BoardTab = {
   name: 'returns',
-  query: { request: 'return' },
+  query: { request: 'return', open: true },
   mixed: true,
   count: (summary) => summary.requests?.return,
 }

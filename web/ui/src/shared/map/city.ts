@@ -28,17 +28,17 @@ export interface Bounds {
 
 const FONT = '"PingFang SC","Microsoft YaHei","Noto Sans CJK SC","Source Han Sans SC",sans-serif'
 const OUTLINES: Record<string, { colour: string; width: number; fill?: string; from: number }> = {
-  grid: { colour: '#d3cfc4', width: 0.7, from: 12.5 },
-  community: { colour: '#a9a598', width: 0.9, from: 11.5 },
-  township: { colour: '#cdc8bb', width: 1.1, from: 9 },
+  grid: { colour: '#e2dfd6', width: 0.7, from: 13 },
+  community: { colour: '#d3cfc4', width: 0.9, from: 12 },
+  township: { colour: '#b5b0a2', width: 1.1, from: 9 },
   district: { colour: '#8d897c', width: 1.6, fill: '#fbfaf7', from: 0 },
 }
-const ORDER = ['district', 'grid', 'community', 'township']
-const LABEL_FROM: Record<string, number> = { district: 0, township: 10.6, community: 13, grid: 14.6 }
+const ORDER = ['grid', 'community', 'township', 'district']
+const LABEL_FROM: Record<string, number> = { district: 0, township: 10.6, community: 13.6, grid: 15.2 }
 
 function labelStyle(feature: FeatureLike, zoom: number): Style | undefined {
   const level = String(feature.get('level') ?? 'district')
-  if (zoom < (LABEL_FROM[level] ?? 15) || (level === 'district' && zoom > 13.5)) return undefined
+  if (zoom < (LABEL_FROM[level] ?? 15) || (level === 'district' && zoom > 13)) return undefined
   const name = String((locale.value === 'en' && feature.get('name_en')) || feature.get('name') || '')
   const big = level === 'district'
   return new Style({
@@ -53,14 +53,14 @@ function labelStyle(feature: FeatureLike, zoom: number): Style | undefined {
   })
 }
 
+/** Fills lie under all lines; wider areas' lines lie over narrower ones'. */
 const outlines = Object.fromEntries(
   Object.entries(OUTLINES).map(([name, line]) => [
     name,
-    new Style({
-      stroke: new Stroke({ color: line.colour, width: line.width }),
-      fill: line.fill ? new Fill({ color: line.fill }) : undefined,
-      zIndex: ORDER.indexOf(name),
-    }),
+    [
+      ...(line.fill ? [new Style({ fill: new Fill({ color: line.fill }), zIndex: 0 })] : []),
+      new Style({ stroke: new Stroke({ color: line.colour, width: line.width }), zIndex: 1 + ORDER.indexOf(name) }),
+    ],
   ]),
 )
 
@@ -127,7 +127,7 @@ export class CityMap {
   choose(id: string, at?: Position | null): void {
     this.chosen = id
     this.showCases(this.shown.items, this.shown.clusters)
-    if (at) this.goTo(at, Math.max(this.map.getView().getZoom() ?? 0, 13.5))
+    if (at) this.goTo(at, Math.max(this.map.getView().getZoom() ?? 0, 13))
   }
 
   goTo(at: Position, zoom?: number): void {
