@@ -55,6 +55,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _run(verb: str, rest: list[str]) -> int:
     os.chdir(ROOT)
+    os.environ["HEYUN_STARTED_AT"] = str(time.time())
     if verb == "test":
         return checks.run_tests(rest)
     if verb == "lint":
@@ -75,7 +76,6 @@ def _prepare(verb: str) -> None:
 def _hand_over(arguments: list[str]) -> int:
     """Become the service's own command line; on Linux in the same process, so that signals reach it directly."""
     command = [str(VENV_PYTHON), "-m", "web.cli", *arguments]
-    os.environ.setdefault("HEYUN_STARTED_AT", str(time.time()))
     if os.name == "posix":
         sys.stdout.flush()
         os.execv(command[0], command)

@@ -20,6 +20,7 @@ from grid.coordinates import to_wgs84
 from orgs.demo import create_demo_accounts
 from storage.client import Database
 from storage.errors import HeyunError
+from web.cli.output import step
 from web.settings import Settings
 
 __all__ = ["NoCityLoaded", "connected", "import_folder", "pack_folder", "prepare"]
@@ -58,7 +59,7 @@ async def prepare(settings: Settings, *, load_city: bool, demo_only: bool, conso
         if demo_only and not (city and city.demo):
             raise HeyunError("the database holds a real city: a day is only played on a demo", code="not_a_demo")
         if city and city.demo and not accounts.exists():
-            with console.status("demo accounts"):
+            with step("demo accounts", console):
                 await create_demo_accounts(database, accounts)
 
 
@@ -75,7 +76,7 @@ def pack_folder(pack: str, data: Path, console: Console) -> Path:
         raise HeyunError(f"no city pack {pack}: a folder with areas.geojson, or one of {', '.join(known)}", code="no_pack")
     stamp, wanted = made / ".complete", _digest(CITIES / pack)
     if not (stamp.exists() and stamp.read_text() == wanted):
-        with console.status(f"city {pack}: drawing areas, units, organizations, people"):
+        with step(f"city {pack}: drawing areas, units, organizations, people", console):
             importlib.import_module(f"cities.{pack}.build").build(made)
         stamp.write_text(wanted)
     return made
@@ -92,7 +93,7 @@ def _digest(folder: Path) -> str:
 async def import_folder(database: Database, folder: Path, console: Console, *, dry_run: bool = False) -> PackReport:
     """Read the whole pack, raise with every error there is, then write it; the city's document last."""
     report = PackReport()
-    with console.status("city: reading and checking"):
+    with step("city: reading and checking", console):
         core = dispatch.importing.read(folder, report)
         territory = grid.importing.read(folder, report)
         parties = orgs.importing.read(
@@ -107,7 +108,7 @@ async def import_folder(database: Database, folder: Path, console: Console, *, d
         report.raise_if_errors()
     if dry_run:
         return report
-    with console.status("city: writing"):
+    with step("city: writing", console):
         await grid.importing.write(database, territory)
         await orgs.importing.write(database, parties)
         await dispatch.importing.write(database, core)

@@ -13,7 +13,8 @@ from rich.table import Table
 
 from cities.day import Result, play
 from storage.errors import HeyunError
-from web.cli.serving import console, serve_while
+from web.cli.output import console
+from web.cli.serving import serve_while
 from web.cli.supervise import Supervisor, running_at
 from web.settings import load
 

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from cities.replay import replay as replay_file
 from web.cli.city import connected, import_folder, pack_folder, prepare
-from web.cli.serving import console
+from web.cli.output import console
 from web.cli.supervise import Supervisor, exclusive
 from web.settings import Settings, load
 

@@ -9,16 +9,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from web.cli.city import prepare
+from web.cli.output import console, step
 from web.cli.supervise import AlreadyRunning, Supervisor, exclusive
 from web.settings import Settings, load
 
 __all__ = ["serve", "serve_while", "up"]
-
-console = Console(highlight=False)
 
 
 @click.command()
@@ -53,10 +51,10 @@ def serve_while(settings: Settings, work: Callable[[Supervisor], None], *, load_
     with exclusive(settings):
         supervisor = Supervisor(settings)
         try:
-            with console.status("database"):
+            with step("database"):
                 uri = supervisor.start_database()
             asyncio.run(prepare(replace(settings, mongodb_uri=uri), load_city=load_city, demo_only=demo_only, console=console))
-            with console.status("service"):
+            with step("service"):
                 supervisor.start_services()
             _welcome(settings, supervisor.url)
             work(supervisor)
@@ -73,7 +71,7 @@ def _welcome(settings: Settings, url: str) -> None:
     accounts = settings.data / "demo-accounts.json"
     if accounts.exists():
         table.add_row("Sign in", f"demo accounts and their passwords: {accounts}")
-        table.add_row("", "grid_worker (phone) · operator · unit_clerk · dispatcher (live board) · …")
+        table.add_row("", "grid_worker (phone), operator, unit_clerk, dispatcher (live board)")
     table.add_row("API", f"{url}/api/docs")
     table.add_row("Logs", str(settings.data / "logs" / "service.log"))
     table.add_row("Stop", "Ctrl-C")
