@@ -22,21 +22,33 @@ DISCARD_LIMIT = 64 * 1024 * 1024
 class _LimitedDelegate(_HandlerDelegate):
     """Collects a body up to the limit of its handler and no further."""
 
+    too_large = False
+
     def headers_received(
         self, start_line: httputil.RequestStartLine | httputil.ResponseStartLine, headers: httputil.HTTPHeaders
     ) -> Awaitable[None] | None:
-        """Answer at once when the announced length is too much."""
+        """Look at the announced length; whoever waits to be asked for the body, or announces far too much, is answered at once."""
         self.limit: int = getattr(self.handler_class, "body_limit", JSON_LIMIT)
         announced = headers.get("Content-Length")
         if announced is not None and announced.isdecimal() and int(announced) > self.limit:
-            self._refuse()
+            self.too_large = True
+            if int(announced) > DISCARD_LIMIT or "Expect" in headers:
+                return self._refuse_now()
         return None
 
+    async def _refuse_now(self) -> None:
+        self._refuse()
+        while not self.handler._finished:  # Tornado must not ask for the body before the answer is out
+            await asyncio.sleep(0)
+
     def data_received(self, data: bytes) -> Awaitable[None] | None:
-        """Collect, or answer when a body of unknown length has become too much."""
-        if self.chunks is not None and len(self.chunks) + len(data) > self.limit:
-            self._refuse()
-        elif self.chunks is not None:
+        """Collect, or throw away what is too much."""
+        if self.chunks is None:
+            return None
+        if self.too_large or len(self.chunks) + len(data) > self.limit:
+            self.too_large = True
+            self.chunks.clear()
+        else:
             self.chunks += data
         return None
 
@@ -48,7 +60,9 @@ class _LimitedDelegate(_HandlerDelegate):
 
     def finish(self) -> None:
         """The body is complete: run the handler, unless it has answered already."""
-        if self.chunks is not None:
+        if self.too_large and self.chunks is not None:
+            self._refuse()
+        elif self.chunks is not None:
             super().finish()
 
     def execute(self) -> Awaitable[None] | None:

@@ -1,0 +1,175 @@
+"""Asking: places, matches, the directory, tiles, the service's own description."""
+
+from __future__ import annotations
+
+import math
+
+import mapbox_vector_tile
+import pytest
+
+from tests.service import Running
+from tests.small_city import INSIDE, NEXT_GRID, OUTSIDE
+
+LON, LAT = INSIDE
+
+
+async def test_locate_when_inside_then_path_and_doubt(service: Running) -> None:
+    answer = (await service.get(f"/api/v1/locate?lon={LON}&lat={LAT}&crs=WGS-84", "dispatcher")).json
+    assert [area["level"] for area in answer["area_path"]] == ["city", "district", "township", "community", "grid"]
+    assert answer["boundary_doubt"] is False and answer["version"]
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        (f"lon={OUTSIDE[0]}&lat={OUTSIDE[1]}&crs=WGS-84", "out_of_area"),
+        (f"lon={LON}&lat={LAT}&crs=mars", "unknown_crs"),
+        (f"lon={LON}&lat={LAT}", "invalid"),
+        (f"lon=x&lat={LAT}&crs=WGS-84", "invalid"),
+        (f"lon=nan&lat={LAT}&crs=WGS-84", "invalid"),
+        (f"lon=200&lat={LAT}&crs=WGS-84", "invalid"),
+    ],
+)
+async def test_locate_when_asked_wrongly_then_422(service: Running, query: str, code: str) -> None:
+    answer = await service.get(f"/api/v1/locate?{query}", "dispatcher")
+    assert (answer.status, answer.code) == (422, code), answer.body
+
+
+async def test_match_when_asked_then_ranked_with_rule_basis_parts_and_helpers(service: Running) -> None:
+    answer = (await service.get(f"/api/v1/match?lon={LON}&lat={LAT}&crs=WGS-84&category=0201", "dispatcher")).json
+    best = answer["candidates"][0]
+    assert best["unit"]["code"] == "520102-water" and best["rule"] == "R-0201-A" and best["basis"] and best["parts"]
+    assert answer["decided"] == "auto" and answer["organizations"][0]["code"] == "ORG-1"
+    wrong = await service.get(f"/api/v1/match?lon={LON}&lat={LAT}&crs=WGS-84&category=9999", "dispatcher")
+    assert wrong.status == 422 and wrong.json["errors"][0]["field"] == "category"
+
+
+async def test_directory_when_asked_then_areas_units_organizations_rules_categories(service: Running) -> None:
+    roots = (await service.get("/api/v1/areas", "operator")).json["items"]
+    children = (await service.get("/api/v1/areas?parent=520100", "operator")).json["items"]
+    assert roots[0]["code"] == "520100" and {one["code"] for one in children} == {"520102", "520103"}
+    path = (await service.get("/api/v1/areas/520102001", "operator")).json["items"]
+    assert [one["code"] for one in path] == ["520100", "520102", "520102001"]
+    units = (await service.get("/api/v1/units?q=%E6%B0%B4%E5%8A%A1", "operator")).json["items"]
+    assert {one["code"] for one in units} == {"520102-water", "520103-water"}
+    organizations = (await service.get("/api/v1/organizations?q=ORG", "operator")).json["items"]
+    assert len(organizations) == 2 and "contact" not in organizations[0]
+    rules = (await service.get("/api/v1/rules?category=0201", "operator")).json["items"]
+    assert [rule["id"] for rule in rules] == ["R-0201-A", "R-0201-B"]
+    categories = (await service.get("/api/v1/categories", "operator")).json["items"]
+    assert {one["code"] for one in categories} >= {"0201", "0901"}
+    assert (await service.get("/api/v1/areas/nothing", "operator")).status == 404
+
+
+async def test_city_when_asked_then_frame_and_centre(service: Running) -> None:
+    city = (await service.get("/api/v1/city")).json
+    assert city["name"] == "小贵阳" and city["bbox"] == [106.6, 26.6, 106.68, 26.64] and city["languages"] == ["zh-CN", "en"]
+
+
+async def test_address_when_named_then_places(service: Running) -> None:
+    items = (await service.get("/api/v1/address?q=%E4%BA%91%E5%B2%A9%E5%8C%BA", "operator")).json["items"]
+    assert items and items[0]["area_path"]
+
+
+async def test_signals_when_text_tells_then_category_and_danger(service: Running) -> None:
+    answer = (await service.post("/api/v1/signals", {"text": "井盖没了,有人受伤昏迷"}, "operator")).json
+    assert answer["categories"][0]["code"] == "0201" and answer["emergency"]
+
+
+async def test_duplicates_when_open_case_is_near_then_listed(service: Running) -> None:
+    lon, lat = NEXT_GRID
+    case = await service.report(location={"lon": lon, "lat": lat, "crs": "WGS-84"})
+    items = (await service.get(f"/api/v1/duplicates?lon={lon}&lat={lat}&crs=WGS-84&category=0201", "operator")).json["items"]
+    assert case["id"] in [one["id"] for one in items]
+
+
+async def test_notices_when_told_then_listed_and_marked_as_read(service: Running) -> None:
+    case = await service.report()
+    await service.services.cases.relay.sweep()
+    items = (await service.get("/api/v1/notices", "clerk_a")).json["items"]
+    notice = next(one for one in items if one["case"] == case["id"])
+    assert notice["read"] is False
+    assert (await service.post(f"/api/v1/notices/{notice['id']}/read", {}, "clerk_a")).status == 204
+    items = (await service.get("/api/v1/notices", "clerk_a")).json["items"]
+    assert next(one for one in items if one["id"] == notice["id"])["read"] is True
+    assert (await service.post(f"/api/v1/notices/{notice['id']}/read", {}, "clerk_b")).status == 404
+
+
+async def test_tile_when_asked_then_gzipped_with_etag_and_304(service: Running) -> None:
+    z = 13
+    x = int((LON + 180) / 360 * (1 << z))
+    y = int((1 - math.asinh(math.tan(math.radians(LAT))) / math.pi) / 2 * (1 << z))
+    answer = await service.get(f"/api/v1/tiles/{z}/{x}/{y}.mvt", "worker_a")
+    layers = mapbox_vector_tile.decode(answer.body)
+    assert answer.status == 200 and {"district", "township", "community", "grid"} <= set(layers)
+    same = await service.get(f"/api/v1/tiles/{z}/{x}/{y}.mvt", "worker_a", headers={"If-None-Match": answer.headers["Etag"]})
+    assert same.status == 304 and not same.body
+    assert (await service.get(f"/api/v1/tiles/{z}/{x}/{y}.mvt")).status == 401
+    for wrong in ("30/1/1", "3/9/1", "a/1/1"):
+        assert (await service.get(f"/api/v1/tiles/{wrong}.mvt", "worker_a")).status == 404
+
+
+async def test_territory_when_imported_again_then_every_snapshot_is_swapped(service: Running) -> None:
+    import asyncio
+    from datetime import UTC, datetime
+
+    from orgs import store
+
+    services = service.services
+    before = services.parties.version
+    await services.database.update_one("rules", {"_id": "R-05"}, {"$set": {"basis": "改过的依据"}})
+    await store.mark_changed(services.database, datetime.now(UTC))
+    async with asyncio.timeout(10):
+        while services.parties.version == before:
+            await asyncio.sleep(0.01)
+    rule = (await service.get("/api/v1/rules?category=0501", "operator")).json["items"][0]
+    assert rule["basis"] == "改过的依据"
+
+
+async def test_openapi_when_asked_then_31_with_every_address_and_resolved_refs(service: Running) -> None:
+    api = (await service.get("/api/v1/openapi.json")).json
+    assert (
+        api["openapi"] == "3.1.0" and "/api/v1/events" in api["paths"] and "/api/v1/cases/{id}/actions/{action}" in api["paths"]
+    )
+    body = api["paths"]["/api/v1/events"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    shape = api["components"]["schemas"][body["$ref"].rpartition("/")[2]]
+    assert "description" in shape["required"] and "$where" not in shape["properties"]
+    names = set(api["components"]["schemas"])
+    assert {ref for ref in _refs(api)} <= names
+    ids = [one["operationId"] for verbs in api["paths"].values() for one in verbs.values()]
+    assert len(ids) == len(set(ids))
+
+
+def _refs(value: object) -> set[str]:
+    if isinstance(value, dict):
+        own = {str(value["$ref"]).rpartition("/")[2]} if "$ref" in value else set()
+        return own.union(*(_refs(inner) for inner in value.values()))
+    return set().union(*(_refs(inner) for inner in value)) if isinstance(value, list) else set()
+
+
+async def test_docs_when_asked_then_a_page_without_scripts(service: Running) -> None:
+    answer = await service.get("/api/docs", headers={"Accept-Language": "en"})
+    assert answer.status == 200 and b"<script" not in answer.body and b"/api/v1/events" in answer.body
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"] and "http" not in answer.body.decode().replace(
+        "http-", ""
+    )
+
+
+async def test_health_when_asked_without_sign_in_then_ok(service: Running) -> None:
+    answer = await service.get("/api/v1/health")
+    assert answer.status == 200 and answer.json["status"] == "ok" and answer.json["city"] == "520100"
+
+
+@pytest.mark.parametrize(("method", "path", "status", "code"), [
+    ("GET", "/api/v1/nothing", 404, "unknown_address"), ("GET", "/nothing", 404, "unknown_address"),
+    ("DELETE", "/api/v1/events", 405, "method_not_allowed"), ("PATCH", "/api/v1/cases", 405, "method_not_allowed"),
+    ("GET", "/api/v1/cases/a%00b", 404, "not_found"), ("GET", "/api/v1/cases/%ff", 400, "malformed"),
+])  # fmt: skip
+async def test_address_when_strange_then_problem_document(
+    service: Running, method: str, path: str, status: int, code: str
+) -> None:
+    answer = await service.call(method, path, user="dispatcher")
+    assert (answer.status, answer.code) == (status, code), answer.body
+    assert "Traceback" not in answer.body.decode() and answer.headers["Content-Type"].startswith("application/problem+json")
+    if status == 405:
+        assert answer.headers["Allow"]
