@@ -63,7 +63,9 @@ def canonical(entry: Mapping[str, Any]) -> bytes:
     >>> canonical({"b": datetime(2026, 11, 21, 8, 30, tzinfo=UTC), "a": (1, None), "hash": "…"})
     b'{"a":[1,null],"b":1795249800000}'
     """
-    plain = {key: _plain(value) for key, value in entry.items() if key not in ("hash", "texts")}
+    plain = {
+        key: value if type(value) in _PLAIN else _plain(value) for key, value in entry.items() if key not in ("hash", "texts")
+    }
     if texts := entry.get("texts"):
         plain["texts"] = {name: text["digest"] for name, text in texts.items()}
     return _ENCODER.encode(plain)
@@ -175,7 +177,7 @@ def _plain(value: Any) -> Any:
     if kind is datetime:
         return (value - _EPOCH) // _MILLISECOND
     if kind is dict:
-        return {key: _plain(part) for key, part in value.items()}
+        return value if _PLAIN.issuperset(map(type, value.values())) else {key: _plain(part) for key, part in value.items()}
     if kind is list or kind is tuple:
         return [_plain(part) for part in value]
     return _plain(msgspec.to_builtins(value, builtin_types=(datetime,)))
