@@ -76,12 +76,16 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class NameHit(msgspec.Struct, frozen=True):
-    """A place that a text may mean: its name, the areas around it, and a point (WGS-84) where one is known."""
+    """A place that a text may mean: its name, the areas around it, and a point (WGS-84) where one is known.
+
+    `look` (lon, lat) is where a map should look for an area; it stands for no position.
+    """
 
     name: str
     area_path: tuple[AreaRef, ...]
     lon: float | None = None
     lat: float | None = None
+    look: tuple[float, float] | None = None
 
 
 class Feature(msgspec.Struct, frozen=True, gc=False):

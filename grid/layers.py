@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any
 
@@ -32,6 +33,13 @@ class Layer:
         if bbox is None:
             return [self._feature(number) for number in range(len(self.areas))]
         return [self._feature(number) for number in sorted(self._tree.query(shapely.box(*bbox)).tolist())]
+
+    def label(self, code: str) -> tuple[float, float] | None:
+        """Return the point inside the area where a map's text stands (lon, lat), or None for a code that is not here."""
+        number = bisect_left(self.areas, code, key=lambda area: area.code)
+        if number == len(self.areas) or self.areas[number].code != code:
+            return None
+        return self._feature(number).label
 
     def _feature(self, number: int) -> Feature:
         area = self.areas[number]

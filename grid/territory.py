@@ -161,7 +161,7 @@ class TerritorySnapshot:
         for found in self._names.search(text, limit):
             entry, path = found.entry, self._tree.path(found.area) if found.area else ()
             if entry is None:
-                hits.append(NameHit(path[-1].name, path))
+                hits.append(NameHit(path[-1].name, path, look=self._layers[path[-1].level].label(path[-1].code)))
                 continue
             grid = self._index.find(entry.lon, entry.lat) if entry.lon is not None and entry.lat is not None else -1
             hits.append(NameHit(entry.name, self._paths[grid] if grid >= 0 else path, entry.lon, entry.lat))
