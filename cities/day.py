@@ -36,8 +36,8 @@ FAMILY_NAMES = "王李张刘陈杨赵黄周吴徐孙罗龙"
 class Refused(Exception):
     """The service answered with a problem document; `code` and `status` are its own."""
 
-    def __init__(self, status: int, problem: Case) -> None:
-        super().__init__(f"{status} {problem.get('code')}: {problem.get('detail')} {problem.get('errors', '')}")
+    def __init__(self, step: str, status: int, problem: Case) -> None:
+        super().__init__(f"{step}: {status} {problem.get('code')}: {problem.get('detail')} {problem.get('errors', '')}")
         self.status, self.code = status, str(problem.get("code"))
 
 
@@ -63,7 +63,7 @@ class Client:
             self.took[step].append(1000 * (time.perf_counter() - started))
         content = json.loads(answer.body) if answer.body else {}
         if answer.code >= 400:
-            raise Refused(answer.code, content)
+            raise Refused(step or f"{method} {path}", answer.code, content)
         return content
 
 

@@ -20,7 +20,7 @@ from tornado.netutil import bind_sockets
 from storage.errors import HeyunError
 from web.app import HeyunApplication, make_app, make_server
 from web.auth import is_loopback
-from web.services import Services, build
+from web.services import build
 from web.settings import Settings, load
 
 __all__ = ["main", "run", "serve"]
@@ -104,6 +104,7 @@ async def _awaited(main_task: Callable[[], Awaitable[None]]) -> None:
 def main() -> int:
     """Run one service process with the options of the environment; returns the exit status."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)  # a line for each tick of each job says nothing
     raise_file_limit()
     try:
         settings = load()
