@@ -106,7 +106,7 @@ def _visit_agrees(at: Situation, values: Values) -> Found:
 
 def _no_downgrade(at: Situation, values: Values) -> Found:
     urgency, present = values.get("urgency"), at.case["live"]["urgency"]
-    if urgency is None or at.actor.role == "supervisor" or URGENCIES.index(urgency) >= URGENCIES.index(present):
+    if urgency in (None, present) or at.actor.role == "supervisor" or URGENCIES.index(urgency) >= URGENCIES.index(present):
         return None
     return FieldError(field="urgency", code="supervisor_only", message="only the supervisor lowers the urgency")
 

@@ -6,7 +6,8 @@ Holds only the `live` part of each open case (about 1 KB). Answers are cut to wh
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
+from datetime import datetime
 from typing import Any
 
 from dispatch.actors import Scope
@@ -36,6 +37,16 @@ class Board:
         known = self._open.get(identity)
         if known is None or known["rev"] <= live["rev"]:
             self._open[identity] = live
+
+    def get(self, identity: str) -> Live | None:
+        """Return the live part of an open case, or None."""
+        return self._open.get(identity)
+
+    def keep(self, identities: Set[str], since: datetime) -> None:
+        """Forget what is not among the open cases just read, unless it was reported after `since` (the reading had begun)."""
+        gone = [key for key, live in self._open.items() if key not in identities and live["reported_at"] < since]
+        for key in gone:
+            del self._open[key]
 
     def visible(self, scope: Scope) -> Iterator[tuple[str, Live]]:
         """Give the open cases that the scope may see."""

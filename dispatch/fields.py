@@ -13,6 +13,7 @@ __all__ = [
     "CHECK_DEFECTS",
     "CONTACT_RESULTS",
     "CONTACT_WAYS",
+    "ORDINARY_URGENCIES",
     "REDO_REASONS",
     "REFUSE_REASONS",
     "RESULTS",
@@ -33,6 +34,7 @@ TYPES = frozenset(
 )  # fmt: skip
 
 # domain.md §2.6, §2.9, T12, T33, T34, T38, T39, T40
+ORDINARY_URGENCIES = ("normal", "priority", "urgent", "emergency")  # `complex` needs the supervisor's mark (domain.md §3.2)
 RETURN_REASONS = ("not_duty", "not_area", "not_legal_subject", "duplicate", "info_missing", "legal_procedure")
 REFUSE_REASONS = (
     "out_of_area", "other_power", "litigation", "disclosure", "emergency_line", "secret", "done_no_new", "no_content",

@@ -19,8 +19,9 @@ from dispatch.actors import Actor
 from dispatch.chain import genesis
 from dispatch.checks import ID_LENGTH
 from dispatch.errors import IdempotencyKeyRequired
+from dispatch.fields import ORDINARY_URGENCIES
 from dispatch.masking import mask_name, mask_phone, mask_text
-from dispatch.model import APPEAL_TYPES, URGENCIES, Category, Match, Place
+from dispatch.model import APPEAL_TYPES, Category, Match, Place
 from dispatch.placing import helpers_document, match_document, place_document
 from dispatch.reports import Caller, NewReport
 from dispatch.rules import Rules
@@ -87,8 +88,8 @@ def _report_errors(report: NewReport, now: datetime) -> Sequence[FieldError]:
         found.append(FieldError(field="description", code="length", message="5 to 2,000 characters"))
     if report.location is None and not report.address and not report.area_code:
         found.append(FieldError(field="location", code="required", message="one of location, address, area_code"))
-    if report.urgency is not None and report.urgency not in URGENCIES:
-        found.append(FieldError(field="urgency", code="choice", message=f"one of {', '.join(URGENCIES)}"))
+    if report.urgency is not None and report.urgency not in ORDINARY_URGENCIES:
+        found.append(FieldError(field="urgency", code="choice", message=f"one of {', '.join(ORDINARY_URGENCIES)}"))
     if report.appeal_type not in APPEAL_TYPES:
         found.append(FieldError(field="appeal_type", code="choice", message=f"one of {', '.join(APPEAL_TYPES)}"))
     if report.channel not in CHANNELS:

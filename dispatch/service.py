@@ -149,10 +149,13 @@ class CaseService:
 
     def follow(self, identity: str, live: dict[str, Any], case_no: str) -> None:
         """Take in the live part of a case as it is after a write, from here or from the change feed."""
+        before = self.board.get(identity)
+        if before is not None and before["rev"] >= live["rev"] and before["light"] == live["light"]:
+            return
         self.board.apply(identity, live)
         if not live["open"]:
             self._recent.remove(identity)
-        elif live["rev"] == 1 and live["category"] and live["lon"] is not None:
+        elif live["category"] and live["lon"] is not None and _is_elsewhere(before, live):
             self._recent.add(identity, case_no, live["category"], live["lon"], live["lat"], live["reported_at"], live["line"])
 
     # -- actions
@@ -314,6 +317,10 @@ class CaseService:
         """Return open cases near a point that may be the same matter."""
         point = self.rules.locator.locate(lon, lat, crs).point
         return [] if point is None else self.near(category, point.lon, point.lat, self._clock())
+
+
+def _is_elsewhere(before: dict[str, Any] | None, live: dict[str, Any]) -> bool:
+    return before is None or any(before[name] != live[name] for name in ("category", "lon", "lat"))
 
 
 def action_key(case_id: str, actor: Actor, key: str | None) -> str | None:

@@ -87,7 +87,7 @@ _INTAKE = (
         guards=("placed", "in_area"),
         fields=(
             Field(name="category", type="category", required_when="no_category", options_from="proposals"),
-            choice("urgency", URGENCIES, required=False),
+            choice("urgency", f.ORDINARY_URGENCIES, required=False),
             text("title", most=60),
         ),
         checks=("category_known",),
