@@ -62,9 +62,16 @@ class Running:
         return int(self.url.rpartition(":")[2])
 
     async def call(
-        self, method: str, path: str, *, user: str | None = None, body: Any = None, raw: bytes | None = None, key: str | None = None,
+        self,
+        method: str,
+        path: str,
+        *,
+        user: str | None = None,
+        body: Any = None,
+        raw: bytes | None = None,
+        key: str | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> Answer:  # fmt: skip
+    ) -> Answer:
         """Send a request; `body` becomes JSON, `raw` goes as it is. Never raises for a status."""
         sent = dict(headers or {})
         if user is not None:

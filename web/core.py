@@ -1,7 +1,7 @@
 """The core of a running process: the city, its rules, the one writer of cases, and how they follow what other processes change.
 
-Catalogue, signals, calendar and city are loaded anew and swapped whole when their version changes; whoever is deciding at that moment
-goes on with what it read.
+Catalogue, signals, calendar and city are loaded anew and swapped whole when their version changes; whoever is deciding at
+that moment goes on with what it read.
 """
 
 from __future__ import annotations

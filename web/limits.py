@@ -23,11 +23,12 @@ class _LimitedDelegate(_HandlerDelegate):
     """Collects a body up to the limit of its handler and no further."""
 
     too_large = False
+    chunks: bytearray | None  # type: ignore[assignment]
 
     def headers_received(
         self, start_line: httputil.RequestStartLine | httputil.ResponseStartLine, headers: httputil.HTTPHeaders
     ) -> Awaitable[None] | None:
-        """Look at the announced length; whoever waits to be asked for the body, or announces far too much, is answered at once."""
+        """Look at the announced length; who waits to be asked for the body, or announces far too much, is answered at once."""
         self.limit: int = getattr(self.handler_class, "body_limit", JSON_LIMIT)
         announced = headers.get("Content-Length")
         if announced is not None and announced.isdecimal() and int(announced) > self.limit:
@@ -38,7 +39,7 @@ class _LimitedDelegate(_HandlerDelegate):
 
     async def _refuse_now(self) -> None:
         self._refuse()
-        while not self.handler._finished:  # Tornado must not ask for the body before the answer is out
+        while not self.handler._finished:  # noqa: ASYNC110  Tornado must not ask for the body before the answer is out
             await asyncio.sleep(0)
 
     def data_received(self, data: bytes) -> Awaitable[None] | None:
@@ -53,7 +54,7 @@ class _LimitedDelegate(_HandlerDelegate):
         return None
 
     def _refuse(self) -> None:
-        self.chunks = None  # type: ignore[assignment]
+        self.chunks = None
         self.request.body = b""
         self.request.too_large = True  # type: ignore[attr-defined]
         self.execute()
@@ -72,7 +73,7 @@ class _LimitedDelegate(_HandlerDelegate):
 
     def on_connection_close(self) -> None:
         """The client went away before the body was complete."""
-        self.chunks = None  # type: ignore[assignment]
+        self.chunks = None
 
 
 class LimitedApplication(Application):
@@ -93,7 +94,7 @@ class LimitedApplication(Application):
         self.draining = True
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
-        while self.active > 0 and loop.time() < deadline:
+        while self.active > 0 and loop.time() < deadline:  # noqa: ASYNC110  counted on the hot path, awaited once
             await asyncio.sleep(0.01)
 
     def get_handler_delegate(

@@ -1,4 +1,5 @@
-"""Encoder for Mapbox Vector Tile 2 (https://github.com/mapbox/vector-tile-spec/tree/master/2.1): polygons and points with text properties.
+"""Encoder for Mapbox Vector Tile 2 (https://github.com/mapbox/vector-tile-spec/tree/master/2.1): polygons and points with text
+properties.
 
 Written for speed with many small polygons: coordinates are scaled and rounded in bulk, only the bytes are made one by one.
 """
@@ -54,7 +55,7 @@ def _packed(numbers: Iterable[int]) -> bytes:
 
 
 def encode_tile(layers: Mapping[str, Iterable[Feature]], bounds: tuple[float, float, float, float]) -> bytes:
-    """Return a tile whose `bounds` (west, south, east, north) become 0…EXTENT, y downwards; layers without features are left out."""
+    """Return a tile whose `bounds` (west, south, east, north) become 0…EXTENT, y downwards; empty layers are left out."""
     return b"".join(_field(3, body) for name, features in layers.items() if (body := _layer(name, features, bounds)))
 
 

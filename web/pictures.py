@@ -1,7 +1,7 @@
 """Pictures in the database: who sent them, which cases hold them, and who may therefore read them.
 
-Collection `media_pictures`, one document per uploader and content (`_id` is derived from both, so that knowing a picture's hash gives
-nobody a right to it); the bytes lie in `storage.blobs` under the same id, the small one under `<id>.thumb`.
+Collection `media_pictures`, one document per uploader and content (`_id` is derived from both, so that knowing a picture's
+hash gives nobody a right to it); the bytes lie in `storage.blobs` under the same id, the small one under `<id>.thumb`.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Pictures:
         return key, await self._database.insert_one(FILES, document)
 
     async def check(self, actor: Actor, ids: Iterable[str], *, case_id: str | None = None) -> None:
-        """Make sure that pictures exist and are the actor's own, or already of the case. Raises `Invalid` naming each that is not."""
+        """Make sure that pictures exist and are the actor's own, or of the case already. Raises `Invalid` naming each other."""
         wanted = list(dict.fromkeys(ids))
         if len(wanted) > MAX_PER_CASE:
             raise Invalid(errors=[FieldError("photos", "too_many")])

@@ -1,7 +1,7 @@
 """Wires a process together: the database, the snapshots behind the ports, the core, the feed, the stream.
 
-`build` returns everything that handlers use; `close` ends it in the opposite order. What changes in any process reaches this one by
-the change feed: snapshots are swapped whole, accounts are forgotten, open cases and streams follow.
+`build` returns everything that handlers use; `close` ends it in the opposite order. What changes in any process reaches this
+one by the change feed: snapshots are swapped whole, accounts are forgotten, open cases and streams follow.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The built front end: pages by the Vite manifest, hashed files that never change, and a plain page when nothing is built.
 
-Files are listed once at start and served by exact name only, so no path of a request ever reaches the file system. A `.gz` beside a
-file is sent to those who take it; nothing is compressed per request.
+Files are listed once at start and served by exact name only, so no path of a request ever reaches the file system. A `.gz`
+beside a file is sent to those who take it; nothing is compressed per request.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ PAGE_HEADERS = {
     "Referrer-Policy": "same-origin",
     "X-Frame-Options": "DENY",
     "Content-Security-Policy": (
-        "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
-        "connect-src 'self'; worker-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+        "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+        "font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; object-src 'none'; base-uri 'none'; "
+        "form-action 'self'; frame-ancestors 'none'"
     ),
     "Permissions-Policy": "geolocation=(self), camera=(self), microphone=()",
 }
@@ -148,8 +149,8 @@ def not_built_page(language: str) -> str:
     """Return the plain page that says in both languages how to build the screens, the asker's language first."""
     order = (language, "en" if language == "zh-CN" else "zh-CN")
     parts = "".join(_not_built(one) for one in order)
-    title = escape(catalogue(language).pages["not_built_title"])
-    return f'<!doctype html><html lang="{language}"><head><meta charset="utf-8"><title>{title}</title></head><body>{parts}</body></html>'
+    head = f'<meta charset="utf-8"><title>{escape(catalogue(language).pages["not_built_title"])}</title>'
+    return f'<!doctype html><html lang="{language}"><head>{head}</head><body>{parts}</body></html>'
 
 
 def _not_built(language: str) -> str:

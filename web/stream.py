@@ -1,12 +1,12 @@
 """Server-sent events: what changes, to everybody who may see it, in the moment it is committed.
 
-`Hub` follows the change feed, judges each event once per listener by scope, and encodes it once for all. A frame is framed for chunked
-transfer before it is sent, so that a listener costs one write to its socket. Events carry the change's id; `Last-Event-ID` (or
-`?last=`) resumes from the feed's ring, an older id gets `reset` and the page asks anew. A listener that does not keep up is skipped
-and gets `reset` when its buffer is empty again.
+`Hub` follows the change feed, judges each event once per listener by scope, and encodes it once for all. A frame is framed
+for chunked transfer before it is sent, so that a listener costs one write to its socket. Events carry the change's id;
+`Last-Event-ID` (or `?last=`) resumes from the feed's ring, an older id gets `reset` and the page asks anew. A listener that
+does not keep up is skipped and gets `reset` when its buffer is empty again.
 
-Events: `case.created`, `case.changed` (id, rev, state, light, urgency, category, areas, line…), `case.gone` (id alone: the case has
-left what the listener may see, who saw it before), `notice`, `reset`.
+Events: `case.created`, `case.changed` (id, rev, state, light, urgency, category, areas, line…), `case.gone` (id alone: the
+case has left what the listener may see, who saw it before), `notice`, `reset`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""Vector tiles (Mapbox Vector Tile 2) of the territory, made here: layers district, township, community, grid and a point layer `label`.
+"""Vector tiles (Mapbox Vector Tile 2) of the territory, made here: layers district, township, community, grid and a point layer
+`label`.
 
-Single grids appear from zoom 12 on only (20,000 polygons in one tile cost seconds and are not readable). A label is a point of its own, so
-that a name that crosses tiles is drawn once. Encoding runs in a thread of its own; ready tiles are kept, keyed by the version of the
-territory, which is also their ETag.
+Single grids appear from zoom 12 on only (20,000 polygons in one tile cost seconds and are not readable). A label is a point
+of its own, so that a name that crosses tiles is drawn once. Encoding runs in a thread of its own; ready tiles are kept, keyed
+by the version of the territory, which is also their ETag.
 """
 
 from __future__ import annotations

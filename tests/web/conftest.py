@@ -1,7 +1,7 @@
 """Fixtures of the tests of the web service.
 
-service   a running service over a small city (tests/small_city.py), its people signed in by token; one for all tests of the folder,
-          on one event loop, so a test looks only at what it made itself
+service   a running service over a small city (tests/small_city.py), its people signed in by token; one for all tests of the
+          folder, on one event loop, so a test looks only at what it made itself
 """
 
 from __future__ import annotations

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
+from datetime import UTC, datetime
 
 import mapbox_vector_tile
 import pytest
 
+from orgs import store
 from tests.service import Running
 from tests.small_city import INSIDE, NEXT_GRID, OUTSIDE
 
@@ -110,18 +113,12 @@ async def test_tile_when_asked_then_gzipped_with_etag_and_304(service: Running) 
 
 
 async def test_territory_when_imported_again_then_every_snapshot_is_swapped(service: Running) -> None:
-    import asyncio
-    from datetime import UTC, datetime
-
-    from orgs import store
-
     services = service.services
-    before = services.parties.version
+    swapped = asyncio.Event()
+    services.parties.on_renewed(swapped.set)
     await services.database.update_one("rules", {"_id": "R-05"}, {"$set": {"basis": "改过的依据"}})
     await store.mark_changed(services.database, datetime.now(UTC))
-    async with asyncio.timeout(10):
-        while services.parties.version == before:
-            await asyncio.sleep(0.01)
+    await asyncio.wait_for(swapped.wait(), 10)
     rule = (await service.get("/api/v1/rules?category=0501", "operator")).json["items"][0]
     assert rule["basis"] == "改过的依据"
 
@@ -135,7 +132,7 @@ async def test_openapi_when_asked_then_31_with_every_address_and_resolved_refs(s
     shape = api["components"]["schemas"][body["$ref"].rpartition("/")[2]]
     assert "description" in shape["required"] and "$where" not in shape["properties"]
     names = set(api["components"]["schemas"])
-    assert {ref for ref in _refs(api)} <= names
+    assert _refs(api) <= names
     ids = [one["operationId"] for verbs in api["paths"].values() for one in verbs.values()]
     assert len(ids) == len(set(ids))
 

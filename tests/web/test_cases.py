@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 
 import pytest
 
@@ -104,7 +105,7 @@ async def test_timeline_and_due_when_asked_then_chained_entries_and_arithmetic(s
     case = await service.report()
     items = (await service.get(f"/api/v1/cases/{case['id']}/timeline", "dispatcher")).json["items"]
     assert [entry["seq"] for entry in items] == list(range(1, len(items) + 1))
-    assert all(entry["prev_hash"] == before["hash"] for before, entry in zip(items, items[1:], strict=False))
+    assert all(entry["prev_hash"] == before["hash"] for before, entry in pairwise(items))
     due = (await service.get(f"/api/v1/cases/{case['id']}/due", "dispatcher")).json
     assert due["due_at"] == case["due_at"] and due["spans"] and due["started_at"].endswith("Z")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.service import Running, event
+from tests.service import PASSWORD, Running, event
 from tests.small_city import INSIDE, OUTSIDE
 
 
@@ -203,8 +203,6 @@ async def test_source_id_when_person_sends_it_with_a_session_then_a_key_is_still
 
 
 async def _signed_in(service: Running) -> tuple[str, str]:
-    from tests.service import PASSWORD
-
     answer = await service.call("POST", "/api/v1/sessions", body={"username": "operator", "password": PASSWORD})
     assert answer.status == 200, answer.body
     return answer.headers["Set-Cookie"].split(";")[0], answer.json["csrf"]

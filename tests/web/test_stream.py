@@ -20,9 +20,9 @@ class Events:
         self._buffer = b""
         self.passed: list[dict] = []
 
-    async def next(self, timeout: float = 5) -> dict:
+    async def next(self) -> dict:
         """Return the next event with `event`, `id`, `data`."""
-        return await asyncio.wait_for(self._next(), timeout)
+        return await asyncio.wait_for(self._next(), 5)
 
     async def about(self, case_id: str, *, name: str | None = None, rev: int | None = None) -> dict:
         """Return the next event about a case; events about others are kept in `passed`."""
@@ -50,9 +50,8 @@ async def stream(service: Running, user: str, *, last: str | None = None, versio
     """Open GET /stream as somebody."""
     reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
     resume = f"Last-Event-ID: {last}\r\n" if last else ""
-    writer.write(
-        f"GET /api/v1/stream HTTP/{version}\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {service.tokens[user]}\r\n{resume}\r\n".encode()
-    )
+    token = f"Authorization: Bearer {service.tokens[user]}\r\n"
+    writer.write(f"GET /api/v1/stream HTTP/{version}\r\nHost: 127.0.0.1\r\n{token}{resume}\r\n".encode())
     head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
     assert " 200 " in head and "text/event-stream" in head and "x-accel-buffering: no" in head, head
     await reader.readuntil(b"retry: 2000\n\n\r\n")
