@@ -6,10 +6,9 @@ import asyncio
 
 from dispatch.chain import verify
 from dispatch.jobs import Jobs
-from dispatch.relay import INDEXES, NOTICES
+from dispatch.relay import NOTICES
 from dispatch.store import CASES
 from storage.client import Database
-from storage.indexes import ensure
 from tests.dispatch.town import (
     CLERK,
     DISPATCHER,
@@ -68,7 +67,7 @@ async def test_action_when_light_changed_meanwhile_is_not_stale(database: Databa
 
 async def test_sweep_when_explained_walks_the_index_of_lights(database: Database) -> None:
     clock = Clock()
-    service = await open_service(database, clock)
+    service = await open_service(database, clock, indexed=True)
     await service.report(actor=WALKER, report=event(), key=new_key())
     due = {"next_light_at": {"$lte": clock.now, "$type": "date"}}
     plan = str((await database.explain(CASES, due, [("next_light_at", 1)], 200))["queryPlanner"]["winningPlan"])
@@ -79,7 +78,6 @@ async def test_sweep_when_explained_walks_the_index_of_lights(database: Database
 
 async def test_notices_when_relayed_twice_arrive_once_and_leave_the_rev(database: Database) -> None:
     service = await open_service(database)
-    await ensure(database, INDEXES)
     filed = [(await service.report(actor=WALKER, report=event(), key=new_key())).case for _ in range(5)]
     left = await database.find(CASES, {}, projection={"outbox": 1})
     await asyncio.gather(service.relay.sweep(), service.relay.sweep())
@@ -94,7 +92,6 @@ async def test_notices_when_relayed_twice_arrive_once_and_leave_the_rev(database
 
 async def test_inbox_when_asked_holds_what_is_addressed_to_the_actor(database: Database) -> None:
     service = await open_service(database)
-    await ensure(database, INDEXES)
     case = (await service.report(actor=WALKER, report=event(), key=new_key())).case
     player = Player(service, case.id)
     await player.do(CLERK, "request_return")

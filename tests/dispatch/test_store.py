@@ -46,7 +46,7 @@ FILTERS: tuple[dict[str, Any], ...] = (
 
 async def _filled(database: Database) -> Any:
     clock = Clock()
-    service = await open_service(database, clock)
+    service = await open_service(database, clock, indexed=True)
     for number in range(60):
         at = Location(lon=106.605 + number % 8 * 0.01, lat=26.62, crs="WGS-84")
         report = ticket(location=at) if number % 3 == 0 else event(location=at, category=("0201", "0901")[number % 5 == 0])
@@ -115,7 +115,7 @@ def test_query_when_wrong_is_refused(query: dict[str, Any]) -> None:
 
 
 async def test_sensitive_case_when_listed_is_seen_by_its_units_and_cleared_people_only(database: Database) -> None:
-    service = await open_service(database)
+    service = await open_service(database, indexed=True)
     filed = await service.report(actor=WALKER, report=event(category="0901"), key=new_key())
     plain = Actor(id="p", role="dispatcher", scope=Scope(city=True))
     assert (await service.list(actor=plain, query=CaseQuery())).items == []

@@ -210,9 +210,10 @@ class Clock:
         self.now += timedelta(**amount)
 
 
-async def open_service(database: Database, clock: Clock | None = None) -> CaseService:
-    """Return a service over an empty database."""
-    await ensure(database, INDEXES)
+async def open_service(database: Database, clock: Clock | None = None, *, indexed: bool = False) -> CaseService:
+    """Return a service over an empty database, with its indexes where lists are read."""
+    if indexed:
+        await ensure(database, INDEXES)
     return CaseService(database, rules(), FieldCipher(Keyring.generate()), Memory(), root_area=CITY.code, clock=clock or Clock())
 
 
