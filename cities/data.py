@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import csv
 import gzip
-import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 __all__ = ["DATA", "read_features", "read_rows"]
 
@@ -17,8 +16,13 @@ DATA = Path(__file__).resolve().parents[2] / "shared" / "data"  # beside the che
 
 def read_rows(path: Path) -> Iterator[dict[str, str]]:
     """Yield the rows of a table (.csv or .csv.gz, UTF-8) as dictionaries; every cell is text."""
-    with path.open("rb") as raw, gzip.open(raw) if path.suffix == ".gz" else raw as binary:
-        yield from csv.DictReader(io.TextIOWrapper(binary, encoding="utf-8-sig", newline=""))
+    compressed = path.suffix == ".gz"
+    with gzip.open(path, "rt", encoding="utf-8-sig", newline="") if compressed else _open(path) as file:
+        yield from csv.DictReader(file)
+
+
+def _open(path: Path) -> TextIO:
+    return path.open(encoding="utf-8-sig", newline="")
 
 
 def read_features(path: Path) -> list[dict[str, Any]]:
