@@ -51,7 +51,7 @@ describe('codes of the core', () => {
     const fields = [...core('states').matchAll(/(?:name=|text\(|choice\()"([a-z_]+)"/g)].map((found) => found[1]!)
     const states = [...(/^STATES = \(([^)]*)\)/m.exec(core('states'))?.[1] ?? '').matchAll(/"([a-z_]+)"/g)].map((found) => found[1]!)
     expect(options.length * fields.length * states.length).toBeGreaterThan(0)
-    expect([...options.map((one) => `option.${one}`), ...fields.map((one) => `field.${one}`), ...states.map((one) => `state.${one}`)].filter((key) => !(key in zh))).toEqual([])
+    expect([...options.map((one) => (`urgency.${one}` in zh ? `urgency.${one}` : `option.${one}`)), ...fields.map((one) => `field.${one}`), ...states.map((one) => `state.${one}`)].filter((key) => !(key in zh))).toEqual([])
   })
 })
 

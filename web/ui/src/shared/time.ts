@@ -54,7 +54,7 @@ export function remaining(due: number, at: number): Remaining {
 /** 2 天 4 时 · 2 时 20 分 · 48 分: the two largest units, never seconds; under a minute it is 1 分. */
 export function amount(left: Remaining): string {
   if (left.days > 0) {
-    const days = t(left.days === 1 ? 'time.day' : 'time.days', { n: left.days })
+    const days = t('time.days', { n: left.days })
     return left.days < 3 && left.hours > 0 ? `${days} ${t('time.hours', { n: left.hours })}` : days
   }
   if (left.hours > 0) {

@@ -40,10 +40,12 @@ export function has(key: string): boolean {
   return key in words.value
 }
 
-/** The words for `key` with `{name}` replaced; the key itself where a word is missing, so that a gap is seen. */
+/** The words for `key` with `{name}` replaced and `{n|day|days}` chosen by number; the key itself where a word is missing, so that a gap is seen. */
 export function t(key: string, values: Record<string, string | number> = {}): string {
   const text = words.value[key] ?? key
-  return text.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole))
+  return text
+    .replace(/\{(\w+)\|([^|}]*)\|([^}]*)\}/g, (_, name: string, one: string, more: string) => (Number(values[name]) === 1 ? one : more))
+    .replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole))
 }
 
 /** The words for `prefix.code`, or `fallback` (else the code) for a code that the interface does not know. */
