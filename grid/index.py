@@ -52,6 +52,8 @@ class PointIndex:
         self._ring_starts = array("i", tables.ring_starts)
         self._ring_lon, self._ring_lat = array("d", tables.ring_lon), array("d", tables.ring_lat)
         self._polygons = polygons
+        starts = self._ring_starts
+        shapely.prepare([shape for number, shape in enumerate(polygons) if starts[number] == starts[number + 1]])
 
     def find(self, lon: float, lat: float) -> int:
         """Return the position of the polygon that holds the point (on a shared border the smallest), or -1."""

@@ -295,8 +295,11 @@ def _candidates(polygons: NDArray[Any], leaves: _Leaves, size: int) -> tuple[Int
     boxes, near = leaves.polygons()
     if size:
         _, x, y = leaves.places()
-        inside, holder = shapely.STRtree(polygons).query(shapely.points(x, y), predicate="intersects")
-        boxes, near = np.concatenate([boxes, inside]), np.concatenate([near, holder])
+        leaf, polygon = shapely.STRtree(polygons).query(shapely.points(x, y))
+        shapely.prepare(polygons)  # a coastline of thousands of vertices is asked thousands of times
+        holds = shapely.intersects_xy(polygons[polygon], x[leaf], y[leaf])
+        shapely.destroy_prepared(polygons)
+        boxes, near = np.concatenate([boxes, leaf[holds]]), np.concatenate([near, polygon[holds]])
     return _distinct(boxes, near)
 
 

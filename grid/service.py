@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
-from dispatch.model import LEVELS, AreaRef, AssetRef, Place
+from dispatch.model import AreaRef, AssetRef, Place
 from grid import store
 from grid.areas import Feature, NameHit
 from grid.build_process import build_tables_apart
@@ -134,6 +134,10 @@ class Territory:
         """Return the areas directly below, by code."""
         return self.snapshot.children(code)
 
+    def roots(self) -> tuple[AreaRef, ...]:
+        """Return the areas that have none above: the city."""
+        return self.snapshot.roots()
+
     def path(self, code: str) -> tuple[AreaRef, ...]:
         """Return the areas from the city down to `code`; empty for an unknown code."""
         return self.snapshot.path(code)
@@ -153,17 +157,6 @@ class Territory:
     def features(self, level: str, bbox: Box | None = None) -> list[Feature]:
         """Return the areas of a level that meet the box (west, south, east, north; WGS-84), for the map."""
         return self.snapshot.features(level, bbox)
-
-    polygons = features  # the name by which the tiles ask
-
-    def outline(self, level: str) -> list[Feature]:
-        """Return all areas of a level, for the map of the whole city."""
-        return self.snapshot.features(level)
-
-    def levels(self) -> dict[str, list[Feature]]:
-        """Return all areas by level, of one snapshot."""
-        snapshot = self.snapshot
-        return {level: snapshot.features(level) for level in LEVELS}
 
     def bounds(self) -> Box:
         """Return west, south, east, north of the whole territory in degrees."""

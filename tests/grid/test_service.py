@@ -11,6 +11,7 @@ import pytest
 import shapely
 
 from dispatch.errors import OutOfArea
+from dispatch.model import LEVELS
 from dispatch.packs import PackReport
 from grid import store
 from grid.areas import Asset, Entry, Zone
@@ -129,16 +130,9 @@ async def test_build_tables_apart_when_the_process_fails_then_says_so(caplog: py
 async def test_features_when_asked_for_tiles_then_shapes_by_level(database: Database, pack: TerritoryPack) -> None:
     await write(database, pack)
     territory = await Territory.load(database)
-    levels = territory.levels()
-    assert {level: len(found) for level, found in levels.items()} == {
-        "city": 1,
-        "district": 2,
-        "township": 4,
-        "community": 8,
-        "grid": 48,
-    }
-    west, south, east, north = territory.bounds()
-    assert len(territory.polygons("grid", (west, south, east, north))) == 48
-    assert territory.outline("city")[0].name == "示例市"
+    counts = {level: len(territory.features(level)) for level in LEVELS}
+    assert counts == {"city": 1, "district": 2, "township": 4, "community": 8, "grid": 48}
+    assert len(territory.features("grid", territory.bounds())) == 48
+    assert territory.features("city")[0].name == territory.roots()[0].name == "示例市"
     assert [ref.code for ref in territory.children("520001")] == ["520001001", "520001002"]
     assert [ref.code for ref in territory.path("520001001")] == ["520000", "520001", "520001001"]
