@@ -5,13 +5,13 @@ Each effect changes the working copy of a `Step`; `dispatch.outcomes` holds the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
 from dispatch.clocks import Limit, moved_by_return
 from dispatch.outcomes import OUTCOMES
-from dispatch.placing import place_document, rematch
+from dispatch.placing import line_of, place_document, rematch
 from dispatch.situation import is_citizen_case, lead_of, open_tasks
 from dispatch.step import Step
 
@@ -46,6 +46,7 @@ def set_category(step: Step, code: str) -> None:
     live = step.live
     live["category"] = category.code
     live["sensitive"] = live["sensitive"] or category.sensitive
+    live["line"] = line_of(step.case)
     rematch(step)
 
 
@@ -70,10 +71,7 @@ def _dispatch(step: Step) -> None:
     for other in assists:
         tasks.append(_task(step, "assist", other, len(tasks)))
     organizations = step.edit("organizations")
-    known = {item["code"] for item in organizations}
-    organizations.extend(
-        {**item, "task_state": "invited"} for item in fields.get("organizations", ()) if item["code"] not in known
-    )
+    _invite(organizations, fields.get("organizations", ()))
     live["units"] = _units_now(tasks)
     live["orgs"] = [item["code"] for item in organizations if item["task_state"] is not None]
     facts["dispatched_at"] = step.now
@@ -83,6 +81,16 @@ def _dispatch(step: Step) -> None:
     step.start_clock("sign_in")
     _start_case_clock(step, fields.get("limit"))
     step.data.update(_basis(step, unit))
+
+
+def _invite(organizations: list[dict[str, Any]], chosen: Sequence[dict[str, Any]]) -> None:
+    """Those that were proposed become invited; others are put down without a distance."""
+    known = {item["code"]: item for item in organizations}
+    for item in chosen:
+        if item["code"] in known:
+            known[item["code"]]["task_state"] = "invited"
+        else:
+            organizations.append({**item, "distance_m": None, "score": None, "reason": "", "task_state": "invited"})
 
 
 def _task(step: Step, kind: str, unit: dict[str, str], number: int) -> dict[str, Any]:
@@ -232,6 +240,7 @@ def _correct_location(step: Step) -> None:
     live = step.live
     live["areas"] = list(found.area_codes)
     live["lon"], live["lat"] = step.case["place"]["lon"], step.case["place"]["lat"]
+    live["line"] = line_of(step.case)
     rematch(step)
     step.data["version"] = found.version
 

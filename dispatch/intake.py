@@ -22,7 +22,7 @@ from dispatch.errors import IdempotencyKeyRequired
 from dispatch.fields import ORDINARY_URGENCIES
 from dispatch.masking import mask_name, mask_phone, mask_text
 from dispatch.model import APPEAL_TYPES, Category, Match, Place
-from dispatch.placing import helpers_document, match_document, place_document
+from dispatch.placing import helpers_document, line_of, match_document, place_document
 from dispatch.reports import Caller, NewReport
 from dispatch.rules import Rules
 from dispatch.situation import Case
@@ -205,7 +205,7 @@ def _document(
             "rev": 1, "state": "", "open": True, "light": "green", "urgency": sensed.urgency,
             "category": category.code if category else None, "areas": areas, "units": [], "orgs": [],
             "reporter": actor.id, "sensitive": _is_sensitive(report, category), "lon": place["lon"], "lat": place["lat"],
-            "line": _line(category, sensed.place, title), "reported_at": now, "due_at": None,
+            "line": "", "reported_at": now, "due_at": None,
         },
         "keys": [],
         "category": {"code": category.code, "name": category.name, "name_en": category.name_en} if category else None,
@@ -231,6 +231,7 @@ def _document(
         "closed_at": None,
         "head": {"seq": 0, "hash": genesis(identity)},
     }  # fmt: skip
+    case["live"]["line"] = line_of(case)
     if masked != description:
         case["original"] = cipher.seal(description, document_id=identity, field="description")
     if report.caller is not None:
@@ -243,11 +244,6 @@ def _no_facts() -> dict[str, Any]:
         "dispatchers": [], "handlers": [], "dispatched_at": None, "lost_seconds": 0, "tries": 0, "reached": False,
         "signed_off": None, "rework": 0, "redo": 0, "urges": 0, "citizen_urged_at": None,
     }  # fmt: skip
-
-
-def _line(category: Category | None, place: Place, title: str) -> str:
-    where = place.area_path[-1].name if place.area_path else place.address or ""
-    return f"{category.name if category else title} · {where}"[:60]
 
 
 def _is_sensitive(report: NewReport, category: Category | None) -> bool:

@@ -9,7 +9,7 @@ from dispatch.model import Match, Place
 from dispatch.rules import place_of
 from dispatch.step import Step
 
-__all__ = ["match_document", "place_document", "rematch"]
+__all__ = ["helpers_document", "line_of", "match_document", "place_document", "rematch"]
 
 KEPT_CANDIDATES = 5
 
@@ -54,6 +54,13 @@ def match_document(match: Match, at: datetime) -> dict[str, Any]:
         "version": match.version,
         "at": at,
     }
+
+
+def line_of(case: dict[str, Any]) -> str:
+    """Return the short line by which lists and the stream name a case: what and where."""
+    category, place = case["category"], case["place"]
+    where = place["path"][-1]["name"] if place["path"] else place["address"] or ""
+    return f"{category['name'] if category else case['title']} · {where}"[:60]
 
 
 def helpers_document(match: Match) -> list[dict[str, Any]]:

@@ -115,7 +115,7 @@ class CaseService:
         sensed = intake.sense(report, self.rules, now)
         case = intake.build_case(
             report, sensed, identity=identity, case_no=await self._numbers.take(now), digest=digest, actor=actor, now=now,
-            rules=self.rules, cipher=self._cipher, duplicates=self._near(sensed, now, identity),
+            rules=self.rules, cipher=self._cipher, duplicates=self._near(sensed, now, identity, actor),
         )  # fmt: skip
         if not await self.store.insert(case):
             return await self._present(identity, digest, actor)
@@ -124,16 +124,23 @@ class CaseService:
             self.relay.nudge()
         return Filed(case_view(case, actor, now, self.rules), True)
 
-    def _near(self, sensed: intake.Sensed, now: datetime, identity: str) -> list[dict[str, Any]]:
+    def _near(self, sensed: intake.Sensed, now: datetime, identity: str, actor: Actor) -> list[dict[str, Any]]:
         point = sensed.place.point
         if point is None or sensed.category is None:
             return []
-        return self.near(sensed.category.code, point.lon, point.lat, now, besides=identity)
+        return self.near(sensed.category.code, point.lon, point.lat, now, actor, besides=identity)
 
-    def near(self, category: str, lon: float, lat: float, now: datetime, *, besides: str = "") -> list[dict[str, Any]]:
-        """Return open cases of the category so near and so young that they may be the same matter (WGS-84)."""
-        found = self._recent.near(category, lon, lat, now)
-        return [msgspec.to_builtins(item) for item in found if item.id != besides][:5]
+    def near(
+        self, category: str, lon: float, lat: float, now: datetime, actor: Actor, *, besides: str = ""
+    ) -> list[dict[str, Any]]:
+        """Return open cases of the category so near and so young that they may be the same matter (WGS-84): those that the
+        actor may see."""
+        found = [item for item in self._recent.near(category, lon, lat, now) if item.id != besides]
+        return [msgspec.to_builtins(item) for item in found if self._may_see(actor, item.id)][:5]
+
+    def _may_see(self, actor: Actor, identity: str) -> bool:
+        live = self.board.get(identity)
+        return live is not None and sees(actor.scope, live)
 
     async def _present(self, identity: str, digest: str, actor: Actor) -> Filed:
         case = await self.store.find(identity)
@@ -316,7 +323,7 @@ class CaseService:
     async def duplicates(self, *, actor: Actor, lon: float, lat: float, crs: str, category: str) -> Duplicates:
         """Return open cases near a point that may be the same matter."""
         point = self.rules.locator.locate(lon, lat, crs).point
-        return [] if point is None else self.near(category, point.lon, point.lat, self._clock())
+        return [] if point is None else self.near(category, point.lon, point.lat, self._clock(), actor)
 
 
 def _is_elsewhere(before: dict[str, Any] | None, live: dict[str, Any]) -> bool:

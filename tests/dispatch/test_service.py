@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from dispatch.actors import Scope
 from dispatch.chain import verify
 from dispatch.errors import IdempotencyMismatch, NotAllowed
 from storage.client import Database
@@ -337,3 +338,79 @@ async def test_offered_actions_when_filled_by_type_are_accepted(database: Databa
             rev = again.rev if offered["needs_rev"] else None
             after = await service.act(actor=actor(role), case_id=again.id, action=name, rev=rev, fields=fill(offered), key=None)
             assert after.rev == again.rev + 1, name
+
+
+async def test_organizations_when_chosen_are_invited_and_see_the_case(database: Database) -> None:
+    service = await open_service(database)
+    player, case = await reported(service, WALKER, event(category="0501"))
+    assert [item["task_state"] for item in case.organizations] == [None]
+    coordinator = actor("org_coordinator", organization="vol1", scope=Scope(organizations=frozenset({"vol1"})))
+    with pytest.raises(NotFound):
+        await service.get(actor=coordinator, case_id=case.id)
+    sent = await player.do(DISPATCHER, "dispatch", organizations=["vol1", "vol2"])
+    assert [(item["code"], item["task_state"], item["distance_m"]) for item in sent.organizations] == [
+        ("vol1", "invited", 120), ("vol2", "invited", None),
+    ]  # fmt: skip
+    await player.do(CLERK, "sign_in")
+    assert (await player.do(coordinator, "progress")).state == "handling"
+
+
+async def test_assists_when_open_are_done_or_waived_before_the_result(database: Database) -> None:
+    service = await open_service(database)
+    player, case = await reported(service, WALKER, event(category="0203"))
+    assert [(task["kind"], task["unit"]["code"]) for task in case.tasks] == [("lead", "water1"), ("assist", "urban1")]
+    helper = clerk_of("urban1")
+    await player.do(CLERK, "sign_in")
+    for who, action in ((helper, "task_sign"), (helper, "task_submit"), (clerk_of("water1"), "task_accept")):
+        seen = await service.get(actor=who, case_id=case.id)
+        offered = next(item for item in seen.tasks[1]["actions"] if item["name"] == action)
+        await service.act_on_task(
+            actor=who, case_id=case.id, task_id="t2", action=action, rev=seen.rev, fields=fill(offered), key=new_key()
+        )
+    offered = (await service.get(actor=CLERK, case_id=case.id)).actions
+    submit = next(item for item in offered if item["name"] == "submit_result")
+    assert "waive_reason" not in fill(submit)
+    other, second = await reported(service, WALKER, event(category="0203"))
+    await other.do(CLERK, "sign_in")
+    done = await other.do(CLERK, "submit_result")  # fills the reason, since an assist is open
+    assert [task["state"] for task in done.tasks] == ["submitted", "waived"] and second.id != case.id
+
+
+async def test_location_when_corrected_matches_anew_and_keeps_the_unit(database: Database) -> None:
+    service = await open_service(database)
+    player, case = await reported(service)
+    moved = await player.do(DISPATCHER, "correct_location", location={"lon": 106.665, "lat": 26.62, "crs": "WGS-84"})
+    assert moved.lead == case.lead and moved.match["candidates"][0]["unit"]["code"] == "water2"
+    assert moved.area_path[-1]["code"] == "5223" and moved.line.endswith("区5223")
+    unplaced, _ = await reported(service, OPERATOR, ticket(location=None, address="不知道在哪"))
+    assert "file" not in [action["name"] for action in (await service.get(actor=OPERATOR, case_id=unplaced.id)).actions]
+    await unplaced.do(OPERATOR, "correct_location", location={"lon": 106.605, "lat": 26.62, "crs": "WGS-84"})
+    assert (await unplaced.do(OPERATOR, "file")).state == "dispatched"
+
+
+async def test_category_when_changed_counts_the_limit_from_the_first_start(database: Database) -> None:
+    clock = Clock()
+    service = await open_service(database, clock)
+    player, case = await reported(service)
+    clock.forward(hours=1)
+    changed = await player.do(DISPATCHER, "reclassify", category="0202")
+    before, after = (next(item for item in one.clocks if item.kind == "case") for one in (case, changed))
+    assert (after.limit, after.started_at) == ("2wd", before.started_at) and after.due_at < before.due_at
+    with pytest.raises(Invalid) as wrong:
+        await player.do(DISPATCHER, "reclassify", category="0202", urgency="complex")
+    assert wrong.value.errors[0].code == "supervisor_only"
+
+
+async def test_urge_when_repeated_reaches_the_leader_and_citizens_once_a_day(database: Database) -> None:
+    clock = Clock()
+    service = await open_service(database, clock)
+    player, case = await reported(service, CITIZEN, event(channel="app"))
+    await player.do(OPERATOR, "file")
+    await player.do(CITIZEN, "urge")
+    assert "urge" not in [action["name"] for action in (await service.get(actor=CITIZEN, case_id=case.id)).actions]
+    clock.forward(days=1)
+    await player.do(CITIZEN, "urge")
+    await player.do(DISPATCHER, "urge")
+    await service.relay.sweep()
+    told = await database.find("notices", {"kind": "urge"}, sort=[("at", 1)])
+    assert ["leader:water1" in notice["keys"] for notice in told] == [False, False, True]

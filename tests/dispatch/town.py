@@ -267,6 +267,7 @@ def new_key() -> str:
 
 SAMPLES: dict[str, Any] = {
     "text": "已到现场处理完毕，恢复正常使用，请群众放心，特此答复。", "boolean": True, "limit": "4wh", "photos": ["b" * 64],
+    "point": {"lon": 106.605, "lat": 26.62, "crs": "WGS-84"},
 }  # fmt: skip
 
 
