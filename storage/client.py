@@ -7,6 +7,7 @@ Filters and updates are made by our own code; nothing that a user sent is ever u
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
@@ -120,9 +121,11 @@ class Database:
         """Close all connections."""
         await drivers.close(self._client)
 
-    async def follow(self, pipeline: Sequence[Mapping[str, Any]], options: Mapping[str, Any], deliver: drivers.Deliver) -> None:
+    async def follow(
+        self, pipeline: Sequence[Mapping[str, Any]], options: Mapping[str, Any], deliver: drivers.Deliver, stopped: asyncio.Event
+    ) -> None:
         """Follow the changes of the database (see `storage.feed`, which is the only user); errors are the driver's own."""
-        await drivers.follow(self._database, pipeline, options, deliver)
+        await drivers.follow(self._database, pipeline, options, deliver, stopped)
 
     def collection(self, name: str) -> Any:
         """Return the driver's own collection, for the modules of this package only."""

@@ -88,15 +88,24 @@ async def with_transaction(client: Any, callback: Callable[[Any], Awaitable[T]])
 _STEP = 100
 
 
-async def follow(database: Any, pipeline: Sequence[Mapping[str, Any]], options: Mapping[str, Any], deliver: Deliver) -> None:
-    """Open a change stream on the database and call `deliver(changes, resume_token)` on the loop, until it is cancelled or the
-    stream ends or fails. The changes may be none: then only the token has moved."""
+async def follow(
+    database: Any,
+    pipeline: Sequence[Mapping[str, Any]],
+    options: Mapping[str, Any],
+    deliver: Deliver,
+    stopped: asyncio.Event,
+) -> None:
+    """Open a change stream on the database and call `deliver(changes, resume_token)` on the loop, until `stopped` is set or the
+    stream ends or fails. The changes may be none: then only the token has moved.
+
+    Not ended by cancelling: PyMongo takes a cancelled read for a broken connection and reads on.
+    """
     if not isinstance(database, AsyncDatabase):
-        await _Pump(database.delegate, pipeline, options, deliver).follow()
+        await _Pump(database.delegate, pipeline, options, deliver, stopped).follow()
         return
     async with await database.watch(pipeline, **options) as stream:
         count = 0
-        while stream.alive:
+        while stream.alive and not stopped.is_set():
             change = await stream.try_next()
             if change is None:
                 deliver([], stream.resume_token)
@@ -111,25 +120,26 @@ class _Pump:
     """Reads motor's stream in one thread of its own: motor itself would change threads twice for every single change."""
 
     def __init__(
-        self, database: Any, pipeline: Sequence[Mapping[str, Any]], options: Mapping[str, Any], deliver: Deliver
+        self,
+        database: Any,
+        pipeline: Sequence[Mapping[str, Any]],
+        options: Mapping[str, Any],
+        deliver: Deliver,
+        stopped: asyncio.Event,
     ) -> None:
         self._database = database
         self._pipeline = pipeline
         self._options = options
         self._deliver = deliver
+        self._stopped = stopped
         self._loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[None] = self._loop.create_future()
         self._arrived: deque[tuple[dict[str, Any] | None, Any]] = deque()
         self._is_scheduled = False
-        self._is_stopped = False
 
     async def follow(self) -> None:
         threading.Thread(target=self._read, name="heyun-feed", daemon=True).start()
-        try:
-            await asyncio.shield(self._ended)
-        finally:
-            self._is_stopped = True
-            await asyncio.wait([self._ended])
+        await self._ended
 
     def _read(self) -> None:
         error: Exception | None = None
@@ -137,12 +147,13 @@ class _Pump:
             self._read_stream()
         except Exception as raised:
             error = raised
-        self._loop.call_soon_threadsafe(self._end, error)
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._end, error)
 
     def _read_stream(self) -> None:
         token = None
         with self._database.watch(self._pipeline, **self._options) as stream:
-            while stream.alive and not self._is_stopped:
+            while stream.alive and not self._stopped.is_set():
                 change = stream.try_next()
                 before, token = token, stream.resume_token if change is None else change["_id"]  # the property makes a deep copy
                 if change is None and token == before:
@@ -155,15 +166,17 @@ class _Pump:
     def _hand_over(self) -> None:
         self._is_scheduled = False
         arrived = [self._arrived.popleft() for _ in range(min(len(self._arrived), _STEP))]
-        if arrived and not self._is_stopped:
+        if arrived and not self._stopped.is_set():
             self._deliver([change for change, _ in arrived if change is not None], arrived[-1][1])
         if self._arrived and not self._is_scheduled:
             self._is_scheduled = True
             self._loop.call_soon(self._hand_over)
 
     def _end(self, error: Exception | None) -> None:
-        while self._arrived and not self._is_stopped:
+        while self._arrived and not self._stopped.is_set():
             self._hand_over()
+        if self._ended.done():
+            return
         if error is not None:
             self._ended.set_exception(error)
         else:

@@ -7,6 +7,7 @@ majority. The id of a change is the cluster's time and an ordinal, so ids of two
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +18,7 @@ from bson import Timestamp
 from pymongo.errors import OperationFailure, PyMongoError
 
 from storage.client import Database, Document
+from storage.errors import StorageUnavailable
 
 __all__ = ["GAP", "Change", "Feed"]
 
@@ -58,6 +60,7 @@ class Feed:
         self._last: Position = (0, 0, 0)
         self._token: Any = None
         self._task: asyncio.Task[None] | None = None
+        self._stopped = asyncio.Event()
 
     @property
     def last_id(self) -> str:
@@ -67,14 +70,15 @@ class Feed:
     async def start(self) -> None:
         """Begin; every change that is written after this returns is delivered. Raises `StorageUnavailable`."""
         await self._begin_now()
+        self._stopped.clear()
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def stop(self) -> None:
         """End; nothing is delivered afterwards."""
         if self._task is None:
             return
-        self._task.cancel()
-        await asyncio.wait([self._task])
+        self._stopped.set()
+        await self._task
         self._task = None
 
     def subscribe(self, collection: str, callback: Callback) -> Callable[[], None]:
@@ -112,12 +116,13 @@ class Feed:
 
     async def _run(self) -> None:
         pause = _FIRST_PAUSE
-        while True:
+        while not self._stopped.is_set():
             before = self._token
             try:
-                await self._database.follow(self._pipeline(), self._options(), self._deliver)
-                log.warning("the change stream of %s has ended", self._database.name)
-                await self._gap()
+                await self._database.follow(self._pipeline(), self._options(), self._deliver, self._stopped)
+                if not self._stopped.is_set():
+                    log.warning("the change stream of %s has ended", self._database.name)
+                    await self._gap()
             except PyMongoError as error:
                 log.warning("the change stream is interrupted: %s", error.__class__.__name__)
                 if _is_lost(error):
@@ -126,19 +131,23 @@ class Feed:
                 log.exception("the change feed failed and begins anew")
                 await self._gap()
             pause = _FIRST_PAUSE if self._token != before else min(pause * 2, _LONGEST_PAUSE)
-            await asyncio.sleep(pause)
+            await self._pause(pause)
 
     async def _gap(self) -> None:
         """Begin anew and tell every subscriber that changes may be missing."""
-        while True:
+        while not self._stopped.is_set():
             try:
                 await self._begin_now()
                 break
-            except Exception:
-                log.exception("the change feed cannot begin anew")
-                await asyncio.sleep(_LONGEST_PAUSE)
+            except StorageUnavailable as error:
+                log.warning("the change feed cannot begin anew: %s", error)
+                await self._pause(_LONGEST_PAUSE)
         for collection in self._subscribers:
             self._publish(Change(self.last_id, collection, GAP, "", None))
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopped.wait(), seconds)
 
     def _pipeline(self) -> list[Document]:
         project: Document = {"operationType": 1, "clusterTime": 1, "ns.coll": 1, "documentKey._id": 1}
@@ -153,7 +162,7 @@ class Feed:
             options["full_document"] = "updateLookup"
         if self._token is not None:
             return options | {"resume_after": self._token}
-        return options | {"start_at_operation_time": Timestamp(self._last[0], self._last[1])}
+        return options | {"start_at_operation_time": Timestamp(self._last[0], self._last[1] + 1)}
 
     def _deliver(self, documents: Sequence[Document], token: Any) -> None:
         for document in documents:
