@@ -71,7 +71,7 @@ def _holder(case: Case, item: dict[str, Any] | None) -> list[str]:
 def _third_urge(case: Case, item: dict[str, Any] | None) -> list[str]:
     """The third reminder of one case also goes to the unit's leader (domain.md T48)."""
     lead = lead_of(case)
-    return [f"leader:{lead}"] if lead and case["facts"]["urges"] >= 3 else []
+    return [f"leader:{lead}", "leader:*"] if lead and case["facts"]["urges"] >= 3 else []
 
 
 ADDRESSEES: dict[str, Callable[[Case, dict[str, Any] | None], list[str]]] = {
@@ -118,7 +118,7 @@ def actor_addresses(actor: Actor) -> list[str]:
         whole = actor.scope.city and len(actor.units) > 1
         keys += ["u:*"] if whole else ["u:" + code for code in sorted(actor.units)]
         if actor.role == "unit_leader":
-            keys += ["leader:" + code for code in sorted(actor.units)[:100]]
+            keys += ["leader:*"] if whole else ["leader:" + code for code in sorted(actor.units)]
     areas = ["*"] if actor.scope.city else sorted(actor.areas | actor.scope.areas)
     keys += [f"{actor.role}:{code}" for code in areas]
     return keys
