@@ -91,6 +91,8 @@ ADDRESSEES: dict[str, Callable[[Case, dict[str, Any] | None], list[str]]] = {
 
 def _also(action: str, entry: Case, case: Case) -> tuple[str, ...]:
     """Danger to life is told to the dispatchers and the grid workers of the place too (domain.md §2.8)."""
+    if action == "submit" and case["live"]["urgency"] == "emergency":
+        return ("operators",)
     if action in ("dispatch", "auto_dispatch") and case["live"]["urgency"] == "emergency":
         return ("dispatchers", "checkers")
     if action == "light" and entry["data"]["light"] in ("red", "deep_red"):

@@ -66,6 +66,9 @@ class Relay:
             except HeyunError as error:
                 log.warning("the relay of notices stops until the next nudge or sweep: %s", error.code)
                 return
+            except Exception:
+                log.exception("the relay of notices stops until the next nudge or sweep")
+                return
 
     async def close(self) -> None:
         """Finish the round under way."""

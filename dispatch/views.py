@@ -130,7 +130,7 @@ def hides_reporter(case: Case, actor: Actor) -> bool:
 
 
 def case_view(case: Case, actor: Actor, now: datetime, rules: Rules) -> CaseView:
-    """Return the case for this actor."""
+    """Return the case for this actor. One call with every field of the shape, so longer than most."""
     live, at = case["live"], Situation(case, actor, now, rules)
     return CaseView(
         id=case["_id"],

@@ -80,6 +80,10 @@ async def test_report_when_in_danger_is_emergency_at_both_doors(database: Databa
         case = (await service.report(actor=who, report=report, key=new_key())).case
         assert (case.urgency, case.emergency_words) == ("emergency", ["燃气味"])
         assert {clock.kind: clock.limit for clock in case.clocks} == {"sign_in": "15m", "case": "2h"}
+    unclear = (await service.report(actor=OPERATOR, report=ticket(category=None, description="闻到燃气味"), key=new_key())).case
+    stored = await database.find_one(CASES, {"_id": unclear.id})
+    assert stored is not None and unclear.state == "reported" and unclear.clocks[0].limit == "5m"
+    assert [(notice["kind"], notice["keys"][0]) for notice in stored["outbox"]] == [("submit", "operator:*")]
 
 
 async def test_report_when_text_holds_personal_data_stores_it_masked_and_sealed(database: Database) -> None:
