@@ -117,8 +117,8 @@ class _Intake(ApiHandler):
     async def take(self, body: EventBody) -> None:
         """Answer 201 with the new case, 200 with the case as it is when the key is known."""
         case, created = await take_in(self.services, self.actor, body, self.idempotency_key)
-        self.set_header("Location", f"/api/v1/cases/{case.id}")
-        self.set_header("ETag", f'"{case.rev}"')
+        self.put_header("Location", f"/api/v1/cases/{case.id}")
+        self.put_header("Etag", f'"{case.rev}"')
         self.answer(case, status=201 if created else 200)
 
 
