@@ -110,15 +110,16 @@ class Core:
 
     async def load_open(self) -> int:
         """Take all open cases into memory, for the map, the counts and the search of duplicates; returns how many."""
-        count = 0
-        young = utc_now() - timedelta(days=self.city.params.duplicates.days)
+        begun, seen = utc_now(), set[str]()
+        young = begun - timedelta(days=self.city.params.duplicates.days)
         async for case in self._database.iterate(CASES, OPEN, projection={"live": 1, "case_no": 1}):
             live = case["live"]
             self.cases.board.apply(case["_id"], live)
             if live["reported_at"] >= young:
                 self._remember(case["_id"], case["case_no"], live)
-            count += 1
-        return count
+            seen.add(case["_id"])
+        self.cases.board.keep(seen, begun)
+        return len(seen)
 
     def _remember(self, identity: str, case_no: str, live: dict[str, Any]) -> None:
         if live["category"] and live["lon"] is not None:
