@@ -144,6 +144,16 @@ async def test_event_when_not_acceptable_then_problem_and_nothing_left(
     assert await service.counts() == before
 
 
+async def test_ticket_when_it_contradicts_itself_then_422_and_nothing_left(service: Running) -> None:
+    before = await service.counts()
+    both = {"name": "王五", "phone": "13700137000", "anonymous": True, "confidential": False}
+    for body, field in ((_ticket(caller=both), "caller.anonymous"), (_ticket(area_code="520103"), "area_code")):
+        answer = await service.post("/api/v1/tickets", body, "operator")
+        assert (answer.status, answer.code) == (422, "invalid") and answer.json["errors"][0]["field"] == field
+        assert "13700137000" not in answer.body.decode()
+    assert await service.counts() == before
+
+
 RAW: list[tuple[str, bytes, int, str]] = [
     ("not json", b"{", 400, "malformed"),
     ("empty", b"", 400, "malformed"),

@@ -11,6 +11,7 @@ import msgspec
 
 from dispatch.actors import Actor
 from dispatch.reports import Caller, Location, NewReport
+from dispatch.views import CaseView
 from hotline.tickets import to_report
 from storage.errors import HeyunError
 from web.base import ApiHandler, operation
@@ -88,7 +89,7 @@ class BatchResult(msgspec.Struct, omit_defaults=True):
     """What became of one item: its status, and the case or the problem."""
 
     status: int
-    case: Any = None
+    case: CaseView | None = None
     problem: dict[str, Any] | None = None
 
 
@@ -101,7 +102,7 @@ class BatchAnswer(msgspec.Struct):
 _ITEM = msgspec.json.Decoder(BatchItem)
 
 
-async def take_in(services: Services, actor: Actor, body: EventBody, key: str | None) -> tuple[Any, bool]:
+async def take_in(services: Services, actor: Actor, body: EventBody, key: str | None) -> tuple[CaseView, bool]:
     """Hand a report to its door; returns the case as it is shown and whether it is new."""
     if body.photos:
         await services.pictures.check(actor, body.photos)
@@ -125,7 +126,7 @@ class _Intake(ApiHandler):
 class Events(_Intake):
     """POST /api/v1/events."""
 
-    @operation("Report an event", permission="event.report", body=EventBody, status=201, idempotent=True)
+    @operation("Report an event", permission="event.report", body=EventBody, result=CaseView, status=201, idempotent=True)
     async def post(self, body: EventBody) -> None:
         """Take an event in."""
         await self.take(body)
@@ -134,7 +135,7 @@ class Events(_Intake):
 class Tickets(_Intake):
     """POST /api/v1/tickets."""
 
-    @operation("Create a ticket", permission="ticket.create", body=TicketBody, status=201, idempotent=True)
+    @operation("Create a ticket", permission="ticket.create", body=TicketBody, result=CaseView, status=201, idempotent=True)
     async def post(self, body: TicketBody) -> None:
         """Take a ticket in."""
         await self.take(body)
