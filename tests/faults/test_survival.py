@@ -172,7 +172,7 @@ async def _compare(hurt: Plant, ledger: Ledger) -> None:
     assert not missing, f"{len(missing)} acknowledged cases are gone"
     assert len(stored) == len(ledger.cases), "every report was answered in the end, so there is no case that nobody knows"
     _compare_actions(stored, ledger)
-    broken = {case["_id"]: problems for case in stored.values() if (problems := verify(case["timeline"]))}
+    broken = {case["_id"]: problems for case in stored.values() if (problems := verify(case["timeline"], case["_id"]))}
     assert not broken, f"broken chains: {broken}"
     _compare_notices(stored, notices)
 
@@ -188,7 +188,7 @@ def _compare_actions(stored: dict[str, dict[str, Any]], ledger: Ledger) -> None:
     roles = ("dispatcher", "unit_clerk", "operator", "grid_worker")
 
     def times(case: str, key: str) -> int:
-        return sum(there[action_key(case, Actor(id=role, source="heyun"), key) or ""] for role in roles)
+        return sum(there[action_key(case, Actor(id=role), key) or ""] for role in roles)
 
     for key, (case, action) in ledger.actions.items():
         assert times(case, key) == 1, f"the acknowledged {action} of {case} is there {times(case, key)} times"
@@ -226,7 +226,7 @@ async def test_of_200_actions_on_one_case_exactly_one_decides(tmp_path: Path) ->
         await database.close()
         assert stored is not None
         assert [entry["action"] for entry in stored["timeline"]].count("sign_in") == 1
-        assert not verify(stored["timeline"])
+        assert not verify(stored["timeline"], stored["_id"])
 
 
 async def test_two_groups_on_the_same_20_cases_agree_with_the_database(tmp_path: Path) -> None:
