@@ -18,6 +18,7 @@ import grid.store
 import orgs.store
 from dispatch import city as cities
 from dispatch import snapshots
+from dispatch.actors import SYSTEM
 from dispatch.city import City
 from dispatch.jobs import Jobs
 from dispatch.service import CaseService
@@ -106,6 +107,7 @@ async def _build(settings: Settings, closing: contextlib.AsyncExitStack) -> Serv
     hub, pictures, tiles = Hub(feed, auth), Pictures(database, core.cases), Tiles(lambda: territory.snapshot)
     closing.callback(tiles.close)
     closing.callback(pictures.close)
+    hub.know(core.cases.board.visible(SYSTEM.scope))
     hub.start()
     closing.callback(hub.close)
     jobs = Jobs(database, core.cases, holder=f"{socket.gethostname()}:{os.getpid()}")

@@ -15,6 +15,7 @@ import asyncio
 import itertools
 import logging
 from collections import OrderedDict
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -159,6 +160,11 @@ class Hub:
             self._feed.subscribe("notices", self._on_notice),
         ]
         self._ping = asyncio.get_running_loop().create_task(self._ping_forever())
+
+    def know(self, cases: Iterable[tuple[str, dict[str, Any]]]) -> None:
+        """Take in how open cases are now, so that whoever sees them is told when they leave what they may see."""
+        for key, live in cases:
+            self._remember(key, live)
 
     def close(self) -> None:
         """End all streams; browsers come back to another process by themselves."""
