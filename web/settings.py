@@ -13,7 +13,7 @@ from typing import Any
 
 from storage.errors import FieldError, Invalid
 
-__all__ = ["Settings", "load"]
+__all__ = ["Settings", "environment", "load"]
 
 
 def _option(default: Any, text: str) -> Any:
@@ -60,6 +60,16 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     if errors:
         raise Invalid("; ".join(f"{error.field}: {error.message}" for error in errors), code="settings", errors=errors)
     return Settings(**values)
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Return the variables from which `load` makes these settings again: what a service process is started with.
+
+    >>> environment(load({"HEYUN_PORT": "9000"}))["HEYUN_PORT"]
+    '9000'
+    """
+    values = {option.name: getattr(settings, option.name) for option in fields(Settings)}
+    return {f"HEYUN_{name.upper()}": str(value) for name, value in values.items() if value not in (None, "")}
 
 
 def _parse(name: str, raw: str) -> Any:

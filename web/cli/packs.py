@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -64,7 +65,6 @@ def replay(file: Path, pack: str, limit: int | None, as_json: bool) -> None:
         supervisor = Supervisor(settings)
         try:
             uri = supervisor.start_database()
-            supervisor.settings = replace(settings, mongodb_uri=settings.mongodb_uri)
             asyncio.run(prepare(replace(settings, mongodb_uri=uri), load_city=True, demo_only=True, console=shown))
             supervisor.start_services()
             result = asyncio.run(_replay(supervisor.url, settings, file, limit, shown))
@@ -96,8 +96,6 @@ async def _replay(url: str, settings: Settings, file: Path, limit: int | None, s
 
 
 def _free_port() -> int:
-    import socket
-
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

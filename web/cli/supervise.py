@@ -14,12 +14,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
 from storage.embedded import Embedded, start
 from storage.errors import HeyunError
-from web.settings import Settings
+from web.settings import Settings, environment
 
 __all__ = ["AlreadyRunning", "Supervisor", "exclusive", "running_at"]
 
@@ -111,16 +112,9 @@ class Supervisor:
             time.sleep(0.05)
 
     def _start_service(self) -> subprocess.Popen[bytes]:
-        environment = {
-            **os.environ,
-            "HEYUN_MONGODB_URI": self.uri,
-            "HEYUN_DATA": str(self.settings.data),
-            "HEYUN_HOST": self.settings.host,
-            "HEYUN_PORT": str(self.settings.port),
-            "HEYUN_PROCESSES": str(self.settings.processes),
-        }
+        variables = {**os.environ, **environment(replace(self.settings, mongodb_uri=self.uri))}
         return subprocess.Popen(
-            [sys.executable, "-m", "web.server"], env=environment, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
+            [sys.executable, "-m", "web.server"], env=variables, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
             preexec_fn=_die_with_parent,
         )  # fmt: skip
 
