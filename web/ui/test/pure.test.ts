@@ -104,7 +104,7 @@ describe('addresses and answers', () => {
   })
   it('sends accuracy only with a measured position', () => {
     const report = { key: 'k', at: '2026-11-24T00:00:00Z', text: ' ', category: '0201', categoryName: '井盖', urgency: '', photos: [], state: 'writing' as const, why: '' }
-    expect(reportBody({ ...report, position: { lon: 1, lat: 2, accuracy: 8, source: 'gps' } }, [])).toMatchObject({ description: '井盖', location: { accuracy_m: 8 }, urgency: null })
+    expect(reportBody({ ...report, position: { lon: 1, lat: 2, accuracy: 8, source: 'gps' } }, [])).toMatchObject({ description: '现场照片：井盖', location: { accuracy_m: 8 }, urgency: null })
     expect(reportBody({ ...report, position: { lon: 1, lat: 2, accuracy: 8, source: 'map' } }, [])).toMatchObject({ location: { accuracy_m: null } })
   })
 })

@@ -3,6 +3,7 @@ import { reactive } from 'vue'
 
 import { newKey, post, Problem } from '../shared/api'
 import { dropDraft, loadDraft, saveDraft } from '../shared/draft'
+import { t } from '../shared/i18n'
 import { upload } from '../shared/photo'
 import type { Case } from '../shared/types'
 
@@ -61,10 +62,18 @@ export async function forget(key: string): Promise<void> {
   await store()
 }
 
-/** The body of `POST /events`. `place` is told where there is no better word for what was seen. */
+const LEAST_LETTERS = 5
+
+/** What is said: the worker's words, with the category where they are too few to stand alone. */
+function described(report: Report): string {
+  const text = report.text.trim()
+  return [...text].length >= LEAST_LETTERS || !report.categoryName ? text : t('report.described', { what: [report.categoryName, text].filter(Boolean).join(' ') })
+}
+
+/** The body of `POST /events`. */
 export function reportBody(report: Report, photos: string[]): Record<string, unknown> {
   return {
-    description: report.text.trim() || report.categoryName,
+    description: described(report),
     category: report.category || null,
     urgency: report.urgency || null,
     location: report.position

@@ -63,7 +63,7 @@ export function titleOf(item: Pick<Case, 'title' | 'category' | 'description'>):
   const words = (item.description ?? '').split(/[,，。;；!！\n]/)[0]!.trim()
   const said = words.length > 24 ? `${words.slice(0, 24)}…` : words
   if (!item.category) return said || categoryName(null)
-  return dot(categoryName(item.category), said === item.category.name ? '' : said)
+  return dot(categoryName(item.category), said.endsWith(item.category.name) ? '' : said)
 }
 
 /** `boundary:14:520103002` → 落点距界 14 米; an unknown reason is shown as it is. */

@@ -1,0 +1,222 @@
+"""The desk: the operator's ticket, the clerk's inbox, the dispatcher's live board; each does its job on the real service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browser.conftest import City, ticket
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+def in_language(page: Any, check: Callable[[Any], None]) -> None:
+    """Check the page as it is, then in the other language, and come back."""
+    check(page)
+    for _ in range(2):
+        other = "en" if page.get_attribute("html", "lang") == "zh-CN" else "zh-CN"
+        page.click(".locale")
+        page.wait_for_selector(f"html[lang={other}]")
+        check(page)
+
+
+def test_ticket_is_filed_with_the_keyboard_and_shows_the_unit_with_its_reason(
+    city: City, open_page: Callable[..., Any], check_access: Callable[[Any], None]
+) -> None:
+    page = open_page("operator", language="zh-CN")
+    page.wait_for_selector("input[name=phone]:focus")
+    page.keyboard.type("13812345678")
+    page.fill("textarea[name=text]", "门口的下水道又堵了，污水冒出来流到人行道上")
+    page.wait_for_selector(".cat.on")
+    page.keyboard.press("F4")
+    page.keyboard.type("黔灵东路街道")
+    page.wait_for_selector(".place .sg li")
+    check_access(page)
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(900)  # the map goes there
+    box = page.locator(".place-map .ol").bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_selector(".units .match.lead")
+    unit = page.text_content(".units .m-n")
+    assert "规则" in page.text_content(".units .m-b")
+    in_language(page, check_access)
+    assert page.input_value("textarea[name=text]").startswith("门口的下水道")  # switching the language keeps the form
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector(".filed")
+    check_access(page)
+    number = page.text_content(".filed h1").split()[-1]
+    filed = city.newest("operator", number)
+    assert filed["category"]["code"] == "0206"
+    assert filed["lead"]["name"] == unit
+    assert filed["caller"]["phone"] == "138****5678"
+
+
+def test_ticket_draft_survives_a_reload_and_gaps_are_named(open_page: Callable[..., Any]) -> None:
+    page = open_page("operator")
+    page.fill("textarea[name=text]", "路灯不亮，晚上看不见")
+    page.wait_for_selector("text=草稿已存")
+    page.reload()
+    page.wait_for_selector("textarea[name=text]")
+    assert page.input_value("textarea[name=text]") == "路灯不亮，晚上看不见"
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector("text=请填电话，或选匿名。")
+    assert page.evaluate("document.activeElement.name") == "phone"
+
+
+def test_duplicates_nearby_are_shown_before_filing(city: City, open_page: Callable[..., Any], photo: Path) -> None:
+    city.report(photo)
+    page = open_page("operator")
+    page.wait_for_selector("textarea[name=text]")
+    draft = {
+        "text": "路边垃圾成堆，没有人清",
+        "category": "0101",
+        "place": {"lon": 106.7, "lat": 26.6},
+        "key": "browser-duplicates",
+    }
+    page.evaluate("draft => sessionStorage.setItem('heyun-ticket', JSON.stringify(draft))", draft)
+    page.reload()
+    page.wait_for_selector(".rt .dup")
+    page.keyboard.press("F2")
+    assert page.evaluate("document.activeElement.classList.contains('rt')")
+
+
+def test_clerk_signs_contacts_and_submits_with_proof(
+    city: City, open_page: Callable[..., Any], photo: Path, check_access: Callable[[Any], None]
+) -> None:
+    case = city.call("POST", "/tickets", "operator", ticket())
+    page = open_page("unit_clerk")
+    page.wait_for_selector(".it")
+    page.goto(f"{city.url}/desk#/inbox/{case['id']}?tab=dispatched")
+    page.wait_for_selector(".cs h1")
+    in_language(page, check_access)
+    page.keyboard.press("q")  # 签收
+    page.wait_for_selector("text=先联系诉求人，再提交办结。")
+    page.keyboard.press("c")
+    page.wait_for_selector(".action-form")
+    check_access(page)
+    page.click(".action-form >> text=电话")
+    page.click(".action-form >> text=接通了")
+    page.click(".action-form button.pri")
+    page.wait_for_selector(".submit")
+    page.click(".cs .act .pri")  # leads to the first gap, sends nothing
+    page.wait_for_selector(".submit .msg.bad")
+    in_language(page, check_access)
+    page.set_input_files(".submit input.pick", str(photo))
+    page.fill("[data-field=handling] textarea", "已派环卫工人两名到场清运，路面冲洗干净，通行恢复正常。")
+    page.click("text=常用语")
+    page.click(".submit >> text=已解决")
+    page.wait_for_selector("text=都齐了，可以提交")
+    page.click(".cs .act .pri")
+    page.wait_for_selector(".cs .head >> text=待审核")
+    after = city.case(case["id"])
+    assert after["state"] == "handled"
+    assert after["result"]["kind"] == "resolved"
+
+
+def test_clerk_returns_and_dispatcher_decides(
+    city: City, open_page: Callable[..., Any], photo: Path, check_access: Callable[[Any], None]
+) -> None:
+    case = city.report(photo)
+    clerk = open_page("unit_clerk")
+    clerk.wait_for_selector(".inbox")
+    clerk.goto(f"{city.url}/desk#/inbox/{case['id']}?tab=dispatched")
+    clerk.wait_for_selector(".cs .act >> text=退单")
+    clerk.keyboard.press("r")
+    clerk.click(".action-form >> text=不是本单位职责")
+    clerk.fill("[data-field=basis] input, [data-field=basis] textarea", "《市容管理办法》第九条，由属地街道负责")
+    clerk.click(".action-form button.pri")
+    clerk.wait_for_selector("text=退单等待决定")
+    board = open_page("dispatcher")
+    board.click(".q .tabs >> text=退单")
+    board.click(f"a[href^='#/board/{case['id']}']")
+    board.click(".req button")
+    board.wait_for_selector(".action-form")
+    check_access(board)
+    board.click("[data-field=approve] >> text=是")
+    board.fill("[data-field=opinion] textarea", "同意，重新派遣")
+    board.click(".action-form button.pri")
+    board.wait_for_selector(".dr .head >> text=待派遣")
+    assert city.case(case["id"])["state"] == "filed"
+
+
+def test_board_shows_new_cases_live_and_dispatches_with_one_key(
+    city: City, open_page: Callable[..., Any], photo: Path, check_access: Callable[[Any], None]
+) -> None:
+    page = open_page("dispatcher")
+    page.wait_for_selector(".board .tabs")
+    page.wait_for_selector("text=实时")
+    case = city.report(photo, category="0902", description="邻里因楼上漏水起争执，双方情绪激动")
+    row = f"a[href^='#/board/{case['id']}']"
+    if case["state"] != "filed":
+        page.click(".q .tabs >> text=全部")
+    page.wait_for_selector(row)  # by the stream, nothing was reloaded
+    page.click(row)
+    page.wait_for_selector(".dr h1")
+    page.wait_for_selector(".dr .tl li")
+    in_language(page, check_access)
+    assert page.locator(".board-map canvas").count() >= 1
+    if case["state"] == "filed":
+        page.keyboard.press("d")
+        page.wait_for_selector(".dr .head >> text=待签收")
+        assert city.case(case["id"])["state"] == "dispatched"
+
+
+def test_board_offers_only_what_the_api_allows(city: City, open_page: Callable[..., Any], photo: Path) -> None:
+    case = city.report(photo, location={"lon": 106.72, "lat": 26.6, "crs": "WGS-84"})
+    page = open_page("dispatcher")
+    page.wait_for_selector(".board .tabs")
+    page.goto(f"{city.url}/desk#/board/{case['id']}")
+    page.wait_for_selector(".dr .act")
+    if page.locator(".dr .more > button").count():
+        page.click(".dr .more > button")
+    shown = page.locator(".dr .act button.btn:not(.sq), .dr .more li button").all_text_contents()
+    allowed = [one["name"] for one in city.case(case["id"])["actions"] if one["name"] != "reveal"]
+    assert len(shown) == len(allowed)
+
+
+def test_action_on_a_case_that_somebody_changed_says_so_and_keeps_the_text(
+    city: City, open_page: Callable[..., Any], photo: Path
+) -> None:
+    case = city.report(photo, location={"lon": 106.7, "lat": 26.605, "crs": "WGS-84"})
+    page = open_page("dispatcher")
+    page.wait_for_selector(".board .tabs")
+    page.goto(f"{city.url}/desk#/board/{case['id']}")
+    page.click(".dr .act >> text=并案") if page.locator(".dr .act >> text=并案").count() else page.keyboard.press("m")
+    page.wait_for_selector(".action-form")
+    page.fill("[data-field=reason] textarea", "同一处的第二次上报")
+    city.act(case, "urge", "dispatcher", note="请尽快")
+    page.wait_for_selector(".dr .tl >> text=催办")  # it came by itself
+    assert page.input_value("[data-field=reason] textarea") == "同一处的第二次上报"
+
+
+def test_emergency_stands_above_everything(
+    city: City, open_page: Callable[..., Any], photo: Path, check_access: Callable[[Any], None]
+) -> None:
+    page = open_page("dispatcher")
+    page.wait_for_selector(".board .tabs")
+    page.wait_for_selector("text=实时")
+    city.report(photo, urgency="emergency", category="0201", description="路面塌陷，有人掉进去了")
+    page.wait_for_selector(".alarm")
+    check_access(page)
+    page.keyboard.press("e")
+    page.wait_for_selector(".dr .b.em")
+
+
+def test_two_tabs_share_one_stream(city: City, open_page: Callable[..., Any], photo: Path) -> None:
+    first = open_page("dispatcher")
+    first.wait_for_selector("text=实时")
+    asked: list[str] = []
+    second = first.context.new_page()
+    second.on("request", lambda request: asked.append(request.url))
+    second.goto(city.url + "/desk")
+    second.wait_for_selector("text=实时")
+    assert not [url for url in asked if "/stream" in url]
+    first.close()
+    second.wait_for_timeout(500)
+    case = city.report(photo, location={"lon": 106.69, "lat": 26.6, "crs": "WGS-84"})
+    second.click(".q .tabs >> text=全部")
+    second.wait_for_selector(f"a[href^='#/board/{case['id']}']")
+    assert [url for url in asked if "/stream" in url]
