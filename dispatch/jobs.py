@@ -6,6 +6,7 @@ update, never on the lease: two sweeps at once do nothing twice.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
@@ -29,16 +30,21 @@ class Jobs:
 
     def __init__(self, database: Database, cases: CaseService, *, holder: str) -> None:
         self._cases = cases
-        self._scheduler = AsyncIOScheduler(timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1})
+        self._scheduler = AsyncIOScheduler(timezone="UTC", job_defaults={"coalesce": True})
         self._leases = {name: Lease(database, name, holder, ttl_seconds=90) for name in ("lights", "relay")}
+        self._running: dict[str, asyncio.Task[int]] = {}
         self._every(LIGHT_SECONDS, "lights", cases.sweep_lights)
         self._every(RELAY_SECONDS, "relay", cases.relay.sweep)
 
     def _every(self, seconds: int, name: str, work: Callable[[], Awaitable[int]]) -> None:
-        async def run() -> None:
-            await self.run(name, work)
+        """The scheduler only ticks: it cancels what it runs when it is shut down, and calls a long round a missed one."""
 
-        self._scheduler.add_job(run, "interval", seconds=seconds, id=name, misfire_grace_time=None)
+        async def tick() -> None:
+            last = self._running.get(name)
+            if last is None or last.done():
+                self._running[name] = asyncio.get_running_loop().create_task(self.run(name, work))
+
+        self._scheduler.add_job(tick, "interval", seconds=seconds, id=name, misfire_grace_time=None)
 
     async def run(self, name: str, work: Callable[[], Awaitable[int]]) -> int:
         """Do a piece of work if the lease is ours; returns how many items it changed. Failures are logged, never raised."""
@@ -56,10 +62,20 @@ class Jobs:
         """Start the clockwork; needs a running loop."""
         self._scheduler.start()
 
+    def scheduled(self) -> list[Callable[[], Awaitable[None]]]:
+        """Return what the clockwork calls at each tick."""
+        return [job.func for job in self._scheduler.get_jobs()]
+
     async def stop(self) -> None:
-        """Stop the clockwork, give the leases up, let the relay finish."""
-        self._scheduler.shutdown(wait=False)
-        for lease in self._leases.values():
-            if lease.is_held:
-                await lease.release()
-        await self._cases.relay.close()
+        """Stop the clockwork, let each job finish the group that it is at, give the leases up."""
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+        await self._cases.close()
+        await asyncio.gather(*self._running.values())
+        await asyncio.gather(*(self._release(lease) for lease in self._leases.values() if lease.is_held))
+
+    async def _release(self, lease: Lease) -> None:
+        try:
+            await lease.release()
+        except HeyunError as error:
+            log.warning("a lease ends by itself, the database does not answer: %s", error.code)

@@ -50,15 +50,16 @@ class Relay:
         self._database = database
         self._task: asyncio.Task[None] | None = None
         self._again = False
+        self._closing = False
 
     def nudge(self) -> None:
         """Say that something lies in an outbox. Costs nothing when a round is under way."""
         self._again = True
-        if self._task is None or self._task.done():
+        if not self._closing and (self._task is None or self._task.done()):
             self._task = asyncio.get_running_loop().create_task(self._rounds())
 
     async def _rounds(self) -> None:
-        while self._again:
+        while self._again and not self._closing:
             self._again = False
             await asyncio.sleep(PAUSE_SECONDS)
             try:
@@ -71,29 +72,32 @@ class Relay:
                 return
 
     async def close(self) -> None:
-        """Finish the round under way."""
+        """Finish the group under way; what is left in outboxes waits for the sweep of another process or the next start."""
+        self._closing = True
         if self._task is not None and not self._task.done():
             await self._task
 
     async def sweep(self) -> int:
-        """Move everything that lies in outboxes; returns how many notices were moved."""
-        moved = 0
-        while count := await self._move_group():
+        """Move what lies in outboxes now; returns how many notices were moved. What is born meanwhile has its own nudge."""
+        moved, full = 0, True
+        while full and not self._closing:
+            count, full = await self._move_group()
             moved += count
         return moved
 
-    async def _move_group(self) -> int:
+    async def _move_group(self) -> tuple[int, bool]:
+        """Move the notices of one group of cases; returns how many, and whether there may be more cases."""
         projection = {"outbox": 1, "case_no": 1, "live.line": 1, "live.urgency": 1}
         cases = await self._database.find(CASES, {"outbox.id": {"$gt": ""}}, projection=projection, limit=GROUP)
         notices = [_notice(case, item) for case in cases for item in case["outbox"]]
         if not notices:
-            return 0
+            return 0, False
         await self._database.insert_many(NOTICES, notices)
         ids = [notice["_id"] for notice in notices]
         await self._database.update_many(
             CASES, {"_id": {"$in": [case["_id"] for case in cases]}}, {"$pull": {"outbox": {"id": {"$in": ids}}}}
         )
-        return len(notices)
+        return len(notices), len(cases) == GROUP
 
     async def inbox(self, actor: Actor, *, limit: int = 50, before: datetime | None = None) -> list[NoticeView]:
         """Return the newest notices of an actor, newest first."""

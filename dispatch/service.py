@@ -100,6 +100,12 @@ class CaseService:
         self._numbers = CaseNumbers(database, rules.case_prefix, rules.timezone)
         self._root_area = root_area
         self._clock = clock
+        self._closing = False
+
+    async def close(self) -> None:
+        """End what works in the background, each with the group that it is at."""
+        self._closing = True
+        await self.relay.close()
 
     # -- in
 
@@ -255,7 +261,7 @@ class CaseService:
         A case that fails is logged and left for the next sweep.
         """
         now, changed, failed = self._clock(), 0, set[str]()
-        while cases := await self.store.find_lights_due(now, group):
+        while not self._closing and (cases := await self.store.find_lights_due(now, group)):
             cases = [case for case in cases if case["_id"] not in failed]
             if not cases:
                 break

@@ -137,6 +137,13 @@ class Parties:
         """Return organizations in good standing by code or name."""
         return self.snapshot.search_organizations(text, limit=limit)
 
+    async def close(self) -> None:
+        """Stop renewing."""
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
     async def _build(self) -> DirectorySnapshot:
         version = await store.load_version(self._database)  # first: what changes meanwhile brings another renewal
         parts: dict[str, Any] = {

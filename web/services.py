@@ -100,8 +100,7 @@ async def _build(settings: Settings, closing: contextlib.AsyncExitStack) -> Serv
     await feed.start()  # before anything is loaded, so that nothing that changes meanwhile is missed
     closing.push_async_callback(feed.stop)
     cipher = FieldCipher(Keyring.load_or_create(settings.keys))
-    territory, parties, core = await _snapshots(database, cipher, feed)
-    closing.callback(core.close)
+    territory, parties, core = await _snapshots(database, cipher, feed, closing)
     accounts = _accounts(database, cipher, parties, feed, closing)
     auth = Authenticator(accounts)
     hub, pictures, tiles = Hub(feed, auth), Pictures(database, core.cases), Tiles(lambda: territory.snapshot)
@@ -131,7 +130,9 @@ async def _connect(settings: Settings, closing: contextlib.AsyncExitStack) -> Da
     return database
 
 
-async def _snapshots(database: Database, cipher: FieldCipher, feed: Feed) -> tuple[Territory, Parties, Core]:
+async def _snapshots(
+    database: Database, cipher: FieldCipher, feed: Feed, closing: contextlib.AsyncExitStack
+) -> tuple[Territory, Parties, Core]:
     begin = feed.last_id
     city = await cities.load(database)
     if city is None:
@@ -148,8 +149,10 @@ async def _snapshots(database: Database, cipher: FieldCipher, feed: Feed) -> tup
     core = await Core.load(database, territory, parties, catalogue, city, cipher)
     held.append(core)
     core.follow(feed)
-    territory.follow(feed)
-    parties.follow(feed)
+    closing.callback(core.close)
+    for renewed in (territory, parties):
+        closing.push_async_callback(renewed.close)
+        closing.callback(renewed.follow(feed))  # at the end: first nothing new is begun, then what is under way ends
     await core.load_open()
     if any(change.collection == "versions" for change in feed.since(begin) or ()):  # imported while we were loading
         await territory.reload()

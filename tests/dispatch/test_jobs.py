@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from dispatch.chain import verify
 from dispatch.jobs import Jobs
 from dispatch.relay import NOTICES
@@ -119,3 +121,30 @@ async def test_jobs_when_two_processes_run_only_the_holder_works(database: Datab
     one.start()
     await one.stop()
     assert done == ["one"]
+
+
+async def test_stop_when_jobs_are_at_work_lets_each_finish(database: Database, caplog: pytest.LogCaptureFixture) -> None:
+    clock = Clock()
+    service = await open_service(database, clock)
+    for _ in range(8):
+        await service.report(actor=WALKER, report=event(category="0203"), key=new_key())
+    clock.forward(minutes=25)
+    jobs = Jobs(database, service, holder="one")
+    jobs.start()
+    for job in jobs.scheduled():
+        await job()
+    await asyncio.sleep(0)  # both jobs have begun
+    await jobs.stop()
+    assert not [record for record in caplog.records if record.levelname in ("WARNING", "ERROR")]
+    for case in await database.find(CASES, {}):
+        assert verify(case["timeline"], case["_id"]) == []
+    assert await database.count("leases", {}) == 0
+
+
+async def test_relay_when_closed_moves_nothing_more_and_leaves_the_outbox(database: Database) -> None:
+    service = await open_service(database)
+    await service.close()
+    await service.report(actor=WALKER, report=event(), key=new_key())
+    assert await service.relay.sweep() == 0
+    await (await open_service(database)).relay.sweep()
+    assert await database.count(NOTICES, {}) == 1
