@@ -48,6 +48,11 @@ class Client:
         self.url, self.token, self.took = url, token, took
         self.http = AsyncHTTPClient(force_instance=False, max_clients=64)
 
+    async def case(self, method: str, path: str, body: Any = None, *, step: str, key: str | None = None) -> Case:
+        """Send one request whose answer is a case."""
+        found: Case = await self.ask(method, path, body, step=step, key=key)
+        return found
+
     async def ask(self, method: str, path: str, body: Any = None, *, step: str | None = None, key: str | None = None) -> Any:
         """Send one request and return the decoded answer; raises `Refused` for a problem document."""
         headers = {"Authorization": f"Bearer {self.token}", "Accept-Language": "zh-CN"}
@@ -123,13 +128,13 @@ class Day:
         if row["door"] == "event":
             worker = self.people["grid_worker"]
             body["photos"] = [await self.photo(worker, f"before {number}")]
-            return await worker.ask("POST", "/events", body, step="report event", key=self.key(number))
+            return await worker.case("POST", "/events", body, step="report event", key=self.key(number))
         name, phone = self.draw.choice(FAMILY_NAMES) + "女士", f"139{self.draw.randrange(10**8):08d}"
         body |= {
             "appeal_type": row["appeal_type"], "channel": "phone", "file": row["appeal_type"] != "consult",
             "caller": {"name": name, "phone": phone, "anonymous": False, "confidential": row["appeal_type"] == "report"},
         }  # fmt: skip
-        return await self.people["operator"].ask("POST", "/tickets", body, step="write ticket", key=self.key(number))
+        return await self.people["operator"].case("POST", "/tickets", body, step="write ticket", key=self.key(number))
 
     async def photo(self, person: Client, title: str) -> str:
         """Upload a picture of its own and return its media id."""
@@ -157,7 +162,7 @@ class Day:
         """Do one action as one role on the case as it is now."""
         key = self.key(case["id"], step, action)
         body = {"rev": case["rev"], **fields}
-        return await self.people[role].ask("POST", f"/cases/{case['id']}/actions/{action}", body, step=action, key=key)
+        return await self.people[role].case("POST", f"/cases/{case['id']}/actions/{action}", body, step=action, key=key)
 
     async def decide_return(self, case: Case, number: int) -> Case:
         """Let the dispatcher decide the pending return; two of three are granted."""
@@ -165,11 +170,14 @@ class Day:
         request = next(one for one in case["requests"] if one["state"] == "pending")
         fields = {"rev": case["rev"], "approve": number % 3 != 0, "opinion": "按权责清单核定"}
         path = f"/cases/{case['id']}/requests/{request['id']}/actions/decide"
-        return await self.people["dispatcher"].ask("POST", path, fields, step="decide return", key=self.key(case["id"], "decide"))
+        return await self.people["dispatcher"].case(
+            "POST", path, fields, step="decide return", key=self.key(case["id"], "decide")
+        )
 
     async def next_step(self, case: Case, *, returned: bool) -> tuple[str, str, Case]:
         """Return who does what next with the case, and with which fields."""
-        return await getattr(self, f"when_{case['state']}")(case, returned)
+        found: tuple[str, str, Case] = await getattr(self, f"when_{case['state']}")(case, returned)
+        return found
 
     async def seen_by(self, role: str, case: Case) -> dict[str, Case]:
         """Return the actions that the role is offered on the case now, by name."""
