@@ -27,7 +27,7 @@ from pymongo.errors import (
 from storage import drivers
 from storage.errors import DuplicateValue, StandaloneError, StorageFailure, StorageUnavailable
 
-__all__ = ["Database", "Document", "Filter", "Sort", "Update", "is_duplicate_id", "translate"]
+__all__ = ["PASSING", "Database", "Document", "Filter", "Sort", "Update", "is_duplicate_id", "translate"]
 
 Document = dict[str, Any]
 Filter = Mapping[str, Any]
@@ -36,6 +36,11 @@ Sort = Sequence[tuple[str, int]]
 T = TypeVar("T")
 P = ParamSpec("P")
 
+# Refusals of a server that is starting, stepping down, shutting down or too busy: the same write may work a moment later.
+# HostUnreachable 6, HostNotFound 7, ExceededTimeLimit 24 and 262, MaxTimeMSExpired 50, WriteConcernTimeout 64, NetworkTimeout 89,
+# ShutdownInProgress 91, WriteConflict 112, PrimarySteppedDown 189, KeyNotFound 211 (just after a crash), SocketException 9001,
+# NotWritablePrimary 10058 and 10107, Interrupted… 11600 and 11602, NotPrimary… 13388, 13435 and 13436.
+PASSING = frozenset({6, 7, 24, 50, 64, 89, 91, 112, 189, 211, 262, 9001, 10058, 10107, 11600, 11602, 13388, 13435, 13436})
 _DUPLICATE = 11000
 _NAMESPACE_EXISTS = 48
 _AUTHENTICATION = (13, 18)
@@ -56,7 +61,9 @@ def translate(error: PyMongoError) -> Exception:
         return DuplicateValue(f"not unique: {', '.join(details.get('keyPattern', {}))}", keys=list(details.get("keyPattern", {})))
     if isinstance(error, (ConnectionFailure, ExecutionTimeout)):
         return StorageUnavailable(f"the database did not answer: {error.__class__.__name__}")
-    if isinstance(error, OperationFailure) and (error.has_error_label("RetryableWriteError") or error.timeout):
+    if isinstance(error, OperationFailure) and (
+        error.code in PASSING or error.timeout or error.has_error_label("RetryableWriteError")
+    ):
         return StorageUnavailable(f"the database did not confirm: code {error.code}")
     if isinstance(error, OperationFailure) and error.code in _AUTHENTICATION:
         return StorageFailure("the database refuses this user; check name, password and authSource of the connection string")

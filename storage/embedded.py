@@ -358,7 +358,8 @@ def _gone(pid: int, seconds: float) -> bool:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:
-            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+            is_zombie = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+            if is_zombie and len(os.listdir(f"/proc/{pid}/task")) <= 1:  # its other threads may still hold the files
                 return True
         except OSError:
             return True

@@ -20,7 +20,7 @@ from bson.raw_bson import RawBSONDocument
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError, ConnectionFailure, ExecutionTimeout, OperationFailure, PyMongoError
 
-from storage.client import Database, Document, Update, is_duplicate_id, translate
+from storage.client import PASSING, Database, Document, Update, is_duplicate_id, translate
 from storage.errors import DuplicateValue, Invalid, StorageFailure, StorageUnavailable
 
 __all__ = ["GroupInserter", "GroupUpdater"]
@@ -352,7 +352,7 @@ def _check_update(filter: Mapping[str, Any], update: Update) -> None:
 def _answer_refusal(waiter: _Waiter, problem: Mapping[str, Any]) -> bool:
     """Fail the waiter with the server's reason; False when the reason will pass and the write must be tried again."""
     code = problem.get("code")
-    if code in _PASSING:
+    if code in PASSING:
         return False
     if code == 11000:
         keys = list(problem.get("keyPattern", {}))
@@ -362,14 +362,10 @@ def _answer_refusal(waiter: _Waiter, problem: Mapping[str, Any]) -> bool:
     return True
 
 
-# WriteConflict, ExceededTimeLimit, MaxTimeMSExpired, LockTimeout and the codes of a member that steps down or shuts down.
-_PASSING = frozenset({6, 7, 24, 50, 89, 91, 112, 189, 262, 9001, 10058, 10107, 11600, 11602, 13388, 13435, 13436, 64})
-
-
 def _is_unclear(error: Exception) -> bool:
     """Tell whether the write may have happened although the driver raised."""
     if isinstance(error, (ConnectionFailure, ExecutionTimeout)):
         return True
     if not isinstance(error, OperationFailure):
         return False
-    return error.timeout or error.code in _PASSING or error.has_error_label("RetryableWriteError")
+    return error.timeout or error.code in PASSING or error.has_error_label("RetryableWriteError")
