@@ -15,12 +15,10 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -30,7 +28,7 @@ from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
 from storage.errors import StorageFailure, StorageUnavailable
-from storage.mongod import Program, find_mongod, spawn
+from storage.mongod import Program, find_mongod, free_port, is_taken, spawn, stop_leftover
 
 __all__ = ["Embedded", "find_mongod", "start"]
 
@@ -166,8 +164,8 @@ class Embedded:
     def _serve_on(self, port: int, *, may_move: bool) -> None:
         """Listen on the port (0: any); on another one when it is taken and nobody asked for this very one."""
         for _attempt in range(5):
-            chosen = port or _free_port()
-            if not _is_taken(chosen):
+            chosen = port or free_port()
+            if not is_taken(chosen):
                 try:
                     return self._serve(chosen)
                 except PortTakenError:
@@ -305,7 +303,7 @@ def start(
     embedded: Embedded | None = None
     try:
         program = find_mongod(mongod, scratch=folder / "lib")
-        _stop_leftover(folder)
+        stop_leftover(folder, STOP_SECONDS)
         embedded = Embedded(folder, program, cache_gb, lock)
         embedded._open(port, database)
     except BaseException:
@@ -326,66 +324,6 @@ def _take(folder: Path) -> int:
         os.close(lock)
         raise StorageUnavailable(f"{folder} is in use by another running Heyun; stop that one first") from None
     return lock
-
-
-def _stop_leftover(folder: Path) -> None:
-    """Stop the mongod that the pid file names, if it is still one of this folder (pids are used again)."""
-    pid = _leftover(folder)
-    if pid is None:
-        return
-    try:
-        for step, seconds in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, 10.0)):
-            os.kill(pid, step)
-            if _gone(pid, seconds):
-                break
-    except ProcessLookupError:
-        pass
-    except PermissionError:
-        raise StorageUnavailable(f"the mongod {pid} of {folder} belongs to another user; stop it first") from None
-    (folder / "mongod.pid").unlink(missing_ok=True)
-
-
-def _leftover(folder: Path) -> int | None:
-    try:
-        pid = int((folder / "mongod.pid").read_text())
-        command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    except (OSError, ValueError):
-        return None
-    return pid if str(folder / "db").encode() in command else None
-
-
-def _gone(pid: int, seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            is_zombie = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-            if is_zombie and len(os.listdir(f"/proc/{pid}/task")) <= 1:  # its other threads may still hold the files
-                return True
-        except OSError:
-            return True
-        time.sleep(0.02)
-    return False
-
-
-def _free_port() -> int:
-    with _listening(0) as listener:
-        return int(listener.getsockname()[1])
-
-
-def _is_taken(port: int) -> bool:
-    try:
-        with _listening(port):
-            return False
-    except OSError:
-        return True
-
-
-@contextmanager
-def _listening(port: int) -> Iterator[socket.socket]:
-    with socket.socket() as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", port))
-        yield listener
 
 
 def _last_reason(log: Path) -> str:

@@ -9,20 +9,24 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import sysconfig
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
 import msgspec
 
-from storage.errors import MongodNotFound
+from storage.errors import MongodNotFound, StorageUnavailable
 
-__all__ = ["Program", "find_mongod", "spawn"]
+__all__ = ["Program", "find_mongod", "free_port", "gone", "is_taken", "spawn", "stop_leftover"]
 
 # Runs before mongod in the new process and becomes it: asks the kernel for SIGTERM at the parent's death.
 _STUB = """
@@ -149,3 +153,67 @@ def _spawn(program: Program, arguments: Sequence[str], output: Path) -> subproce
             env=program.environment(),
             start_new_session=True,
         )
+
+
+def stop_leftover(folder: Path, seconds: float) -> None:
+    """Stop the mongod that the pid file of the folder names, if it is still the one of this folder (pids are used again).
+    It is given `seconds` to end in good order. Raises `StorageUnavailable` when it belongs to another user."""
+    pid = _leftover(folder)
+    if pid is None:
+        return
+    try:
+        for step, wait in ((signal.SIGTERM, seconds), (signal.SIGKILL, 10.0)):
+            os.kill(pid, step)
+            if gone(pid, wait):
+                break
+    except ProcessLookupError:
+        pass
+    except PermissionError:
+        raise StorageUnavailable(f"the mongod {pid} of {folder} belongs to another user; stop it first") from None
+    (folder / "mongod.pid").unlink(missing_ok=True)
+
+
+def _leftover(folder: Path) -> int | None:
+    try:
+        pid = int((folder / "mongod.pid").read_text())
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except (OSError, ValueError):
+        return None
+    return pid if str(folder / "db").encode() in command else None
+
+
+def gone(pid: int, seconds: float) -> bool:
+    """Wait at most so many seconds for a process to end, tell whether it has; it need not be a child of ours."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            is_zombie = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+            if is_zombie and len(os.listdir(f"/proc/{pid}/task")) <= 1:  # its other threads may still hold the files
+                return True
+        except OSError:
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def free_port() -> int:
+    """Return a port on 127.0.0.1 on which nobody listens now."""
+    with _listening(0) as listener:
+        return int(listener.getsockname()[1])
+
+
+def is_taken(port: int) -> bool:
+    """Tell whether somebody listens on the port of 127.0.0.1."""
+    try:
+        with _listening(port):
+            return False
+    except OSError:
+        return True
+
+
+@contextmanager
+def _listening(port: int) -> Iterator[socket.socket]:
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
+        yield listener

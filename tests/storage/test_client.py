@@ -13,10 +13,9 @@ from pymongo.errors import PyMongoError
 
 from storage import drivers
 from storage.client import Database
-from storage.embedded import _free_port
 from storage.errors import DuplicateValue, Invalid, StandaloneError, StorageUnavailable
 from storage.indexes import Index, ensure
-from storage.mongod import find_mongod, spawn
+from storage.mongod import find_mongod, free_port, spawn
 
 
 async def test_insert_one_when_id_exists_then_false(database: Database) -> None:
@@ -84,7 +83,7 @@ async def test_upsert_when_many_meet_on_one_key_then_one_document(database: Data
     assert [found["n"] for found in await database.find("things", {})] == [20]
 
 
-async def test_bulk_replace_when_only_then_others_are_gone(database: Database) -> None:
+async def test_bulk_replace_when_only_then_others_aregone(database: Database) -> None:
     await database.bulk_replace("things", [{"_id": n, "v": 1} for n in range(5)])
     await database.bulk_replace("things", [{"_id": 3, "v": 2}, {"_id": 9, "v": 2}], only=True)
     assert await database.find("things", {}, sort=[("_id", 1)]) == [{"_id": 3, "v": 2}, {"_id": 9, "v": 2}]
@@ -137,7 +136,7 @@ async def test_server_time_when_asked_then_near_ours(database: Database) -> None
 
 
 async def test_connect_when_nobody_listens_then_says_so_without_password(driver: str) -> None:
-    port = _free_port()
+    port = free_port()
     with pytest.raises(StorageUnavailable) as caught:
         await Database.connect(f"mongodb://me:hidden@127.0.0.1:{port}/?serverSelectionTimeoutMS=200", "x", driver=driver)
     assert f"127.0.0.1:{port}" in str(caught.value)
@@ -152,7 +151,7 @@ async def test_connect_when_bad_uri_or_driver_then_invalid(driver: str) -> None:
 
 
 async def test_connect_when_standalone_then_refused_with_remedy(tmp_path: Path, driver: str) -> None:
-    port, folder = _free_port(), tmp_path / "db"
+    port, folder = free_port(), tmp_path / "db"
     folder.mkdir()
     arguments = ["--dbpath", str(folder), "--port", str(port), "--bind_ip", "127.0.0.1", "--nounixsocket"]
     process = spawn(find_mongod(), [*arguments, "--logpath", str(tmp_path / "log")], tmp_path / "out")

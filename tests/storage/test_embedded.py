@@ -20,9 +20,9 @@ from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
 from storage.client import Database
-from storage.embedded import Embedded, _gone, start
+from storage.embedded import Embedded, start
 from storage.errors import MongodNotFound, StorageFailure, StorageUnavailable
-from storage.mongod import find_mongod
+from storage.mongod import find_mongod, gone
 from storage.writer import GroupInserter, GroupUpdater
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -89,7 +89,7 @@ def test_restart_when_mongod_was_killed_then_same_uri_and_data(tmp_path: Path) -
         embedded.restart()
         assert embedded.pid == pid
         os.kill(pid, signal.SIGKILL)
-        assert _gone(pid, 10)
+        assert gone(pid, 10)
         assert not embedded.is_alive()
         embedded.restart()
         assert embedded.uri == uri
@@ -158,7 +158,7 @@ def test_mongod_when_the_launcher_is_killed_then_it_ends_and_starts_again(tmp_pa
         assert os.getpgid(pid) == pid
         launcher.kill()
         launcher.wait()
-        assert _gone(pid, 30)
+        assert gone(pid, 30)
     with running(tmp_path) as embedded:
         assert count(embedded) == 1
 
@@ -261,7 +261,7 @@ async def test_writers_when_mongod_is_killed_under_load_then_every_yes_is_there_
                 goals.append((goal, enough))
                 await enough.wait()
                 os.kill(embedded.pid, signal.SIGKILL)
-                await asyncio.to_thread(_gone, embedded.pid, 10)
+                await asyncio.to_thread(gone, embedded.pid, 10)
                 await asyncio.to_thread(embedded.restart)
             ended.set()
 
