@@ -16,23 +16,27 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
+import mapbox_vector_tile
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
 from storage.errors import NotFound
 from web.base import ApiHandler, operation
-from web.mvt import EXTENT, Feature, encode_tile
 
 __all__ = ["Shape", "TileHandler", "TileSet", "Tiles", "tile_bounds"]
 
+EXTENT = 4096
 BUFFER = 64
 MAX_ZOOM = 20
 CACHE_BYTES = 48 * 1024 * 1024
 FIRST_ZOOM = {"district": 0, "township": 9, "community": 11, "grid": 12}
 LABEL_ZOOMS = {"district": (0, 12), "township": (10, 14), "community": (12, 17), "grid": (14, MAX_ZOOM)}
-_RADIUS = 6378137.0
+_RADIUS = 6378137.0  # metres, of web mercator
 _HALF = math.pi * _RADIUS
+
+Feature = dict[str, Any]
+Bounds = tuple[float, float, float, float]
 
 
 class Shape(Protocol):
@@ -62,7 +66,7 @@ def mercator(points: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.column_stack([x, y])
 
 
-def tile_bounds(z: int, x: int, y: int) -> tuple[float, float, float, float]:
+def tile_bounds(z: int, x: int, y: int) -> Bounds:
     """Return west, south, east, north of a tile in web mercator metres.
 
     >>> [round(side) for side in tile_bounds(0, 0, 0)]
@@ -85,7 +89,7 @@ class _Layer:
         self.labels = shapely.points(mercator(np.array([shape.label for shape in self.shapes]).reshape(-1, 2)))
         self.label_tree = shapely.STRtree(self.labels)
 
-    def polygons(self, bounds: tuple[float, float, float, float]) -> list[Feature]:
+    def polygons(self, bounds: Bounds) -> list[Feature]:
         """Return the features whose polygons touch the tile, clipped to it and simplified to a pixel."""
         west, south, east, north = bounds
         pad = (east - west) * BUFFER / EXTENT
@@ -93,12 +97,12 @@ class _Layer:
         simple = shapely.simplify(self.geometries[found], (east - west) / EXTENT * 4, preserve_topology=True)
         clipped = shapely.clip_by_rect(simple, west - pad, south - pad, east + pad, north + pad)
         return [
-            Feature(piece, {"code": self.shapes[index].code, "name": self.shapes[index].name})
+            {"geometry": piece, "properties": {"code": self.shapes[index].code, "name": self.shapes[index].name}}
             for index, piece in zip(found, clipped, strict=True)
             if not piece.is_empty and piece.geom_type in ("Polygon", "MultiPolygon")
         ]
 
-    def label_points(self, bounds: tuple[float, float, float, float]) -> list[Feature]:
+    def label_points(self, bounds: Bounds) -> list[Feature]:
         """Return one point for each area whose label lies in the tile (west and south sides in, east and north out)."""
         west, south, east, north = bounds
         features = []
@@ -106,7 +110,7 @@ class _Layer:
             point, shape = self.labels[index], self.shapes[index]
             if west <= point.x < east and south <= point.y < north:
                 properties = {"code": shape.code, "name": shape.name, "name_en": shape.name_en, "level": self.level}
-                features.append(Feature(point, properties))
+                features.append({"geometry": point, "properties": properties})
         return features
 
 
@@ -128,8 +132,11 @@ class TileSet:
             first, last = LABEL_ZOOMS[level]
             if first <= z <= last:
                 labels += layer.label_points(bounds)
-        raw = encode_tile(layers | {"label": labels}, bounds)
-        return gzip.compress(raw, 6, mtime=0) if raw else b""
+        filled = [{"name": name, "features": found} for name, found in (layers | {"label": labels}).items() if found]
+        if not filled:
+            return b""
+        raw = mapbox_vector_tile.encode(filled, default_options={"quantize_bounds": bounds, "extents": EXTENT})
+        return gzip.compress(raw, 6, mtime=0)
 
 
 class Tiles:

@@ -5,12 +5,9 @@ import math
 
 import mapbox_vector_tile
 import shapely
-from hypothesis import given
-from hypothesis import strategies as st
 
 from grid.areas import Feature as Shape
-from web.mvt import Feature, encode_tile
-from web.tiles import TileSet, tile_bounds
+from web.tiles import EXTENT, TileSet, mercator, tile_bounds
 
 
 def _tile_of(lon: float, lat: float, z: int) -> tuple[int, int, int]:
@@ -58,19 +55,11 @@ def test_tile_bounds_when_neighbours_then_share_a_side() -> None:
     assert math.isclose(tile_bounds(5, 3, 7)[2], tile_bounds(5, 4, 7)[0])
 
 
-def test_polygon_when_encoded_then_decodes_to_the_same_place_and_holes() -> None:
-    outside, inside = shapely.box(0, 0, 4096, 4096), shapely.box(1024, 1024, 2048, 2048)
-    data = encode_tile({"a": [Feature(outside.difference(inside), {"name": "孔"})]}, (0, 0, 4096, 4096))
-    geometry = mapbox_vector_tile.decode(data)["a"]["features"][0]["geometry"]
-    decoded = shapely.geometry.shape(geometry)
-    assert decoded.equals(outside.difference(inside))
-
-
-@given(st.lists(st.tuples(st.integers(-64, 4160), st.integers(-64, 4160)), min_size=3, max_size=12, unique=True))
-def test_polygon_when_any_hull_is_encoded_then_decodes_to_itself(points: list[tuple[int, int]]) -> None:
-    hull = shapely.MultiPoint(points).convex_hull
-    if hull.geom_type != "Polygon":
-        return
-    data = encode_tile({"a": [Feature(hull, {})]}, (0, 0, 4096, 4096))
-    decoded = shapely.geometry.shape(mapbox_vector_tile.decode(data)["a"]["features"][0]["geometry"])
-    assert decoded.equals(hull)
+def test_tile_when_decoded_then_the_polygon_lies_where_it_was() -> None:
+    z, x, y = _tile_of(106.61, 26.61, 13)
+    west, south, east, north = tile_bounds(z, x, y)
+    outline = shapely.geometry.shape(_layers(_set().encode(z, x, y))["district"]["features"][0]["geometry"])
+    scaled = shapely.transform(outline, lambda at: at / EXTENT * (east - west, north - south) + (west, south))
+    square = shapely.transform(shapely.box(106.60, 26.60, 106.62, 26.62), mercator)
+    pixel = (east - west) / EXTENT
+    assert scaled.hausdorff_distance(square.intersection(shapely.box(west, south, east, north).buffer(70 * pixel))) < 10 * pixel
