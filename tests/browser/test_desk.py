@@ -132,7 +132,7 @@ def test_clerk_returns_and_dispatcher_decides(
     board = open_page("dispatcher")
     board.click(".q .tabs >> text=退单")
     board.click(f"a[href^='#/board/{case['id']}']")
-    board.click(".req button")
+    board.click(".dr .act >> text=决定退单")
     board.wait_for_selector(".action-form")
     check_access(board)
     board.click("[data-field=approve] >> text=是")

@@ -107,6 +107,7 @@ export async function flush(): Promise<number> {
   flushing = true
   let sent = 0
   try {
+    await loadOutbox()
     for (const report of outbox.filter((one) => one.state === 'waiting').reverse()) {
       await send(report)
       sent += 1

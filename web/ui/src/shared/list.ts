@@ -5,6 +5,13 @@ import { get, messageOf, query } from './api'
 import { debounce } from './draft'
 import { useLive } from './live'
 import type { Case, Page } from './types'
+import { dueOf } from './words'
+
+/** By what the holder must keep now: the service sorts by the case's own due time, a running sign-in may end sooner. */
+function ordered(items: Case[], sort: CaseQuery[string]): Case[] {
+  if (sort && sort !== 'due_at') return items
+  return [...items].sort((a, b) => (dueOf(a) ?? '9').localeCompare(dueOf(b) ?? '9'))
+}
 
 export type CaseQuery = Record<string, string | number | boolean | undefined>
 
@@ -23,7 +30,7 @@ export function useCases(ask: () => CaseQuery | null) {
     try {
       const page = await get<Page<Case>>(`/cases${query({ limit: 50, sort: 'due_at', ...wanted })}`)
       if (mine !== turn) return
-      items.value = page.items
+      items.value = ordered(page.items, wanted.sort)
       next.value = page.next
       wrong.value = ''
     } catch (error) {
