@@ -85,8 +85,8 @@ def _unsolved_explained(at: Situation, values: Values) -> Found:
 
 
 def _on_the_spot(at: Situation, values: Values) -> Found:
-    place, position = at.case["place"], values["position"]
-    if place["lon"] is None or values.get("reason"):
+    place, position = at.case["place"], values.get("position")
+    if place["lon"] is None or position is None or values.get("reason"):
         return None
     here = at.rules.locator.locate(position["lon"], position["lat"], position["crs"]).point
     if here is not None and metres_between(place["lon"], place["lat"], here.lon, here.lat) <= ON_THE_SPOT_M:

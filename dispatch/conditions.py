@@ -22,10 +22,15 @@ def _assists_open(at: Situation) -> bool:
     return bool(open_tasks(at.case))
 
 
+def _has_point(at: Situation) -> bool:
+    return at.case["place"]["lon"] is not None
+
+
 CONDITIONS: dict[str, Callable[[Situation], bool]] = {
     "no_category": _no_category,
     "needs_photo": _needs_photo,
     "assists_open": _assists_open,
+    "has_point": _has_point,
 }
 
 
@@ -53,7 +58,9 @@ def _proposals(at: Situation) -> dict[str, Any]:
     codes = [str(item["code"]) for item in at.case.get("proposals", ())]
     own = at.case["category"]
     codes = codes if own is None else [own["code"], *(code for code in codes if code != own["code"])]
-    return {"options": codes, "value": codes[0]} if codes else {"options": []}
+    if not codes:  # nothing to propose: the person chooses from all
+        return {"options": [category.code for category in at.rules.catalogue.all()]}
+    return {"options": codes, "value": codes[0]}
 
 
 def _duplicates(at: Situation) -> dict[str, Any]:

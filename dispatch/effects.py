@@ -12,7 +12,7 @@ from typing import Any
 from dispatch.clocks import Limit, moved_by_return
 from dispatch.outcomes import OUTCOMES
 from dispatch.placing import line_of, place_document, rematch
-from dispatch.situation import is_citizen_case, lead_of, open_tasks
+from dispatch.situation import is_citizen_case, lead_of, must_contact, open_tasks
 from dispatch.step import Step
 
 __all__ = ["CHOOSERS", "EFFECTS"]
@@ -137,7 +137,7 @@ def _sign_in(step: Step) -> None:
     task["state"], task["signed_at"] = "signed", step.now
     _handled_by(step)
     step.stop_clocks("sign_in")
-    if is_citizen_case(step.case) and not step.case["reporter"].get("anonymous"):
+    if must_contact(step.case):
         step.start_clock("contact")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
-from dispatch.situation import Situation, holds_lead, in_area, is_citizen_case, lead_of, task_units
+from dispatch.situation import Situation, holds_lead, in_area, is_citizen_case, lead_of, must_contact, task_units
 
 __all__ = ["FORBIDDING", "GUARDS", "Guard", "sign_off_wanted"]
 
@@ -109,10 +109,8 @@ def _return_in_time(at: Situation) -> bool:
 
 
 def _contacted(at: Situation) -> bool:
-    """Someone who can be reached has been reached, or three tries were made (domain.md T23, T33)."""
-    if not is_citizen_case(at.case) or at.case["reporter"].get("anonymous"):
-        return True
-    return bool(at.facts["reached"]) or at.facts["tries"] >= 3
+    """Whom the unit may and can reach has been reached, or three tries were made (domain.md T23, T33)."""
+    return not must_contact(at.case) or bool(at.facts["reached"]) or at.facts["tries"] >= 3
 
 
 def sign_off_wanted(at: Situation) -> bool:

@@ -143,8 +143,9 @@ def _fresh_case_clock(step: Step, limit: Limit) -> None:
 
 def _evidence(step: Step) -> None:
     _photos(step)
-    position = step.fields["position"]
-    step.data["position"] = [position["lon"], position["lat"], position["crs"]]
+    position = step.fields.get("position")
+    if position is not None:
+        step.data["position"] = [position["lon"], position["lat"], position["crs"]]
 
 
 def _checked(step: Step) -> None:

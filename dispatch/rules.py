@@ -30,6 +30,9 @@ class Categories(Protocol):
     def get(self, code: str) -> Category | None:
         """Return the category with this code, or None."""
 
+    def all(self) -> tuple[Category, ...]:
+        """Return the categories in use, by code."""
+
 
 class Proposal(Protocol):
     """One proposed category with its score and the words that speak for it."""

@@ -12,7 +12,7 @@ from typing import Any
 from dispatch.actors import Actor
 from dispatch.rules import Rules
 
-__all__ = ["Case", "Situation", "holds_lead", "in_area", "is_citizen_case", "lead_of", "open_tasks", "task_units"]
+__all__ = ["Case", "Situation", "holds_lead", "in_area", "is_citizen_case", "lead_of", "must_contact", "open_tasks", "task_units"]
 
 Case = dict[str, Any]
 
@@ -63,6 +63,13 @@ def in_area(case: Case, actor: Actor) -> bool:
     """Tell whether the case lies where the actor works (the whole city, or one of their areas); not placed yet counts."""
     codes = case["live"]["areas"]
     return actor.scope.city or not codes or any(code in actor.areas or code in actor.scope.areas for code in codes)
+
+
+def must_contact(case: Case) -> bool:
+    """Tell whether the unit has to speak with who reported: a citizen who can be called and is not hidden from it."""
+    caller = case.get("caller")
+    is_hidden = case["appeal_type"] == "report" or (caller is not None and caller["confidential"])
+    return is_citizen_case(case) and not case["reporter"].get("anonymous") and not is_hidden
 
 
 def is_citizen_case(case: Case) -> bool:

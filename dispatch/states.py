@@ -73,7 +73,7 @@ class Transition(msgspec.Struct, frozen=True, kw_only=True):
 _PHOTOS = Field(name="photos", type="photos", max=9)
 _PHOTOS_NEEDED = Field(name="photos", type="photos", required=True, min=1, max=9)
 _PROOF = Field(name="photos", type="photos", required_when="needs_photo", min=1, max=9)
-_POSITION = Field(name="position", type="point", required=True, options_from="place")
+_POSITION = Field(name="position", type="point", required_when="has_point", options_from="place")
 _NOTE = text("note")
 _REASON = text("reason", 2)
 

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from dispatch.actors import Actor, Scope
-from dispatch.keys import EVERYWHERE, scope_keys
+from dispatch.keys import CHECKED_IN, EVERYWHERE, scope_keys
 from dispatch.model import URGENCIES
 from dispatch.situation import Case
 from dispatch.states import ALIVE, STATES
@@ -94,10 +94,11 @@ def visible_to(scope: Scope) -> dict[str, Any]:
 
 def _clauses(scope: Scope) -> list[dict[str, Any]]:
     """The same by fields that no index holds, so that the order still comes from the index of the whole city."""
-    areas: dict[str, Any] = {} if scope.city else {"live.areas": {"$in": sorted(scope.areas)}}
-    if not scope.sensitive:
-        areas["live.sensitive"] = False
-    clauses = [areas] if scope.city or scope.areas else []
+    open_to_all: dict[str, Any] = {} if scope.sensitive else {"live.sensitive": False}
+    clauses = [open_to_all] if scope.city else []
+    if scope.areas:
+        within = {"live.areas": {"$in": sorted(scope.areas)}}
+        clauses.append(within | ({} if scope.sensitive else {"$or": [open_to_all, {"live.state": CHECKED_IN}]}))
     clauses.append({"live.units": {"$in": sorted(scope.units)}})
     clauses.append({"live.orgs": {"$in": sorted(scope.organizations)}})
     if EVERYWHERE in scope.organizations:

@@ -14,6 +14,7 @@ import msgspec
 
 from dispatch.actors import Actor, Scope
 from dispatch.calendar import WorkCalendar
+from dispatch.categories import Catalogue
 from dispatch.city import params_of
 from dispatch.errors import OutOfArea, UnknownArea
 from dispatch.model import AreaRef, Candidate, Category, Helper, Match, Place, Point, UnitRef
@@ -133,17 +134,17 @@ class TownDirectory:
         return ("walker",) if role == "grid_worker" else ()
 
 
-CATEGORIES = {
-    category.code: category
-    for category in (
+CATEGORIES = Catalogue(
+    (
         Category(code="0101", name="暴露垃圾", urgency="priority", limit="4wh"),
         Category(code="0201", name="井盖缺失", urgency="normal", limit="5wd", flags=frozenset("K"), check="site"),
         Category(code="0202", name="路灯不亮", urgency="normal", limit="2wd"),
         Category(code="0203", name="水管漏水", urgency="urgent", limit="24h"),
         Category(code="0501", name="消费纠纷", urgency="normal", limit="10wd"),
         Category(code="0901", name="家庭暴力", urgency="urgent", limit="24h", flags=frozenset("S")),
+        Category(code="0902", name="安全隐患线索", urgency="priority", limit="2wd", flags=frozenset("KS"), check="site"),
     )
-}
+)
 
 
 class TownSignals:

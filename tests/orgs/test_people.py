@@ -25,7 +25,7 @@ def test_scope_for_every_role_then_only_desk_and_oversight_see_the_city(role: st
     found = scope(role)
     city = role in {"operator", "dispatcher", "supervisor", "leader", "assessor", "discipline"}
     assert found.city is city
-    assert found.sensitive is (role in {"dispatcher", "supervisor"})
+    assert found.sensitive is (role in {"operator", "dispatcher", "supervisor"})
 
 
 @pytest.mark.parametrize("role", ["sys_admin", "sec_admin", "audit_admin"])
