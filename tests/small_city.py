@@ -146,6 +146,44 @@ CATEGORIES = [
         "",
     ),
 ]
+CATEGORIES += [
+    (
+        "0102",
+        "积存渣土",
+        "Heaped soil",
+        "01 市容环境",
+        "priority",
+        "2wd",
+        "",
+        "",
+        "urban",
+        "d",
+        "K",
+        "town",
+        "",
+        "false",
+        "site",
+        "",
+    ),
+    (
+        "0902",
+        "安全隐患线索",
+        "Safety lead",
+        "09 平安建设",
+        "priority",
+        "2wd",
+        "",
+        "",
+        "urban",
+        "d",
+        "K;S",
+        "",
+        "",
+        "false",
+        "site",
+        "",
+    ),
+]
 KEYWORDS = [("0201", "井盖", 5), ("0101", "垃圾", 5), ("0501", "退款", 5)]
 RULES = [
     (
