@@ -1,15 +1,17 @@
 """Which organizations serve a point, best five first, in microseconds: prepared cells that hold only who can still win there.
 
 Organizations lie in layers: one for each (kind, way of coverage), where the coverage is the circle round the organization or
-one of its areas. A large layer is cut into cells (a quadtree). In a cell each organization's score has an upper and a lower
-bound; who cannot reach the fifth best lower bound is left out, and the cell keeps the best score that was left out (its
-`ceiling`). An answer whose last score reaches the ceilings is proven to be that of a full scan; otherwise (organizations
-closed or full at that hour) the layers are scanned in full. So the answer is always exact.
+one of its areas. A large layer is cut into cells (a quadtree), each cell when the first question falls into it. In a cell each
+organization's score has an upper and a lower bound; who cannot reach the fifth best lower bound is left out, and the cell
+keeps the best score that was left out (its `ceiling`). An answer whose last score reaches the ceilings is proven to be that of
+a full scan; otherwise (organizations full) the layers are scanned in full. So the answer is always exact. At an hour when some
+of a layer are closed, its parts are asked instead: layers of those with the same opening hours.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from math import asin, inf, sqrt
 
 import msgspec
@@ -17,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dispatch.model import Helper, Point
-from orgs.hours import is_open
+from orgs.hours import ALWAYS, Hours, is_open
 from orgs.organizations import (
     EARTH_RADIUS_M,
     HALF_DISTANCE_M,
@@ -36,6 +38,7 @@ LIMIT = 5  # the cells are made for this many; more are found by a full scan
 CELL_ENTRIES = 24  # more make the build quicker and a question slower
 NEAREST_ENTRIES = 16
 MAX_DEPTH = 10
+MOST_PARTS = 6  # opening hours with a part of their own
 MARGIN_DEGREES = 0.2
 UNPLACED_M = 20_000.0  # an organization without a point ranks as one this far away
 EVERYWHERE = 5.0  # no squared chord on the unit sphere is longer than 4
@@ -45,7 +48,7 @@ WHOLE_DAY = 12 * 60
 Entry = tuple[float, float, float, float, float, str]  # x, y, z, reach (squared chord), worth, code
 Found = tuple[float, str, float, float]  # minus score, code, metres, fit: sorts best first
 Floats = NDArray[np.float64]
-Busy = Callable[[Party], bool]
+Box = tuple[float, float, float, float]  # west, south, east, north
 
 
 class Leaf(msgspec.Struct, frozen=True, gc=False):
@@ -55,50 +58,93 @@ class Leaf(msgspec.Struct, frozen=True, gc=False):
     ceiling: float
 
 
+class Uncut(msgspec.Struct, frozen=True):
+    """A cell that nobody has asked yet: its box, who can win in the cell around it, the ceiling there, how deep it lies."""
+
+    box: Box
+    who: NDArray[np.intp]
+    ceiling: float
+    depth: int
+
+
 class Inner(msgspec.Struct, frozen=True, gc=False):
     """A cell that is cut in four at (lon, lat): south-west, south-east, north-west, north-east."""
 
     lon: float
     lat: float
-    cells: tuple[Leaf | Inner, Leaf | Inner, Leaf | Inner, Leaf | Inner]
+    cells: list[Leaf | Inner | Uncut]
 
 
 class Layer:
-    """Organizations of one kind and one way of coverage: they differ only in place and worth."""
+    """Organizations of one kind and one way of coverage: they differ only in place, worth and hours."""
 
-    def __init__(self, parties: Sequence[Party], *, by_circle: bool, plain: bool = False) -> None:
-        """`plain` ranks by distance alone."""
+    def __init__(self, parties: Sequence[Party], *, by_circle: bool, plain: bool = False, whole: bool = True) -> None:
+        """`plain` ranks by distance alone; `whole` says that this is not a part of another layer."""
         placed = [party for party in parties if party.placed and (party.reach >= 0 or not by_circle)]
-        self.all = tuple(
-            (
-                party.x,
-                party.y,
-                party.z,
-                party.reach if by_circle else EVERYWHERE,
-                0.0 if plain else party.worth,
-                party.organization.code,
-            )
-            for party in placed
-        )
+        self.all: tuple[Entry, ...] = tuple(_entry(party, by_circle, plain) for party in placed)
         self.unplaced = tuple((party.worth, party.organization.code) for party in parties if not party.placed and not by_circle)
-        self.box = (1.0, 1.0, -1.0, -1.0)
+        self._parts = self._by_hours(parties, by_circle) if whole and not plain else ()
+        self._open: tuple[int, Sequence[Layer]] = (-1, ())
+        self._most = NEAREST_ENTRIES if plain else CELL_ENTRIES
+        self._box = _box_of(placed) if len(placed) > self._most else None
+        self._columns: _Columns | None = None
         self._root: Leaf | Inner = Leaf(self.all, -inf)
-        most = NEAREST_ENTRIES if plain else CELL_ENTRIES
-        if len(self.all) > most:
-            self.box, self._root = _cut(placed, self.all, most)
 
     def cell(self, point: Point) -> Leaf:
         """Return the cell that holds the point; outside all cells everybody."""
-        node = self._root
-        if type(node) is Leaf:
-            return node
-        west, south, east, north = self.box
+        if self._box is None:
+            return self._root  # type: ignore[return-value]
+        west, south, east, north = self._box
         lon, lat = point.lon, point.lat
         if not (west <= lon <= east and south <= lat <= north):
             return Leaf(self.all, -inf)
+        if self._columns is None:
+            self._columns = _columns_of(self.all)
+            self._root = self._cut(Uncut(self._box, np.arange(len(self.all)), -inf, 0))
+        node = self._root
         while type(node) is Inner:
-            node = node.cells[(lon >= node.lon) + 2 * (lat >= node.lat)]
+            position = (lon >= node.lon) + 2 * (lat >= node.lat)
+            below = node.cells[position]
+            if type(below) is Uncut:
+                below = node.cells[position] = self._cut(below)
+            node = below  # type: ignore[assignment]
         return node  # type: ignore[return-value]
+
+    def open_at(self, minute: int) -> Sequence[Layer]:
+        """Return what to ask at this minute of the day: this layer, or the parts that may be open when others are closed."""
+        known, layers = self._open
+        if known != minute:
+            layers = [part for hours, part in self._parts if is_open(hours, minute)]
+            if len(layers) == len(self._parts):
+                layers = [self]
+            self._open = minute, layers
+        return layers
+
+    def _by_hours(self, parties: Sequence[Party], by_circle: bool) -> Sequence[tuple[Hours, Layer]]:
+        """One part for each of the commonest opening hours; the others together, of whom any may be open."""
+        counted = Counter(party.hours for party in parties)
+        if len(counted) < 2:
+            return [(hours, self) for hours in counted]
+        common = {hours for hours, _ in counted.most_common(MOST_PARTS)}
+        groups: dict[Hours | None, list[Party]] = {}
+        for party in parties:
+            groups.setdefault(party.hours if party.hours in common else None, []).append(party)
+        return [(hours or ALWAYS, Layer(members, by_circle=by_circle, whole=False)) for hours, members in groups.items()]
+
+    def _cut(self, cell: Uncut) -> Leaf | Inner:
+        assert self._columns is not None  # noqa: S101  # made before the first cell
+        who, ceiling = _who_can_win(cell.box, cell.who, cell.ceiling, self._columns)
+        if len(who) <= self._most or cell.depth == MAX_DEPTH:
+            return Leaf(tuple(self.all[position] for position in who), ceiling)
+        west, south, east, north = cell.box
+        lon, lat = (west + east) / 2, (south + north) / 2
+        quarters = ((west, south, lon, lat), (lon, south, east, lat), (west, lat, lon, north), (lon, lat, east, north))
+        return Inner(lon, lat, [Uncut(quarter, who, ceiling, cell.depth + 1) for quarter in quarters])
+
+
+def _entry(party: Party, by_circle: bool, plain: bool) -> Entry:
+    reach, worth = party.reach if by_circle else EVERYWHERE, 0.0 if plain else party.worth
+    return party.x, party.y, party.z, reach, worth, party.organization.code
 
 
 class ServiceIndex:
@@ -140,21 +186,23 @@ class ServiceIndex:
 
         `minute` is the local minute of the day, `loads` how many cases an organization is busy with now where that is known.
         """
-        layers = self._layers_for(areas, kinds, self._approved if approved_only else self._kinds)
+        layers = self._layers_for(areas, kinds, self._approved if approved_only else self._kinds, minute)
         best = self._best(layers, point, minute, loads or {}, limit)
         parties = self.parties
         return tuple(helper_of(parties[code], fit, metres, -score) for score, code, metres, fit in best)
 
     @staticmethod
     def _layers_for(
-        areas: Sequence[str], kinds: Sequence[str], table: Mapping[str, Mapping[str, Layer]]
+        areas: Sequence[str], kinds: Sequence[str], table: Mapping[str, Mapping[str, Layer]], minute: int
     ) -> list[tuple[Layer, float]]:
         found: list[tuple[Layer, float]] = []
         for position, kind in enumerate(kinds):
             of_kind = table.get(kind)
             if of_kind:
                 fit = position_fit(position)
-                found.extend((of_kind[area], fit) for area in ("", *areas) if area in of_kind)
+                for area in ("", *areas):
+                    if area in of_kind:
+                        found.extend([(layer, fit) for layer in of_kind[area].open_at(minute)])
         return found
 
     def _best(
@@ -249,45 +297,19 @@ class _Columns(msgspec.Struct, frozen=True):
     worth: Floats
 
 
-def _cut(parties: Sequence[Party], entries: Sequence[Entry], most: int) -> tuple[tuple[float, float, float, float], Leaf | Inner]:
-    lons = [party.organization.lon or 0.0 for party in parties]
-    lats = [party.organization.lat or 0.0 for party in parties]
+def _columns_of(entries: Sequence[Entry]) -> _Columns:
     table = np.array([entry[:5] for entry in entries], dtype=np.float64)
     reach = np.sqrt(np.clip(table[:, 3], 0.0, 4.0)) / 2
-    columns = _Columns(
-        table[:, 0].copy(), table[:, 1].copy(), table[:, 2].copy(), TWO_RADII * np.arcsin(reach), table[:, 4].copy()
-    )
-    box = (
-        min(lons) - MARGIN_DEGREES,
-        min(lats) - MARGIN_DEGREES,
-        max(lons) + MARGIN_DEGREES,
-        max(lats) + MARGIN_DEGREES,
-    )
-    return box, _cell(box, np.arange(len(entries)), -inf, columns, entries, most)
+    return _Columns(table[:, 0].copy(), table[:, 1].copy(), table[:, 2].copy(), TWO_RADII * np.arcsin(reach), table[:, 4].copy())
 
 
-def _cell(
-    box: tuple[float, float, float, float],
-    who: NDArray[np.intp],
-    ceiling: float,
-    columns: _Columns,
-    entries: Sequence[Entry],
-    most: int,
-    depth: int = 0,
-) -> Leaf | Inner:
-    who, ceiling = _who_can_win(box, who, ceiling, columns)
-    if len(who) <= most or depth == MAX_DEPTH:
-        return Leaf(tuple(entries[position] for position in who), ceiling)
-    west, south, east, north = box
-    lon, lat = (west + east) / 2, (south + north) / 2
-    quarters = ((west, south, lon, lat), (lon, south, east, lat), (west, lat, lon, north), (lon, lat, east, north))
-    first, second, third, fourth = (_cell(quarter, who, ceiling, columns, entries, most, depth + 1) for quarter in quarters)
-    return Inner(lon, lat, (first, second, third, fourth))
+def _box_of(parties: Sequence[Party]) -> Box:
+    lons = [party.organization.lon or 0.0 for party in parties]
+    lats = [party.organization.lat or 0.0 for party in parties]
+    return min(lons) - MARGIN_DEGREES, min(lats) - MARGIN_DEGREES, max(lons) + MARGIN_DEGREES, max(lats) + MARGIN_DEGREES
 
 
-def _who_can_win(
-    box: tuple[float, float, float, float], who: NDArray[np.intp], ceiling: float, columns: _Columns
-) -> tuple[NDArray[np.intp], float]:
+def _who_can_win(box: Box, who: NDArray[np.intp], ceiling: float, columns: _Columns) -> tuple[NDArray[np.intp], float]:
     """Return who can be among the best five somewhere in the box, and the best score that anybody left out could have."""
     west, south, east, north = box
     lon, lat = (west + east) / 2, (south + north) / 2
