@@ -30,7 +30,7 @@ from pymongo.errors import OperationFailure, PyMongoError
 from storage.errors import StorageFailure, StorageUnavailable
 from storage.mongod import Program, find_mongod, free_port, is_taken, spawn, stop_leftover
 
-__all__ = ["Embedded", "find_mongod", "start"]
+__all__ = ["Embedded", "find_mongod", "running_uri", "start"]
 
 READY_SECONDS = 120.0  # recovery after a crash may read a long journal
 STOP_SECONDS = 30.0
@@ -49,6 +49,19 @@ class State(msgspec.Struct, kw_only=True):
     complete: bool = False
 
 
+def _uri_of(state: State) -> str:
+    return f"mongodb://heyun:{quote(state.password)}@127.0.0.1:{state.port}/?replicaSet={SET}&authSource=admin"
+
+
+def running_uri(data: Path) -> str | None:
+    """Return the connection string of the private mongod of `data` while it runs for another process, else None."""
+    path = data.absolute() / "mongod" / "state.json"
+    if not path.exists():
+        return None
+    state = msgspec.json.decode(path.read_bytes(), type=State)
+    return _uri_of(state) if state.complete and is_taken(state.port) else None
+
+
 class Embedded:
     """A running private mongod. Use `uri` to connect; call `stop` at the end (after the service has stopped)."""
 
@@ -63,7 +76,7 @@ class Embedded:
     @property
     def uri(self) -> str:
         """The connection string, with the credentials of the application's user."""
-        return f"mongodb://heyun:{quote(self._state.password)}@127.0.0.1:{self._state.port}/?replicaSet={SET}&authSource=admin"
+        return _uri_of(self._state)
 
     @property
     def pid(self) -> int:
