@@ -13,9 +13,10 @@ from functools import cache
 from zoneinfo import ZoneInfo
 
 from dispatch.model import Category, Helper, Match, Place, UnitRef
-from orgs.matching import Context, assists_of, blocking, drafts, rank
+from orgs.matching import Context, blocking
 from orgs.organizations import Organization, Party, helper_of
 from orgs.people import Person
+from orgs.precedents import Precedents
 from orgs.roster import Duty, Roster
 from orgs.rules import Rule, RuleIndex, steps_of
 from orgs.serving import LIMIT, ServiceIndex
@@ -77,6 +78,7 @@ class DirectorySnapshot:
         self.people = people
         self.categories = categories
         self.threshold = threshold
+        self._precedents = Precedents(rules, units, threshold)
         self._roster = roster
         self._zone = zone
         self._version = version
@@ -93,13 +95,13 @@ class DirectorySnapshot:
         """
         known = self.categories.get(category) if category else None
         context = self._context(place, known, at)
-        found = drafts(context, self.rules, self.units)
-        doubt = blocking(context, found, self.rules, self.threshold)
+        found = self._precedents.find(context)
+        doubt = blocking(context, found.doubt, self.rules)
         return Match(
             decided="manual" if doubt else "auto",
             doubt=doubt,
-            candidates=rank(found),
-            assists=assists_of(context, found[0] if found else None, self.units),
+            candidates=found.candidates,
+            assists=found.assists,
             organizations=self._helpers(context, LIMIT, loads),
             version=self._version,
         )

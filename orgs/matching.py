@@ -16,7 +16,7 @@ from dispatch.model import Candidate, Category, Place, UnitRef
 from orgs.rules import ANY, CATEGORY_WORDS, Hit, RuleIndex, Steps
 from orgs.units import UNIT_LEVELS, UnitTree, split_post
 
-__all__ = ["MAX_CANDIDATES", "Context", "Draft", "assists_of", "blocking", "drafts", "rank"]
+__all__ = ["MAX_CANDIDATES", "Context", "Draft", "assists_of", "blocking", "drafts", "owners_near", "rank", "winner_doubt"]
 
 MAX_CANDIDATES = 5
 OWNER_RADIUS_M = 30.0
@@ -73,8 +73,9 @@ def rank(found: Sequence[Draft]) -> tuple[Candidate, ...]:
     return tuple(ranked)
 
 
-def blocking(context: Context, found: Sequence[Draft], rules: RuleIndex, threshold: float) -> tuple[str, ...]:
-    """Return the reasons against dispatching without a person; empty when one clear winner stands."""
+def blocking(context: Context, winner: Iterable[str], rules: RuleIndex) -> tuple[str, ...]:
+    """Return the reasons against dispatching without a person, `winner` being those of `winner_doubt`; empty when one clear
+    winner stands."""
     doubt = _place_doubt(context, rules)
     category = context.category
     if category is None:
@@ -84,8 +85,21 @@ def blocking(context: Context, found: Sequence[Draft], rules: RuleIndex, thresho
             doubt.append("sensitive")
         if category.disabled_at is not None and category.disabled_at <= context.at:
             doubt.append("category_disabled")
-    doubt.extend(_winner_doubt(found, threshold))
-    return tuple(dict.fromkeys(doubt))
+    doubt.extend(winner)
+    return tuple(dict.fromkeys(doubt)) if doubt else ()
+
+
+def winner_doubt(found: Sequence[Draft], threshold: float) -> Iterator[str]:
+    """Give the reasons against the first of the drafts: none is responsible, a tie, a rule for anything, a low score."""
+    if not found or found[0].candidate.rule == "backstop:city":
+        yield "no_owner"
+        return
+    if len(found) > 1 and found[0].order == found[1].order:
+        yield "tie"
+    if found[0].generic:
+        yield "any_category"
+    if found[0].candidate.score < threshold:
+        yield "low_score"
 
 
 def assists_of(context: Context, winner: Draft | None, units: UnitTree) -> tuple[UnitRef, ...]:
@@ -242,18 +256,6 @@ def _is_certain(context: Context, rules: RuleIndex) -> bool:
     if category is None or not context.steps or "owner" in category.lead_types:
         return False
     return not rules.may_be_finer(context.steps[0][0], category.code, category.major)
-
-
-def _winner_doubt(found: Sequence[Draft], threshold: float) -> Iterator[str]:
-    if not found or found[0].candidate.rule == "backstop:city":
-        yield "no_owner"
-        return
-    if len(found) > 1 and found[0].order == found[1].order:
-        yield "tie"
-    if found[0].generic:
-        yield "any_category"
-    if found[0].candidate.score < threshold:
-        yield "low_score"
 
 
 def _narrowest(kind: str, units: UnitTree, codes: Sequence[str]) -> str:
