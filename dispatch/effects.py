@@ -12,6 +12,7 @@ from typing import Any
 from dispatch.clocks import Limit, moved_by_return
 from dispatch.outcomes import OUTCOMES
 from dispatch.placing import line_of, place_document, rematch
+from dispatch.rules import place_of
 from dispatch.situation import is_citizen_case, lead_of, must_contact, open_tasks
 from dispatch.step import Step
 
@@ -65,10 +66,9 @@ def _dispatch(step: Step) -> None:
     fields, live, facts = step.fields, step.live, step.facts
     unit = fields["unit"]
     step.set("lead", unit)
-    assists = [other for other in fields.get("assists", ()) if other["code"] != unit["code"]]
     tasks = step.edit("tasks")
     tasks.append(_task(step, "lead", unit, len(tasks)))
-    for other in assists:
+    for other in _assisting(step, unit["code"]):
         tasks.append(_task(step, "assist", other, len(tasks)))
     organizations = step.edit("organizations")
     _invite(organizations, fields.get("organizations", ()))
@@ -81,6 +81,24 @@ def _dispatch(step: Step) -> None:
     step.start_clock("sign_in")
     _start_case_clock(step, fields.get("limit"))
     step.data.update(_basis(step, unit))
+    if live["urgency"] == "emergency":
+        _call_nearest(step)
+
+
+def _assisting(step: Step, lead: str) -> list[dict[str, str]]:
+    """Who assists: who is named, and in danger whoever has the territory (domain.md §2.8)."""
+    chosen = {other["code"]: other for other in step.fields.get("assists", ()) if other["code"] != lead}
+    if step.live["urgency"] == "emergency":
+        here = step.rules.directory.territorial(place_of(step.case))
+        if here is not None and here.code != lead:
+            chosen.setdefault(here.code, {"code": here.code, "name": here.name})
+    return list(chosen.values())
+
+
+def _call_nearest(step: Step) -> None:
+    """In danger the nearest grid worker on duty is called, unless the matter is not for their eyes."""
+    if not step.live["sensitive"]:
+        step.data["called"] = list(step.rules.on_duty("grid_worker", step.case, step.now)[:1])
 
 
 def _invite(organizations: list[dict[str, Any]], chosen: Sequence[dict[str, Any]]) -> None:

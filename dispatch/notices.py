@@ -90,11 +90,13 @@ ADDRESSEES: dict[str, Callable[[Case, dict[str, Any] | None], list[str]]] = {
 
 
 def _also(action: str, entry: Case, case: Case) -> tuple[str, ...]:
-    """Danger to life is told to the dispatchers and the grid workers of the place too (domain.md §2.8)."""
+    """Danger to life is told to the dispatchers and to whoever is called, or where nobody is on duty to the grid workers of
+    the place (domain.md §2.8); what is sensitive is told to no grid worker."""
     if action == "submit" and case["live"]["urgency"] == "emergency":
         return ("operators",)
     if action in ("dispatch", "auto_dispatch") and case["live"]["urgency"] == "emergency":
-        return ("dispatchers", "checkers")
+        alone = case["live"]["sensitive"] or entry["data"].get("called")
+        return ("dispatchers",) if alone else ("dispatchers", "checkers")
     if action == "light" and entry["data"]["light"] in ("red", "deep_red"):
         return ("supervisors",)
     return ()
@@ -108,6 +110,7 @@ def compose(names: tuple[str, ...], action: str, entry: dict[str, Any], case: Ca
     keys: list[str] = []
     for name in (*names, *_also(action, entry, case)):
         keys.extend(key for key in ADDRESSEES[name](case, item) if key not in keys)
+    keys.extend(key for person in entry["data"].get("called", ()) if (key := "p:" + person) not in keys)
     if not keys:
         return None
     return {"id": "n" + entry["id"], "kind": action, "keys": keys, "at": entry["at"], "by": entry["actor"]["id"]}

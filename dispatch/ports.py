@@ -74,6 +74,9 @@ class Directory(Protocol):
     def unit_covers(self, code: str, place: Place) -> bool:
         """Tell whether the unit works in the place (its areas hold the place or lie above it)."""
 
+    def territorial(self, place: Place) -> UnitRef | None:
+        """Return the township-level unit in whose territory the place lies (属地), None where the place is not known so well."""
+
     def organization(self, code: str) -> Helper | None:
         """Return the organization with this code, or None."""
 

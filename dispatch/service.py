@@ -25,6 +25,7 @@ from dispatch.merging import merge
 from dispatch.numbers import CaseNumbers
 from dispatch.relay import Relay
 from dispatch.reports import NewReport
+from dispatch.reveals import Reveals
 from dispatch.rules import Rules
 from dispatch.situation import Case, Situation
 from dispatch.states import TABLE
@@ -97,6 +98,7 @@ class CaseService:
         self.relay = Relay(database)
         self._cipher = cipher
         self._recent = recent
+        self._reveals = Reveals(database)
         self._numbers = CaseNumbers(database, rules.case_prefix, rules.timezone)
         self._root_area = root_area
         self._clock = clock
@@ -197,7 +199,12 @@ class CaseService:
         return await self._take("task", task_id, actor, case_id, action, rev, fields, key)
 
     async def reveal(self, *, actor: Actor, case_id: str, reason: str) -> dict[str, str | None]:
-        """Return name and phone of the caller in the clear; who asked and why is put into the timeline first."""
+        """Return name and phone of the caller in the clear; who asked and why is put into the timeline first.
+
+        Raises `TooMany` for somebody who has asked too often within the hour, besides what actions raise.
+        """
+        await self._visible(actor, case_id)
+        await self._reveals.take(actor.id, self._clock())
         await self._take("case", None, actor, case_id, "reveal", None, {"reason": reason}, None, internal=True)
         case = await self._visible(actor, case_id)
         caller = case["caller"]

@@ -121,6 +121,10 @@ class Parties:
         """Tell whether the unit works in the place."""
         return self.snapshot.unit_covers(code, place)
 
+    def territorial(self, place: Place) -> UnitRef | None:
+        """Return the township-level unit in whose territory the place lies, or None."""
+        return self.snapshot.units.head("township", place.area_codes)
+
     def organization(self, code: str) -> Helper | None:
         """Return the organization with this code, or None."""
         return self.snapshot.organization(code)

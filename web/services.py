@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import dispatch.relay
+import dispatch.reveals
 import dispatch.store
 import grid.store
 import orgs.store
@@ -47,7 +48,10 @@ WATCHED: Mapping[str, Sequence[str] | None] = {
     "people": None,
     "sessions": None,
 }
-INDEXES = (dispatch.store.INDEXES, dispatch.relay.INDEXES, grid.store.INDEXES, orgs.store.INDEXES, Pictures.INDEXES)
+INDEXES = (
+    dispatch.store.INDEXES, dispatch.relay.INDEXES, dispatch.reveals.INDEXES, grid.store.INDEXES, orgs.store.INDEXES,
+    Pictures.INDEXES,
+)  # fmt: skip
 
 
 @dataclass(slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""A town small enough to see through, behind the two ports of the core: 2 districts, 8 grids, 5 units, 2 organizations.
+"""A town small enough to see through, behind the two ports of the core: 2 districts, 8 grids, 7 units, 2 organizations.
 
 Also the actors of every role, reports, and a service over a database whose clock the test sets.
 """
@@ -30,7 +30,8 @@ CITY = AreaRef("52", "小城", "city")
 WEST, SOUTH = 106.60, 26.60
 START = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)  # Monday 10:00 in Guiyang
 UNITS = {
-    "water1": "甲区水务局", "water2": "乙区水务局", "urban1": "甲区城管局", "urban2": "乙区城管局", "root": "市政府",
+    "water1": "甲区水务局", "water2": "乙区水务局", "urban1": "甲区城管局", "urban2": "乙区城管局",
+    "town1": "甲街道办", "town2": "乙街道办", "root": "市政府",
 }  # fmt: skip
 _serial = itertools.count()
 
@@ -126,6 +127,10 @@ class TownDirectory:
     def unit_covers(self, code: str, place: Place) -> bool:
         district = place.area("district")
         return code == "root" or (district is not None and code.endswith(district.code[-1]))
+
+    def territorial(self, place: Place) -> UnitRef | None:
+        district = place.area("district")
+        return self._ref("town" + district.code[-1]) if district else None
 
     def organization(self, code: str) -> Helper | None:
         return {"vol1": Helper(code="vol1", name="志愿服务队"), "vol2": Helper(code="vol2", name="爱心企业")}.get(code)
