@@ -29,6 +29,7 @@ _WRITES = ("insert", "update", "replace", "delete")
 _ENDS = ("drop", "rename", "dropDatabase", "invalidate")
 _HISTORY_LOST = frozenset({136, 280, 286})  # CappedPositionLost, ChangeStreamFatalError, ChangeStreamHistoryLost
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
+_CLOCK_TRIES = 100
 
 Position = tuple[int, int, int]
 
@@ -109,10 +110,20 @@ class Feed:
 
     async def _begin_now(self) -> None:
         """Let the stream begin at the database's present; the ring knows nothing older."""
-        now: Timestamp = (await self._database.command("ping"))["operationTime"]
+        now = await self._present()
         self._ring.clear()
         self._floor = self._last = (now.time, now.inc, 0)
         self._token = None
+
+    async def _present(self) -> Timestamp:
+        """Return the database's time. A server with access control tells none for a moment after its start."""
+        for _ in range(_CLOCK_TRIES):
+            answer = await self._database.command("ping")
+            if "operationTime" in answer:
+                now: Timestamp = answer["operationTime"]
+                return now
+            await asyncio.sleep(_FIRST_PAUSE)
+        raise StorageUnavailable("the database does not tell its time yet")
 
     async def _run(self) -> None:
         pause = _FIRST_PAUSE
