@@ -177,19 +177,44 @@ def test_board_offers_only_what_the_api_allows(city: City, open_page: Callable[.
     assert len(shown) == len(allowed)
 
 
-def test_action_on_a_case_that_somebody_changed_says_so_and_keeps_the_text(
+def test_change_by_somebody_else_comes_by_itself_and_keeps_what_was_typed(
     city: City, open_page: Callable[..., Any], photo: Path
 ) -> None:
     case = city.report(photo, location={"lon": 106.7, "lat": 26.605, "crs": "WGS-84"})
     page = open_page("dispatcher")
     page.wait_for_selector(".board .tabs")
     page.goto(f"{city.url}/desk#/board/{case['id']}")
-    page.click(".dr .act >> text=并案") if page.locator(".dr .act >> text=并案").count() else page.keyboard.press("m")
-    page.wait_for_selector(".action-form")
+    page.wait_for_selector(".dr .tl li")
+    page.keyboard.press("m")
     page.fill("[data-field=reason] textarea", "同一处的第二次上报")
     city.act(case, "urge", "dispatcher", note="请尽快")
-    page.wait_for_selector(".dr .tl >> text=催办")  # it came by itself
+    page.wait_for_selector(".dr .tl >> text=催办")
     assert page.input_value("[data-field=reason] textarea") == "同一处的第二次上报"
+
+
+def test_stale_action_is_refused_in_words_and_goes_through_the_second_time(
+    city: City, open_page: Callable[..., Any], photo: Path
+) -> None:
+    case = city.report(photo)
+    page = open_page("dispatcher")
+    page.wait_for_selector(".board .tabs")
+    old = city.case(case["id"])
+    refused: list[int] = []
+    page.on("response", lambda answer: refused.append(answer.status) if answer.status == 412 else None)
+    page.route(
+        f"**/api/v1/cases/{case['id']}", lambda route: route.continue_() if refused else route.fulfill(json=old)
+    )  # a page that has missed what happened meanwhile
+    city.act(old, "reclassify", "dispatcher", category="0104", reason="垃圾箱满了")
+    page.goto(f"{city.url}/desk#/board/{case['id']}")
+    page.wait_for_selector(".dr .tl li")
+    page.click(".dr .act >> text=作废")
+    page.click("[data-field=reason] >> text=测试")
+    page.click(".action-form button.pri")
+    page.wait_for_selector(".action-form >> text=有人刚改过这件")
+    page.wait_for_selector(".dr h1 >> text=垃圾箱满溢")
+    page.click(".action-form button.pri")
+    page.wait_for_selector(".dr .head >> text=已作废")
+    assert refused == [412]
 
 
 def test_emergency_stands_above_everything(

@@ -4,6 +4,7 @@ import { computed, reactive, ref, watch } from 'vue'
 import { newKey, post, Problem } from './api'
 import { debounce } from './draft'
 import { t } from './i18n'
+import { refresh } from './live'
 import { upload } from './photo'
 import { toast } from './toast'
 import type { Action, ActionField, Case } from './types'
@@ -122,6 +123,7 @@ export function useActionForm(item: () => Case, action: () => Action, path?: () 
     failure.value = problem.message
     refused.value = Object.fromEntries(problem.errors.map((error) => [error.field.replace(/^(fields|body)\./, ''), error.message]))
     if (!problem.retryable) key.value = newKey()
+    if (problem.stale || problem.status === 409) refresh() // what was typed stays; the case becomes the newest
   }
 
   /** Send the form; null when something is missing or refused (then `errorOf` and `failure` say what). */

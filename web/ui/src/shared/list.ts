@@ -1,7 +1,7 @@
 /** A list of cases that follows live events without moving what is under the pointer more than needed. */
 import { ref } from 'vue'
 
-import { get, messageOf, query } from './api'
+import { get, messageOf, Problem, query } from './api'
 import { debounce } from './draft'
 import { useLive } from './live'
 import type { Case, Page } from './types'
@@ -41,12 +41,36 @@ export function useCases(ask: () => CaseQuery | null) {
   }
 
   async function more(): Promise<void> {
-    const page = await get<Page<Case>>(`/cases${query({ limit: 50, sort: 'due_at', ...ask(), cursor: next.value })}`)
-    items.value = [...items.value, ...page.items]
-    next.value = page.next
+    try {
+      const page = await get<Page<Case>>(`/cases${query({ limit: 50, sort: 'due_at', ...ask(), cursor: next.value })}`)
+      items.value = [...items.value, ...page.items]
+      next.value = page.next
+    } catch (error) {
+      wrong.value = messageOf(error)
+    }
   }
 
   const soon = debounce(() => void load(), 250)
   useLive(() => soon())
   return { items, next, loading, wrong, load, more }
+}
+
+export interface Summary {
+  states: Record<string, number>
+  lights?: Record<string, number>
+}
+
+/** How many open cases stand in each state, kept fresh; stays as it was while the service cannot be reached (the list says so). */
+export function useSummary() {
+  const summary = ref<Summary>({ states: {} })
+  async function count(): Promise<void> {
+    try {
+      summary.value = await get<Summary>('/cases/summary')
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error
+    }
+  }
+  const soon = debounce(() => void count(), 400)
+  useLive(() => soon())
+  return { summary, count }
 }

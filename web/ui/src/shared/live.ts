@@ -22,10 +22,15 @@ function deliver(event: LiveEvent): void {
   for (const listener of listeners) listener(event)
 }
 
+/** Let everything on this page fetch again (after a break, or when the service says that what is shown is old). */
+export function refresh(): void {
+  for (const listener of listeners) listener({ type: 'reset', id: '', data: {} })
+}
+
 function setOnline(value: boolean): void {
   const came = value && !online.value
   online.value = value
-  if (came) for (const listener of listeners) listener({ type: 'reset', id: '', data: {} })
+  if (came) refresh()
 }
 
 /** Hold the stream until the page goes: receive, deliver here and to the other tabs. */
