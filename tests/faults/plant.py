@@ -90,6 +90,15 @@ class Plant:
         self.start_service()
         await self.until_healthy()
 
+    async def stop_service(self) -> int:
+        """Ask it to end; returns its exit status."""
+        self.services[0].terminate()
+        return await asyncio.to_thread(self.services[0].wait, 30)
+
+    def log(self) -> str:
+        """What the service has written so far."""
+        return (self.data / "service.log").read_text()
+
     async def kill_mongod(self) -> None:
         """Kill -9 and start again on what it left."""
         self.kills.append(("mongod", self.asking))

@@ -131,7 +131,7 @@ async def kill_again_and_again(hurt: Plant, kill: Callable[[], Awaitable[None]],
     draw = random.Random(seed)
     for number in range(KILLS_EACH):
         await asyncio.sleep(draw.uniform(0.2, 2.5))
-        while number % 2 and not hurt.asking:
+        while number % 2 and not hurt.asking:  # noqa: ASYNC110  load comes and goes, nobody announces it
             await asyncio.sleep(draw.uniform(0.0, 0.1))
         await kill()
 
@@ -154,11 +154,28 @@ async def test_kill_of_each_part_under_load_loses_and_doubles_nothing(tmp_path: 
         await hurt.until_healthy()
         await _settle_notices(hurt)
         await _compare(hurt, ledger)
+        assert "Traceback" not in hurt.log(), hurt.log()[-4000:]
         print(  # noqa: T201
             f"kills {dict(Counter(part for part, _ in hurt.kills))}, of them under load {dict(met)}: {len(ledger.cases)} cases, "
             f"{len(ledger.actions)} actions acknowledged, {len(ledger.lost)} refused, {ledger.unanswered} first tries without an "
             f"answer, statuses {dict(ledger.statuses)}"
         )  # the figures of the run, for whoever looks
+
+
+async def test_stop_under_load_ends_in_order_and_loses_nothing(tmp_path: Path) -> None:
+    async with plant(tmp_path) as sound:
+        ledger, done = Ledger(), asyncio.Event()
+        workers = [asyncio.create_task(work(sound, ledger, seed, done)) for seed in range(WORKERS)]
+        for seconds in (0.5, 6.0, 1.0):  # the jobs tick every five seconds
+            await asyncio.sleep(seconds)
+            assert await sound.stop_service() == 0
+            sound.start_service()
+            await sound.until_healthy()
+        done.set()
+        await asyncio.gather(*workers)
+        await _settle_notices(sound)
+        await _compare(sound, ledger)
+        assert not [line for line in sound.log().splitlines() if " INFO " not in line]
 
 
 async def _settle_notices(hurt: Plant) -> None:
