@@ -24,6 +24,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "case.read": frozenset(ROLES) - {"system", "sys_admin", "sec_admin", "audit_admin"},
     "case.act": frozenset(ROLES) - {"system", "sys_admin", "sec_admin", "audit_admin", "assessor", "discipline"},
     "case.reveal": frozenset({"operator", "dispatcher", "unit_clerk", "supervisor"}),
+    "callers.read": frozenset({"operator"}),
     "match.ask": frozenset(
         {"operator", "dispatcher", "supervisor", "grid_worker", "grid_lead", "unit_clerk", "unit_leader", "partner"}
     ),

@@ -47,6 +47,28 @@ async def test_match_when_asked_then_ranked_with_rule_basis_parts_and_helpers(se
     assert wrong.status == 422 and wrong.json["errors"][0]["field"] == "category"
 
 
+async def test_match_when_area_alone_then_ranked_without_a_point(service: Running) -> None:
+    answer = (await service.get("/api/v1/match?area_code=520102001001001&category=0201", "operator")).json
+    assert answer["candidates"][0]["unit"]["code"] == "520102-water" and answer["candidates"][0]["reason"]
+    assert answer["place"]["lon"] is None and answer["place"]["area_path"][-1]["code"] == "520102001001001"
+
+
+@pytest.mark.parametrize(
+    ("query", "code", "field"),
+    [
+        ("area_code=999999", "unknown_area", None),
+        (f"area_code=520102&lon={LON}&lat={LAT}&crs=WGS-84", "invalid", "area_code"),
+        (f"lon={LON}&lat={LAT}", "invalid", "crs"),
+        (f"lat={LAT}&crs=WGS-84", "invalid", "lon"),
+        ("", "invalid", "lon"),
+    ],
+)
+async def test_match_when_place_is_not_clear_then_422(service: Running, query: str, code: str, field: str | None) -> None:
+    answer = await service.get(f"/api/v1/match?{query}&category=0201", "operator")
+    assert (answer.status, answer.code) == (422, code), answer.body
+    assert field is None or answer.json["errors"][0]["field"] == field
+
+
 async def test_directory_when_asked_then_areas_units_organizations_rules_categories(service: Running) -> None:
     roots = (await service.get("/api/v1/areas", "operator")).json["items"]
     children = (await service.get("/api/v1/areas?parent=520100", "operator")).json["items"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tornado.web import RequestHandler
 
 from web.api.asking import Address, DuplicatesHandler, Locate, MatchHandler, SignalsHandler
+from web.api.callers import CallerCases
 from web.api.cases import CaseAction, CaseHandler, CaseList, CaseMap, Due, RequestAction, Reveal, Summary, TaskAction, Timeline
 from web.api.directory import Area, Areas, Categories, CityHandler, Organizations, Rules, Units
 from web.api.intake import Events, EventsBatch, Tickets
@@ -32,6 +33,7 @@ ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
     ("/api/v1/cases/{id}/actions/{action}", CaseAction),
     ("/api/v1/cases/{id}/requests/{request}/actions/{action}", RequestAction),
     ("/api/v1/cases/{id}/tasks/{task}/actions/{action}", TaskAction),
+    ("/api/v1/callers:cases", CallerCases),
     ("/api/v1/match", MatchHandler),
     ("/api/v1/locate", Locate),
     ("/api/v1/address", Address),

@@ -27,9 +27,13 @@ class PointQuery(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     crs: str
 
 
-class MatchQuery(PointQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A point, a category, and the time to ask for (now when not given)."""
+class MatchQuery(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """A point with its coordinate system, or the code of an area alone; a category; the time to ask for (now when not given)."""
 
+    lon: Longitude | None = None
+    lat: Latitude | None = None
+    crs: str | None = None
+    area_code: Annotated[str, msgspec.Meta(max_length=100)] | None = None
     category: str
     at: datetime | None = None
 
@@ -81,9 +85,20 @@ class MatchHandler(ApiHandler):
         """Answer from territory and directory in memory."""
         if self.services.core.catalogue.get(query.category) is None:
             raise field_error("category", "unknown_category")
-        place: Place = self.services.territory.locate(query.lon, query.lat, query.crs)
+        place = self.place_of(query)
         at = query.at or datetime.now(UTC)
         self.answer(match_answer(self.services.parties.match(place, query.category, at.astimezone(UTC)), place))
+
+    def place_of(self, query: MatchQuery) -> Place:
+        """Return the place asked for. Raises `Invalid` where neither a whole point nor an area is given, or both are."""
+        lon, lat, crs = query.lon, query.lat, query.crs
+        if query.area_code is not None:
+            if (lon, lat, crs) != (None, None, None):
+                raise field_error("area_code", "contradiction")
+            return self.services.territory.locate_area(query.area_code)
+        if lon is None or lat is None or crs is None:
+            raise field_error("lon" if lon is None else "lat" if lat is None else "crs", "required")
+        return self.services.territory.locate(lon, lat, crs)
 
 
 class Address(ApiHandler):
