@@ -55,13 +55,15 @@ class Board:
         return ((identity, live) for identity, live in self._open.items() if sees(scope, live))
 
     def summary(self, scope: Scope) -> dict[str, dict[str, int]]:
-        """Return how many open cases stand in each state and show each light."""
+        """Return how many open cases stand in each state, show each light and wait for a decision on each kind of request."""
         states: Counter[str] = Counter()
         lights: Counter[str] = Counter()
+        requests: Counter[str] = Counter()
         for _, live in self.visible(scope):
             states[live["state"]] += 1
             lights[live["light"]] += 1
-        return {"states": dict(states), "lights": dict(lights)}
+            requests.update(set(live.get("pending", ())))
+        return {"states": dict(states), "lights": dict(lights), "requests": dict(requests)}
 
     def points(self, scope: Scope, bbox: tuple[float, float, float, float], zoom: int) -> dict[str, list[dict[str, Any]]]:
         """Return the cases inside west, south, east, north (edges belong to it): one by one, or in clusters when many."""

@@ -326,8 +326,12 @@ class CaseService:
         return [case_view(case, actor, now, self.rules) for case in found]
 
     async def summary(self, *, actor: Actor) -> Counts:
-        """Return how many open cases that the actor may see stand in each state and show each light."""
+        """Return how many open cases that the actor may see stand in each state, show each light, await each kind of decision."""
         return self.board.summary(actor.scope)
+
+    async def ended(self, *, actor: Actor) -> int:
+        """Return how many cases that the actor may see have ended, counted up to 1,000."""
+        return await self.store.count_ended(actor.scope)
 
     async def map_points(self, *, actor: Actor, bbox: tuple[float, float, float, float], zoom: int) -> Points:
         """Return the open cases in a box (west, south, east, north; degrees WGS-84), in clusters where they are many."""

@@ -122,6 +122,9 @@ class Step:
         light, due, following = clockwork.summary(self.case["clocks"])
         live = self.live
         live["light"], live["due_at"] = light, due
+        pending = [request["kind"] for request in self.case["requests"] if request["state"] == "pending"]
+        if pending or live.get("pending"):
+            live["pending"] = pending
         if following != self.case.get("next_light_at"):
             self.set("next_light_at", following)
         keys = case_keys(self.case)

@@ -277,6 +277,10 @@ class CaseStore:
         index = [("caller.phone_index", 1), ("live.reported_at", 1)]
         return await self.database.find(CASES, filter, projection=_ROW, sort=newest, limit=limit, hint=index)
 
+    async def count_ended(self, scope: Scope, most: int = 1_000) -> int:
+        """Return how many cases that the scope may see have ended; the index alone answers, and it stops at `most`."""
+        return await self.database.count(CASES, {**visible_to(scope), "live.open": False}, limit=most)
+
     async def find_lights_due(self, now: datetime, limit: int) -> list[Case]:
         """Return open cases whose light is no longer true, longest due first."""
         filter = {"next_light_at": {"$lte": now, "$type": "date"}}

@@ -116,6 +116,37 @@ async def test_summary_when_asked_then_counts_of_the_scope(service: Running) -> 
     assert counts["states"]["dispatched"] >= 1 and counts["lights"]["green"] >= 1
 
 
+async def test_summary_when_a_return_waits_then_counted_until_it_is_decided(service: Running) -> None:
+    async def waiting(user: str) -> int:
+        counts = (await service.get("/api/v1/cases/summary", user)).json
+        assert counts["ended"] is None
+        return int(counts["requests"].get("return", 0))
+
+    before, other = await waiting("dispatcher"), await waiting("clerk_b")
+    case = await service.report()
+    asked = {"rev": case["rev"], "reason": "not_duty", "basis": "《市容管理办法》第九条,由属地街道负责", "unit": "520102-urban"}
+    case = (await service.post(f"/api/v1/cases/{case['id']}/actions/request_return", asked, "unit_clerk")).json
+    assert (await waiting("dispatcher"), await waiting("clerk_b")) == (before + 1, other)
+    request = case["requests"][0]["id"]
+    decided = {"rev": case["rev"], "approve": False, "opinion": "属于本单位职责,请继续办理"}
+    path = f"/api/v1/cases/{case['id']}/requests/{request}/actions/decide"
+    answer = await service.post(path, decided, "dispatcher")
+    assert answer.status == 200, answer.body
+    assert await waiting("dispatcher") == before
+
+
+async def test_summary_when_ended_is_asked_for_then_counted_in_the_scope(service: Running) -> None:
+    async def ended(user: str) -> int:
+        return int((await service.get("/api/v1/cases/summary?ended=true", user)).json["ended"])
+
+    before, other = await ended("clerk_a"), await ended("clerk_b")
+    case = await service.report()
+    fields = {"rev": case["rev"], "reason": "test", "note": "演练"}
+    answer = await service.post(f"/api/v1/cases/{case['id']}/actions/cancel", fields, "dispatcher")
+    assert answer.status == 200 and answer.json["state"] == "cancelled", answer.body
+    assert (await ended("clerk_a"), await ended("clerk_b")) == (before + 1, other)
+
+
 async def test_reveal_when_asked_with_a_reason_then_caller_and_logged(service: Running) -> None:
     caller = {"name": "李四光", "phone": "13900139000", "anonymous": False, "confidential": False}
     body = event(appeal_type="help", channel="phone", caller=caller, file=True)

@@ -44,6 +44,21 @@ class MapQuery(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=
     zoom: Annotated[float, msgspec.Meta(ge=0, le=24)] = 12.0
 
 
+class SummaryQuery(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """`ended` also counts the cases that have ended, which costs a question to the database."""
+
+    ended: bool = False
+
+
+class CaseCounts(msgspec.Struct, kw_only=True):
+    """Open cases by state and by light; by the kind of request that waits for a decision; `ended` up to 1,000 when asked."""
+
+    states: dict[str, int]
+    lights: dict[str, int]
+    requests: dict[str, int]
+    ended: int | None = None
+
+
 class DueQuery(msgspec.Struct, kw_only=True, frozen=True):
     """The kind of clock to explain."""
 
@@ -129,10 +144,11 @@ class CaseMap(ApiHandler):
 class Summary(ApiHandler):
     """GET /api/v1/cases/summary."""
 
-    @operation("Counts by state and light", permission="case.read")
-    async def get(self) -> None:
+    @operation("Counts by state, light and pending request", permission="case.read", query=SummaryQuery, result=CaseCounts)
+    async def get(self, query: SummaryQuery) -> None:
         """Send the counts of what the asker may see."""
-        self.answer(await self.services.cases.summary(actor=self.actor))
+        counts = await self.services.cases.summary(actor=self.actor)
+        self.answer(CaseCounts(**counts, ended=await self.services.cases.ended(actor=self.actor) if query.ended else None))
 
 
 class Timeline(ApiHandler):
