@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from dispatch.model import Match, Place
+from dispatch.model import AreaRef, Match, Place
 from dispatch.rules import place_of
 from dispatch.step import Step
 
@@ -24,7 +24,7 @@ def place_document(place: Place) -> dict[str, Any]:
         "accuracy_m": place.accuracy_m,
         "source": place.source,
         "address": place.address,
-        "path": [{"code": area.code, "name": area.name, "level": area.level} for area in place.area_path],
+        "path": [_node(area) for area in place.area_path],
         "special": {"code": special.code, "name": special.name, "level": special.level} if special else None,
         "boundary_doubt": place.boundary_doubt,
         "doubt": list(place.doubt),
@@ -32,6 +32,11 @@ def place_document(place: Place) -> dict[str, Any]:
         "asset_owner": place.asset_owner,
         "version": place.version,
     }
+
+
+def _node(area: AreaRef) -> dict[str, Any]:
+    node = {"code": area.code, "name": area.name, "level": area.level}
+    return {**node, "name_en": area.name_en} if area.name_en else node
 
 
 def match_document(match: Match, at: datetime) -> dict[str, Any]:
