@@ -8,6 +8,7 @@ is the same error after the same work, so that nobody learns which user names ex
 from __future__ import annotations
 
 import asyncio
+import functools
 import hashlib
 import secrets
 from collections.abc import Callable
@@ -110,6 +111,7 @@ class Accounts:
         self._gate = asyncio.Semaphore(2)
         self._seen: dict[str, _Seen] = {}
         self._changes = 0
+        self._asking: dict[tuple[str, str], tuple[int, asyncio.Task[Actor]]] = {}
 
     async def sign_in(self, username: str, password: str, address: str, otp: str | None = None) -> tuple[Session, str]:
         """Open a session; returns it and its CSRF token. Raises `SignInFailed`; `TooMany` for an address that fails too often."""
@@ -309,6 +311,24 @@ class Accounts:
         if seen is not None and now.timestamp() < seen.until and seen.kind == kind:
             return seen.actor
         self._seen.pop(key, None)
+        return await self._asked_once(key, kind, now)
+
+    async def _asked_once(self, key: str, kind: str, now: datetime) -> Actor:
+        """Many requests with one token wait for one answer; not for one that was begun before something was invalidated."""
+        begun = self._asking.get((key, kind))
+        if begun is None or begun[0] != self._changes:
+            begun = self._changes, asyncio.get_running_loop().create_task(self._ask(key, kind, now))
+            self._asking[key, kind] = begun
+            begun[1].add_done_callback(functools.partial(self._answered, (key, kind)))
+        return await asyncio.shield(begun[1])
+
+    def _answered(self, question: tuple[str, str], task: asyncio.Task[Actor]) -> None:
+        if self._asking.get(question, (0, None))[1] is task:
+            del self._asking[question]
+        if not task.cancelled():
+            task.exception()  # whoever asked has it, unless they have gone
+
+    async def _ask(self, key: str, kind: str, now: datetime) -> Actor:
         changes = self._changes
         document = await self._live_session(key, kind, now)
         actor = await self._find_actor(document["username"], key[:16] if kind == "session" else None)

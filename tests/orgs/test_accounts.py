@@ -318,3 +318,31 @@ async def test_verify_when_there_is_no_such_account_then_it_takes_as_long() -> N
             taken[known].append(time.perf_counter() - start)
     passwords.close()
     assert 0.5 < min(taken[True]) / min(taken[False]) < 2
+
+
+async def test_actor_when_many_ask_at_once_then_the_database_is_asked_once(
+    accounts: Accounts, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = await accounts.issue_token("li")
+    asked: list[str] = []
+    find_one = database.find_one
+
+    async def counted(collection: str, *arguments: Any, **named: Any) -> Any:
+        asked.append(collection)
+        return await find_one(collection, *arguments, **named)
+
+    monkeypatch.setattr(database, "find_one", counted)
+    actors = await asyncio.gather(*(accounts.actor_of_token(token) for _ in range(20)))
+    assert {actor.id for actor in actors} == {"li"} and asked.count(SESSIONS) == 1
+    refused = await asyncio.gather(*(accounts.actor_of_token("unknown") for _ in range(5)), return_exceptions=True)
+    assert all(isinstance(error, Unauthorized) for error in refused) and asked.count(SESSIONS) == 2
+
+
+async def test_actor_when_revoked_while_others_ask_then_who_asks_later_is_refused(accounts: Accounts) -> None:
+    token = await accounts.issue_token("li")
+    early = asyncio.create_task(accounts.actor_of_token(token))
+    await asyncio.sleep(0)
+    await accounts.revoke("li")
+    with pytest.raises(Unauthorized):
+        await accounts.actor_of_token(token)
+    await asyncio.gather(early, return_exceptions=True)
