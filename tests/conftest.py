@@ -1,6 +1,7 @@
 """Fixtures of all tests.
 
 mongodb_uri   a replica set for the tests: the one of HEYUN_TEST_MONGODB_URI, else a private mongod started for the session
+driver        the driver under test: HEYUN_DRIVER, else motor
 database      an empty database of its own for one test, dropped afterwards
 """
 
@@ -20,8 +21,7 @@ from storage.embedded import start
 
 def pytest_configure(config: pytest.Config) -> None:
     """PyMongo's client forgets the socket of a connection that it was just making when it is closed: not ours to fail for."""
-    if os.environ.get("HEYUN_DRIVER") == "pymongo":
-        config.addinivalue_line("filterwarnings", r"ignore:unclosed <socket\.socket [^>]*laddr=[^>]*\)>:ResourceWarning")
+    config.addinivalue_line("filterwarnings", r"ignore:unclosed <socket\.socket [^>]*laddr=[^>]*\)>:ResourceWarning")
 
 
 @pytest.fixture(scope="session")
@@ -37,11 +37,15 @@ def mongodb_uri() -> Iterator[str]:
 
 
 @pytest.fixture
-async def database(mongodb_uri: str) -> AsyncIterator[Database]:
+def driver() -> str:
+    """The tests of storage run under both drivers (tests/storage/conftest.py)."""
+    return os.environ.get("HEYUN_DRIVER", "motor")
+
+
+@pytest.fixture
+async def database(mongodb_uri: str, driver: str) -> AsyncIterator[Database]:
     """Drop it afterwards, so that a configured test server is left as it was."""
-    opened = await Database.connect(
-        mongodb_uri, f"heyun_test_{secrets.token_hex(6)}", driver=os.environ.get("HEYUN_DRIVER", "motor")
-    )
+    opened = await Database.connect(mongodb_uri, f"heyun_test_{secrets.token_hex(6)}", driver=driver)
     yield opened
     await opened.drop_database()
     await opened.close()

@@ -1,6 +1,6 @@
 """Fixtures of the storage tests.
 
-driver    the driver under test: HEYUN_DRIVER, else motor
+driver    the driver under test: motor and, outside the fast tier, pymongo; HEYUN_DRIVER names only one
 collect   makes a queue that a feed's subscriber fills, and waits for what comes
 proxy     a TCP proxy before the database that can lose answers and cut connections
 proxied   a `Database` that reaches the database of `database` only through `proxy`
@@ -39,9 +39,13 @@ class Collected:
         return self._queue.empty()
 
 
-@pytest.fixture
-def driver() -> str:
-    return os.environ.get("HEYUN_DRIVER", "motor")
+_CHOSEN = os.environ.get("HEYUN_DRIVER")
+_DRIVERS = [_CHOSEN] if _CHOSEN else ["motor", pytest.param("pymongo", marks=pytest.mark.slow)]
+
+
+@pytest.fixture(params=_DRIVERS)
+def driver(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture
