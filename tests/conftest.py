@@ -14,13 +14,21 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from storage.client import Database
 from storage.embedded import start
 
+settings.register_profile("fast", max_examples=40, deadline=None)
+settings.register_profile("thorough", max_examples=300, deadline=None)
+
 
 def pytest_configure(config: pytest.Config) -> None:
-    """PyMongo's client forgets the socket of a connection that it was just making when it is closed: not ours to fail for."""
+    """The fast tier tries fewer examples of each property, everything else many more.
+
+    PyMongo's client forgets the socket of a connection that it was just making when it is closed: not ours to fail for.
+    """
+    settings.load_profile("fast" if "not slow" in (config.option.markexpr or "") else "thorough")
     config.addinivalue_line("filterwarnings", r"ignore:unclosed <socket\.socket [^>]*laddr=[^>]*\)>:ResourceWarning")
 
 

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from rich.console import Console
 
 from cities.nyc import build as nyc
@@ -101,15 +102,22 @@ async def serving_pack(uri: str, pack: Path, folder: Path) -> AsyncIterator[Runn
         await database.close()
 
 
-async def test_replay_when_the_sample_is_sent_then_agency_and_district_agree(mongodb_uri: str, tmp_path: Path) -> None:
-    nyc.build(tmp_path / "nyc", data=nyc.SAMPLE)
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def new_york(mongodb_uri: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running]:
+    """The service over the pack of the sample, for both tests that need no more."""
+    folder = tmp_path_factory.mktemp("replay")
+    nyc.build(folder / "nyc", data=nyc.SAMPLE)
+    async with serving_pack(mongodb_uri, folder / "nyc", folder) as service:
+        yield service
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_replay_when_the_sample_is_sent_then_agency_and_district_agree(new_york: Running) -> None:
     told: list[tuple[int, int]] = []
-    async with serving_pack(mongodb_uri, tmp_path / "nyc", tmp_path) as service:
-        first = await replay(
-            SAMPLE, "nyc", service.url, service.tokens["partner"], progress=lambda done, total: told.append((done, total))
-        )
-        again = await replay(SAMPLE, "nyc", service.url, service.tokens["partner"], limit=40)
-        stored = await service.services.database.count("cases", {})
+    url, token = new_york.url, new_york.tokens["partner"]
+    first = await replay(SAMPLE, "nyc", url, token, progress=lambda done, total: told.append((done, total)))
+    again = await replay(SAMPLE, "nyc", url, token, limit=40)
+    stored = await new_york.services.database.count("cases", {})
     assert (first.rows, first.accepted, stored) == (300, 300, 300)
     assert first.unit_agreement is not None and first.unit_agreement >= 0.99
     assert first.grid_agreement is not None and first.grid_agreement >= 0.99
@@ -118,13 +126,12 @@ async def test_replay_when_the_sample_is_sent_then_agency_and_district_agree(mon
     assert told[-1] == (300, 300)
 
 
-async def test_replay_when_the_service_holds_another_city_then_refused(mongodb_uri: str, tmp_path: Path) -> None:
+@pytest.mark.asyncio(loop_scope="module")
+async def test_replay_when_the_service_holds_another_city_then_refused(new_york: Running, tmp_path: Path) -> None:
     other = tmp_path / "other.csv"
     other.write_text(",".join(EVENT) + "\n" + ",".join(EVENT.values()) + "\n", encoding="utf-8")
-    nyc.build(tmp_path / "nyc", data=nyc.SAMPLE)
-    async with serving_pack(mongodb_uri, tmp_path / "nyc", tmp_path) as service:
-        with pytest.raises(UnknownRecords, match="holds NYC"):
-            await replay(other, "nyc", service.url, service.tokens["partner"])
+    with pytest.raises(UnknownRecords, match="holds NYC"):
+        await replay(other, "nyc", new_york.url, new_york.tokens["partner"])
 
 
 @pytest.mark.shared_data
