@@ -129,6 +129,10 @@ class DirectorySnapshot:
         """Tell whether the unit works in the place."""
         return self.units.covers(code, place)
 
+    def territorial(self, place: Place) -> UnitRef | None:
+        """Return the township-level unit in whose territory the place lies, or None."""
+        return self.units.head("township", place.area_codes)
+
     def organization(self, code: str) -> Helper | None:
         """Return the organization with this code (in good standing), or None."""
         party: Party | None = self.services.parties.get(code)

@@ -123,7 +123,7 @@ class Parties:
 
     def territorial(self, place: Place) -> UnitRef | None:
         """Return the township-level unit in whose territory the place lies, or None."""
-        return self.snapshot.units.head("township", place.area_codes)
+        return self.snapshot.territorial(place)
 
     def organization(self, code: str) -> Helper | None:
         """Return the organization with this code, or None."""
