@@ -32,6 +32,7 @@ class Ledger:
     def __init__(self) -> None:
         self.cases: dict[str, tuple[str, dict[str, Any]]] = {}  # id → key and body that it was acknowledged under
         self.actions: dict[str, tuple[str, str]] = {}  # key → case, action that were acknowledged
+        self.asked: dict[str, tuple[str, str, dict[str, Any]]] = {}  # key → role, path, body of the acknowledged action
         self.lost: dict[str, tuple[str, str]] = {}  # keys whose action was refused: it must not be there
         self.statuses: Counter[int] = Counter()
         self.unanswered = 0
@@ -62,9 +63,14 @@ async def report(hurt: Plant, ledger: Ledger, draw: random.Random) -> None:
 
 
 async def say_again(hurt: Plant, ledger: Ledger, draw: random.Random) -> None:
-    """A retry long after: the same case, nothing new."""
-    case, (key, body) = draw.choice(list(ledger.cases.items()))
-    answer = await hurt.ask_until_answered("grid_worker", "POST", "/events", body, key=key)
+    """A retry long after, of a report or of an action, whatever has become of the case: the same case, nothing new."""
+    if ledger.asked and draw.random() < 0.5:
+        key, (role, path, body) = draw.choice(list(ledger.asked.items()))
+        case = ledger.actions[key][0]
+    else:
+        case, (key, body) = draw.choice(list(ledger.cases.items()))
+        role, path = "grid_worker", "/events"
+    answer = await hurt.ask_until_answered(role, "POST", path, body, key=key)
     assert answer.status == 200 and answer.body["id"] == case, answer.body
 
 
@@ -80,12 +86,13 @@ async def act(hurt: Plant, ledger: Ledger, draw: random.Random) -> None:
     action, fields = chosen
     key = new_key()
     body = {"rev": seen.body["rev"], **fields}
-    answer = await hurt.ask_until_answered(role, "POST", f"/cases/{case}/actions/{action}", body, key=key)
+    path = f"/cases/{case}/actions/{action}"
+    answer = await hurt.ask_until_answered(role, "POST", path, body, key=key)
     ledger.statuses[answer.status] += 1
     if answer.status == 200:
-        ledger.actions[key] = (case, action)
+        ledger.actions[key], ledger.asked[key] = (case, action), (role, path, body)
         if draw.random() < 0.2:
-            again = await hurt.ask_until_answered(role, "POST", f"/cases/{case}/actions/{action}", body, key=key)
+            again = await hurt.ask_until_answered(role, "POST", path, body, key=key)
             assert again.status == 200, again.body
     else:
         assert answer.status in {409, 412, 422}, answer.body
