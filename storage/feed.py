@@ -31,6 +31,11 @@ _HISTORY_LOST = frozenset({136, 280, 286})  # CappedPositionLost, ChangeStreamFa
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 _CLOCK_TRIES = 100
 
+_SET_FIELDS = {"$objectToArray": {"$ifNull": ["$updateDescription.updatedFields", {}]}}
+_NAMES_SET = {"$map": {"input": _SET_FIELDS, "in": "$$this.k"}}
+_NAMES_REMOVED = {"$ifNull": ["$updateDescription.removedFields", []]}
+_NAMES_CUT = {"$ifNull": ["$updateDescription.truncatedArrays.field", []]}
+
 Position = tuple[int, int, int]
 
 
@@ -49,8 +54,9 @@ Callback = Callable[[Change], None]
 
 
 class Feed:
-    """Follows the collections of `watch` (collection → fields to bring, None: only the key). A ring of the last `ring` changes
-    answers those who were away for a moment. Callbacks run on the loop and must be quick."""
+    """Follows the collections of `watch` (collection → fields to bring, None: only the key). An update that touches none of the
+    fields to bring is not told. A ring of the last `ring` changes answers those who were away for a moment. Callbacks run on
+    the loop and must be quick."""
 
     def __init__(self, database: Database, watch: Mapping[str, Sequence[str] | None], *, ring: int = 10_000) -> None:
         self._database = database
@@ -165,7 +171,22 @@ class Feed:
         for fields in self._fields.values():
             project |= {f"fullDocument.{field}": 1 for field in fields or ()}
         match = {"ns.coll": {"$in": list(self._fields)}, "operationType": {"$in": [*_WRITES, *_ENDS]}}
-        return [{"$match": {"$or": [match, {"operationType": "dropDatabase"}]}}, {"$project": project}]
+        known: Document = {"$or": [match, {"operationType": "dropDatabase"}]}
+        if unseen := self._unseen():
+            known["$nor"] = unseen
+        return [{"$match": known}, {"$project": project}]
+
+    def _unseen(self) -> list[Document]:
+        """Updates that touch no field that is brought: the server drops them before it looks the document up."""
+        names = {"$concatArrays": [_NAMES_SET, _NAMES_REMOVED, _NAMES_CUT]}
+        touched = {"$map": {"input": names, "in": {"$first": {"$split": ["$$this", "."]}}}}
+        found: list[Document] = []
+        for collection, fields in self._fields.items():
+            if fields:
+                wanted = sorted({field.partition(".")[0] for field in fields})
+                none = {"$eq": [{"$size": {"$setIntersection": [touched, wanted]}}, 0]}
+                found.append({"operationType": "update", "ns.coll": collection, "$expr": none})
+        return found
 
     def _options(self) -> Document:
         options: Document = {"max_await_time_ms": 250, "batch_size": 500}

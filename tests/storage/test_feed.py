@@ -45,6 +45,36 @@ async def test_feed_when_documents_change_then_wanted_fields_in_order(database: 
     assert seen.is_empty
 
 
+@pytest.mark.parametrize(
+    ("update", "told"),
+    [
+        ({"$pull": {"outbox": {"id": {"$in": ["n1", "n2"]}}}}, False),
+        ({"$pull": {"outbox": {"id": "n2"}}}, False),
+        ({"$push": {"timeline": {"id": "e"}}}, False),
+        ({"$set": {"outbox": []}, "$unset": {"secret": 1}}, False),
+        ({"$set": {"outbox": [], "live.rev": 2}}, True),
+        ({"$set": {"live": {"rev": 2}}, "$push": {"outbox": {"id": "n3"}}}, True),
+        ({"$unset": {"live.line": 1}}, True),
+        ({"$pull": {"live.orgs": "o2"}}, True),
+        ([{"$replaceWith": {"_id": "$_id", "live": "$live", "outbox": "$outbox"}}], False),
+    ],
+)
+async def test_feed_when_an_update_touches_no_wanted_field_then_it_is_not_told(
+    database: Database, feed: Feed, collect: Any, update: Any, told: bool
+) -> None:
+    seen = collect()
+    feed.subscribe("cases", seen)
+    live = {"rev": 1, "line": "x", "orgs": ["o1", "o2"]}
+    await database.insert_one(
+        "cases", {"_id": "a", "live": live, "outbox": [{"id": "n1"}, {"id": "n2"}], "timeline": [], "secret": "s"}
+    )
+    assert [change.operation for change in await seen.take(1)] == ["insert"]
+    assert await database.update_one("cases", {"_id": "a"}, update) == 1
+    await database.insert_one("cases", {"_id": "last", "live": {}})
+    operations = [change.operation for change in await seen.take(2 if told else 1)]
+    assert operations == (["update", "insert"] if told else ["insert"]) and seen.is_empty
+
+
 async def test_feed_when_one_transaction_writes_many_then_ids_are_distinct_and_rise(
     database: Database, feed: Feed, collect: Any
 ) -> None:
