@@ -58,6 +58,10 @@ export function useCase(id: Ref<string>) {
 
   useLive((event) => {
     if (event.type === 'reset') void load()
+    else if (event.type === 'case.gone' && event.data.id === id.value) {
+      item.value = null
+      void load()
+    }
     else if (event.data.id === id.value && Number(event.data.rev) > (item.value?.rev ?? 0)) void load()
   })
 

@@ -51,26 +51,34 @@ export function useCases(ask: () => CaseQuery | null) {
   }
 
   const soon = debounce(() => void load(), 250)
-  useLive(() => soon())
+  useLive((event) => {
+    if (event.type === 'notice') return
+    if (event.type === 'case.gone') items.value = items.value.filter((one) => one.id !== event.data.id)
+    soon()
+  })
   return { items, next, loading, wrong, load, more }
 }
 
 export interface Summary {
   states: Record<string, number>
   lights?: Record<string, number>
+  requests?: Record<string, number>
+  ended?: number | null
 }
 
-/** How many open cases stand in each state, kept fresh; stays as it was while the service cannot be reached (the list says so). */
-export function useSummary() {
+/** How many open cases stand in each state (and how many have ended), kept fresh; stays as it was while the service cannot be reached. */
+export function useSummary(ended = false) {
   const summary = ref<Summary>({ states: {} })
   async function count(): Promise<void> {
     try {
-      summary.value = await get<Summary>('/cases/summary')
+      summary.value = await get<Summary>(`/cases/summary${query({ ended: ended || undefined })}`)
     } catch (error) {
       if (!(error instanceof Problem)) throw error
     }
   }
   const soon = debounce(() => void count(), 400)
-  useLive(() => soon())
+  useLive((event) => {
+    if (event.type !== 'notice') soon()
+  })
   return { summary, count }
 }

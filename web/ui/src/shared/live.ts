@@ -85,6 +85,11 @@ export function startLive(): void {
   void navigator.locks.request('heyun-live', hold)
 }
 
+/** Listen as long as the page lives. */
+export function onLive(listener: Listener): void {
+  listeners.add(listener)
+}
+
 /** Listen while the component lives. After a break a `reset` comes: fetch again. */
 export function useLive(listener: Listener): void {
   listeners.add(listener)

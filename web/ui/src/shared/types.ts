@@ -7,6 +7,7 @@ export interface Ref {
 }
 export interface AreaRef extends Ref {
   level: string
+  name_en?: string
 }
 export interface Location {
   lon: number | null
@@ -131,6 +132,16 @@ export interface Entry {
   to: string | null
   note: string | null
   data?: Record<string, unknown>
+}
+export interface Notice {
+  id: string
+  kind: string
+  case: string
+  case_no: string
+  line: string
+  urgency: string
+  at: string
+  read: boolean
 }
 export interface Page<T> {
   items: T[]

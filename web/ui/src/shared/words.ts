@@ -1,6 +1,6 @@
 /** How a case is put into words: title, place, status, reasons. Pure; the words come from the catalogue. */
 import { dot, has, locale, t, word } from './i18n'
-import type { AreaRef, Case, Category, Clock, Entry, Light } from './types'
+import type { Case, Category, Clock, Entry, Light } from './types'
 
 /** The four lights, the ring of what has not begun, the ring of what is paused; by the letter of its style class. */
 export function lightClass(light: Light | string | null | undefined): 'g' | 'y' | 'd' | 'p' | 'n' | 'z' {
@@ -39,7 +39,7 @@ export function dueOf(item: Pick<Case, 'clocks' | 'state' | 'due_at'>): string |
   return runningClock(item)?.due_at ?? item.due_at ?? null
 }
 
-export function areaName(area: AreaRef & { name_en?: string }): string {
+export function areaName(area: { name: string; name_en?: string }): string {
   return locale.value === 'en' && area.name_en ? area.name_en : area.name
 }
 
@@ -51,9 +51,22 @@ export function placeLine(item: Pick<Case, 'area_path' | 'location' | 'sensitive
   return dot(names, item.location?.address ?? '')
 }
 
+/** The group of a category; English has no names for groups. */
+export function majorName(category: Pick<Category, 'major' | 'major_name'>): string {
+  return locale.value === 'en' ? '' : (category.major_name || category.major || '')
+}
+
 export function categoryName(category: (Pick<Category, 'code' | 'name'> & { name_en?: string }) | null | undefined): string {
   if (!category) return t('case.no_category')
   return locale.value === 'en' && category.name_en ? category.name_en : category.name
+}
+
+/** The short line of a case (what · where) with the English name of its category where English is read. */
+export function lineOf(line: string, list: readonly Category[]): string {
+  if (locale.value !== 'en') return line
+  const [what = '', ...where] = line.split(' · ')
+  const known = list.find((one) => one.name === what)
+  return dot(known ? categoryName(known) : what, ...where)
 }
 
 /** 暴露垃圾 · 夜市散场后成堆: the category and the first words of what was said. */

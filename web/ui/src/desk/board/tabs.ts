@@ -5,7 +5,7 @@ export interface BoardTab {
   name: string
   query: CaseQuery
   mixed?: boolean // rows of several states: each shows its own
-  count: (summary: Summary) => number | undefined
+  count: (summary: Summary) => number
 }
 
 export const EMERGENCY_STATES = 'reported,filed,dispatched,handling'
@@ -27,7 +27,7 @@ const returns: BoardTab = {
   name: 'returns',
   query: { request: 'return', open: true },
   mixed: true,
-  count: () => undefined,
+  count: (summary) => summary.requests?.return ?? 0,
 }
 
 export function tabsOf(role: string): BoardTab[] {

@@ -39,6 +39,12 @@ export function dropDraft(): void {
   sessionStorage.removeItem(STORE)
 }
 
+/** The number when it is whole (a mobile number's 11 digits, or a landline with its area code), without separators; else empty. */
+export function wholePhone(text: string): string {
+  const bare = text.replace(/[\s()（）./\-－—]+/g, '').replace(/^(?:\+|00)86/, '')
+  return /^1\d{10}$/.test(bare) || /^0\d{9,11}$/.test(bare) ? bare : ''
+}
+
 /** What is still missing, in the order of the screen. */
 export function ticketGaps(draft: TicketDraft): ('text' | 'place' | 'phone')[] {
   const gaps: ('text' | 'place' | 'phone')[] = []
