@@ -8,6 +8,7 @@ import msgspec
 from tornado.httputil import HTTPServerRequest
 
 from dispatch.actors import PERMISSIONS, Actor
+from dispatch.model import AreaRef
 from storage.errors import Unauthorized
 from web.auth import COOKIE, CsrfMissing, session_token
 from web.base import ApiHandler, operation
@@ -35,7 +36,7 @@ class User(msgspec.Struct, kw_only=True):
     name: str
     role: str
     unit: Ref | None
-    areas: list[Ref]
+    areas: list[AreaRef]
     organization: Ref | None
     permissions: list[str]
 
@@ -59,7 +60,7 @@ def user_of(actor: Actor, services: Services) -> User:
         name=actor.name,
         role=actor.role,
         unit=Ref(unit.code, unit.name) if unit else None,
-        areas=[Ref(area.code, area.name) for area in areas],
+        areas=areas,
         organization=_organization(actor, services),
         permissions=sorted(name for name, roles in PERMISSIONS.items() if actor.role in roles),
     )
