@@ -173,7 +173,7 @@ class Feed:
         match = {"ns.coll": {"$in": list(self._fields)}, "operationType": {"$in": [*_WRITES, *_ENDS]}}
         known: Document = {"$or": [match, {"operationType": "dropDatabase"}]}
         if unseen := self._unseen():
-            known["$nor"] = unseen
+            known["$expr"] = {"$not": {"$and": [{"$eq": ["$operationType", "update"]}, {"$or": unseen}]}}
         return [{"$match": known}, {"$project": project}]
 
     def _unseen(self) -> list[Document]:
@@ -185,7 +185,7 @@ class Feed:
             if fields:
                 wanted = sorted({field.partition(".")[0] for field in fields})
                 none = {"$eq": [{"$size": {"$setIntersection": [touched, wanted]}}, 0]}
-                found.append({"operationType": "update", "ns.coll": collection, "$expr": none})
+                found.append({"$and": [{"$eq": ["$ns.coll", collection]}, none]})
         return found
 
     def _options(self) -> Document:

@@ -12,7 +12,7 @@ from fault_proxy import FaultProxy
 from storage.client import Database
 from storage.feed import GAP, Change, Feed
 
-WATCH = {"cases": ["live"], "versions": None}
+WATCH = {"cases": ["live"], "notices": ["keys"], "versions": None}
 
 
 @pytest.fixture
