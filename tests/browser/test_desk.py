@@ -54,6 +54,55 @@ def test_ticket_is_filed_with_the_keyboard_and_shows_the_unit_with_its_reason(
     assert filed["caller"]["phone"] == "138****5678"
 
 
+def test_caller_is_known_as_soon_as_the_number_is_whole(
+    city: City, open_page: Callable[..., Any], check_access: Callable[[Any], None]
+) -> None:
+    caller = {"name": "王桂芳", "phone": "13650001234", "anonymous": False, "confidential": False}
+    case = city.call("POST", "/tickets", "operator", {**ticket(), "caller": caller})
+    page = open_page("operator", language="zh-CN")
+    page.wait_for_selector("input[name=phone]:focus")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "callers" in request.url else None)
+    page.keyboard.type("1365000123")
+    page.wait_for_timeout(400)
+    assert asked == []
+    page.keyboard.type("4")  # no key more
+    page.wait_for_selector("text=这个号码还有 1 件没办完")
+    assert page.text_content(".old").count(case["lead"]["name"]) == 1
+    assert all("1365000" not in url for url in asked)
+    in_language(page, check_access)
+    page.click(".old >> text=同一件，记为催办")
+    page.fill(".old input", "还没有人来清")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=催办：办好了")
+    assert "urge" in [entry["action"] for entry in city.call("GET", f"/cases/{case['id']}/timeline", "dispatcher")["items"]]
+    page.fill("input[name=phone]", "13650009999")
+    page.wait_for_selector("text=这个号码是第一次来。")
+    page.fill("input[name=phone]", "136 5000 1234")
+    page.click(".old a")
+    page.wait_for_selector(".dr h1")
+    assert case["id"] in page.url
+
+
+def test_area_without_a_pin_shows_the_unit_with_its_reason(city: City, open_page: Callable[..., Any]) -> None:
+    page = open_page("operator", language="zh-CN")
+    page.fill("input[name=phone]", "13650005678")
+    page.fill("textarea[name=text]", "门口的下水道又堵了，污水冒出来流到人行道上")
+    page.wait_for_selector(".cat.on")
+    page.keyboard.press("F4")
+    page.keyboard.type("黔灵东路街道")
+    page.wait_for_selector(".place .sg li")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=按黔灵东路街道匹配。")
+    unit = page.text_content(".units .m-n")
+    assert "规则" in page.text_content(".units .m-b")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector(".filed")
+    filed = city.newest("operator", page.text_content(".filed h1").split()[-1])
+    assert filed["match"]["candidates"][0]["unit"]["name"] == unit
+    assert filed["location"]["lon"] is None
+
+
 def test_ticket_draft_survives_a_reload_and_gaps_are_named(open_page: Callable[..., Any]) -> None:
     page = open_page("operator")
     page.fill("textarea[name=text]", "路灯不亮，晚上看不见")
@@ -130,6 +179,7 @@ def test_clerk_returns_and_dispatcher_decides(
     clerk.click(".action-form button.pri")
     clerk.wait_for_selector("text=退单等待决定")
     board = open_page("dispatcher")
+    board.wait_for_selector(".q .tabs button:has-text('退单') .cnt:not(:text-is('0'))")
     board.click(".q .tabs >> text=退单")
     board.click(f"a[href^='#/board/{case['id']}']")
     board.click(".dr .act >> text=决定退单")
