@@ -91,7 +91,9 @@ class Result:
 class Day:
     """The people of the day and what each does when it is their turn."""
 
-    def __init__(self, url: str, tokens: dict[str, str], *, seed: int) -> None:
+    def __init__(self, url: str, tokens: dict[str, str], *, seed: int, leave_every: int = 0) -> None:
+        """`leave_every` n: each n-th case is left where the evening finds it."""
+        self.leave_every = leave_every
         self.result = Result()
         self.people = {role: Client(url, token, self.result.steps) for role, token in tokens.items()}
         self.draw = random.Random(seed)
@@ -148,7 +150,8 @@ class Day:
         self.result.taken_in += 1
         self.result.auto_dispatched += case["state"] == "dispatched"
         returned = False
-        for step in range(MOST_STEPS):
+        steps = self.draw.randrange(0, 6) if self.leave_every and number % self.leave_every == 0 else MOST_STEPS
+        for step in range(steps):
             if case["state"] in {"closed", "answered", "refused", "merged", "cancelled"}:
                 break
             role, action, fields = await self.next_step(case, returned=returned)
@@ -277,9 +280,11 @@ def _stamp(at: datetime) -> str:
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-async def play(url: str, tokens: dict[str, str], *, cases: int, seed: int, progress: Progress, at_once: int = 6) -> Result:
+async def play(
+    url: str, tokens: dict[str, str], *, cases: int, seed: int, progress: Progress, at_once: int = 6, leave_every: int = 0
+) -> Result:
     """Play `cases` matters of the day, `at_once` at a time; every refusal that stops a case is counted by its code."""
-    day = Day(url, tokens, seed=seed)
+    day = Day(url, tokens, seed=seed, leave_every=leave_every)
     await day.find_points(max(20, cases // 4))
     with (Path(__file__).parent / "guiyang" / "day.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))

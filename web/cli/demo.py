@@ -26,16 +26,17 @@ ROLES = ("grid_worker", "operator", "dispatcher", "unit_clerk", "unit_leader")
 @click.command()
 @click.option("--cases", default=240, show_default=True, type=click.IntRange(1, 100_000), help="How many events and tickets.")
 @click.option("--seed", default=1, show_default=True, help="The same seed draws the same day.")
+@click.option("--leave-every", default=6, show_default=True, help="Leave each n-th case where the evening finds it (0: none).")
 @click.option("--stop", is_flag=True, help="End the service after the table instead of leaving it running.")
-def demo(cases: int, seed: int, stop: bool) -> None:
+def demo(cases: int, seed: int, leave_every: int, stop: bool) -> None:
     """Serve the demo city and play a day: report, dispatch, handle, check, visit, rate."""
     settings = load()
     if url := running_at(settings):
-        _play(url, settings.data, cases, seed)
+        _play(url, settings.data, cases, seed, leave_every)
         return
 
     def work(supervisor: Supervisor) -> None:
-        _play(supervisor.url, settings.data, cases, seed)
+        _play(supervisor.url, settings.data, cases, seed, leave_every)
         if not stop:
             console.print(f"Look around at [bold]{supervisor.url}[/]; Ctrl-C ends the service.")
             supervisor.watch()
@@ -43,8 +44,8 @@ def demo(cases: int, seed: int, stop: bool) -> None:
     serve_while(settings, work, load_city=True, demo_only=True)
 
 
-def _play(url: str, data: Path, cases: int, seed: int) -> None:
-    result = asyncio.run(_with_progress(url, _tokens(data), cases, seed))
+def _play(url: str, data: Path, cases: int, seed: int, leave_every: int) -> None:
+    result = asyncio.run(_with_progress(url, _tokens(data), cases, seed, leave_every))
     _print(result)
     if result.refused:
         for text, count in result.refused.most_common(5):
@@ -60,7 +61,7 @@ def _tokens(data: Path) -> dict[str, str]:
     return {role: accounts[role]["token"] for role in ROLES}
 
 
-async def _with_progress(url: str, tokens: dict[str, str], cases: int, seed: int) -> Result:
+async def _with_progress(url: str, tokens: dict[str, str], cases: int, seed: int, leave_every: int) -> Result:
     columns = (
         TextColumn("a day of Guiyang"),
         BarColumn(),
@@ -70,9 +71,11 @@ async def _with_progress(url: str, tokens: dict[str, str], cases: int, seed: int
     )
     with Progress(*columns, console=console) as bar:
         task = bar.add_task("", total=cases)
-        return await play(
-            url, tokens, cases=cases, seed=seed, progress=lambda text: bar.update(task, advance=1, description=text)
-        )
+
+        def progress(text: str) -> None:
+            bar.update(task, advance=1, description=text)
+
+        return await play(url, tokens, cases=cases, seed=seed, progress=progress, leave_every=leave_every)
 
 
 def _print(result: Result) -> None:
