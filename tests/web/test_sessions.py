@@ -20,7 +20,7 @@ async def test_sign_in_when_right_then_user_csrf_and_a_protected_cookie(service:
     assert cookie.startswith("heyun_session=") and "HttpOnly" in cookie and "SameSite=Lax" in cookie and "Path=/" in cookie
     user = answer.json["user"]
     assert user["username"] == "operator" and user["role"] == "operator" and "ticket.create" in user["permissions"]
-    assert user["areas"] == [{"code": "520100", "name": "小贵阳市"}] and user["unit"] is None
+    assert user["areas"] == [{"code": "520100", "name": "小贵阳市", "level": "city", "name_en": ""}] and user["unit"] is None
 
 
 async def test_current_session_when_asked_then_the_same_user_and_csrf(service: Running) -> None:
