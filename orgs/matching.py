@@ -212,7 +212,7 @@ def _defaults(context: Context, units: UnitTree) -> Iterator[Draft]:
             head = units.head(level, context.codes)
             found = (head,) if head else ()
         for unit in found:
-            reason = f"目录默认 · {category.name} · {kind}@{LEVEL_WORDS.get(level, level)}"
+            reason = f"目录默认 · {category.name} · {LEVEL_WORDS.get(level, level)}"
             parts = {"area": 0.7, "category": 1.0}
             score = round(value - 0.01 * position, 4)
             candidate = Candidate(unit=unit, score=score, parts=parts, rule="default", basis="分类目录", reason=reason)
