@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import datetime
+from datetime import UTC, datetime, time, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from storage.client import Database
@@ -21,6 +22,25 @@ AHEAD = 100  # so many left: the next block is fetched in the background
 log = logging.getLogger(__name__)
 
 
+class Day(NamedTuple):
+    """A day of the city as numbers name it, with the instants at which it begins and ends (half-open)."""
+
+    name: str
+    begin: datetime
+    end: datetime
+
+
+def day_of(at: datetime, zone: ZoneInfo) -> Day:
+    """Return the local day of an instant.
+
+    >>> day_of(datetime(2026, 11, 21, 16, 0, tzinfo=UTC), ZoneInfo("Asia/Shanghai")).name
+    '20261122'
+    """
+    date = at.astimezone(zone).date()
+    begin, end = (datetime.combine(date + timedelta(days=days), time.min, zone).astimezone(UTC) for days in (0, 1))
+    return Day(f"{date:%Y%m%d}", begin, end)
+
+
 class CaseNumbers:
     """Hands out numbers for one city; the day is the city's own."""
 
@@ -29,13 +49,16 @@ class CaseNumbers:
         self._prefix = prefix
         self._zone = ZoneInfo(timezone)
         self._day = ""
+        self._today = Day("", datetime.max.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
         self._next, self._end = 0, 0
         self._ahead: asyncio.Task[int] | None = None
         self._lock = asyncio.Lock()
 
     async def take(self, at: datetime) -> str:
         """Return a number for a case reported at `at`."""
-        day = at.astimezone(self._zone).strftime("%Y%m%d")
+        if not self._today.begin <= at < self._today.end:
+            self._today = day_of(at, self._zone)
+        day = self._today.name
         while day != self._day or self._next >= self._end:
             await self._refill(day)
         number, self._next = self._next, self._next + 1
