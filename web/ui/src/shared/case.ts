@@ -56,13 +56,17 @@ export function useCase(id: Ref<string>) {
     void load()
   }, { immediate: true })
 
+  /** A light changes by itself, without a new rev. */
+  const isNews = (data: Record<string, unknown>): boolean =>
+    Number(data.rev) > (item.value?.rev ?? 0) || (!!data.light && data.light !== item.value?.light)
+
   useLive((event) => {
     if (event.type === 'reset') void load()
     else if (event.type === 'case.gone' && event.data.id === id.value) {
       item.value = null
       void load()
     }
-    else if (event.data.id === id.value && Number(event.data.rev) > (item.value?.rev ?? 0)) void load()
+    else if (event.data.id === id.value && isNews(event.data)) void load()
   })
 
   /** After 412: show the newest, say so; what was typed stays in its form. */
