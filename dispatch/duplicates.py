@@ -6,14 +6,14 @@ microseconds: cases lie in cells as wide as their category's radius, newest last
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from heapq import nsmallest
 from math import ceil, cos, floor, hypot, radians
-from typing import NamedTuple
 
 import msgspec
+
+from dispatch.board import OpenCase
 
 __all__ = ["Duplicate", "RecentCases", "common_words", "likeness"]
 
@@ -21,9 +21,7 @@ _METRES_PER_DEGREE = 111_195.0
 _NARROWEST = cos(radians(66.0))  # cells are wide enough up to this latitude
 _MOST_IN_CELL = 32  # newest first: a place with more open cases of one category has its duplicates among these
 
-_SLACK = 1024  # arrivals that may have gone again before the list is tidied
-
-_Key = tuple[str, int, int]
+_STEPS = 1 << 24  # cells from one end of the earth to the other, at a radius of three metres
 
 
 class Duplicate(msgspec.Struct, frozen=True):
@@ -38,28 +36,13 @@ class Duplicate(msgspec.Struct, frozen=True):
     likeness: float | None = None
 
 
-class _Case(NamedTuple):
-    id: str
-    case_no: str
-    category: str
-    lon: float
-    lat: float
-    reported_at: datetime
-    line: str
-
-
 class RecentCases:
     """The open cases of the last `days` by category and place.
 
     `radii` gives metres by category, `radius_m` the rest; `majors` the major of each category, for cases of a neighbouring
     category with a text that is alike.
 
-    >>> from datetime import UTC
-    >>> cases = RecentCases()
-    >>> at = datetime(2026, 11, 21, 8, 30, tzinfo=UTC)
-    >>> cases.add("a", "GY20261121-000001", "0101", 106.70, 26.60, at, "垃圾成堆")
-    >>> [(found.id, found.distance_m) for found in cases.near("0101", 106.7005, 26.60, at)]
-    [('a', 50)]
+    It holds what the board holds (`dispatch.board.OpenCase`) and costs about 150 bytes a case besides.
     """
 
     def __init__(
@@ -75,56 +58,60 @@ class RecentCases:
         self._radius_m = radius_m
         self._age = timedelta(days=days)
         self._similarity = similarity
-        self._cells: dict[_Key, dict[str, _Case]] = {}
-        self._keys: dict[str, _Key] = {}
-        self._arrivals: deque[tuple[datetime, str]] = deque()
-        self._newest: datetime | None = None
+        self._cells: dict[int, OpenCase | list[OpenCase]] = {}
+        self._numbers: dict[str, int] = {}
+        self._count = 0
         self._siblings = _siblings(majors or {})
 
     def __len__(self) -> int:
         """Return how many cases are known."""
-        return len(self._keys)
+        return self._count
 
     def radius(self, category: str) -> int:
         """Return the radius of a category in metres."""
         return self._radii.get(category, self._radius_m)
 
-    def add(self, id: str, case_no: str, category: str, lon: float, lat: float, reported_at: datetime, line: str = "") -> None:
-        """Put an open case in; one that is known already is put in anew (it may have moved or changed its category)."""
-        self.remove(id)
-        key = self._key(category, lon, lat)
-        self._cells.setdefault(key, {})[id] = _Case(id, case_no, category, lon, lat, reported_at, line)
-        self._keys[id] = key
-        self._arrivals.append((reported_at, id))
-        self._newest = reported_at if self._newest is None else max(self._newest, reported_at)
-        if len(self._arrivals) > 2 * len(self._keys) + _SLACK:
-            self.prune(self._newest)
-
-    def remove(self, id: str) -> None:
-        """Take a case out (closed, merged, cancelled); an unknown one is no error."""
-        key = self._keys.pop(id, None)
-        if key is None:
+    def add(self, case: OpenCase, before: OpenCase | None = None) -> None:
+        """Put an open case in, in place of what it was `before`. Cases without point or category are left out."""
+        if before is not None:
+            self.remove(before)
+        if case.category is None or case.lon is None or case.lat is None:
             return
-        cell = self._cells[key]
-        del cell[id]
-        if not cell:
+        key = self._key(case.category, *self._place(case.category, case.lon, case.lat))
+        there = self._cells.get(key)
+        if there is None:
+            self._cells[key] = case
+        elif isinstance(there, list):
+            there.append(case)
+        else:
+            self._cells[key] = [there, case]
+        self._count += 1
+
+    def remove(self, case: OpenCase) -> None:
+        """Take a case out (closed, merged, cancelled) as it was put in; an unknown one is no error."""
+        if case.category is None or case.lon is None or case.lat is None:
+            return
+        key = self._key(case.category, *self._place(case.category, case.lon, case.lat))
+        there = self._cells.get(key)
+        if there is None:
+            return
+        others = [other for other in (there if isinstance(there, list) else (there,)) if other.id != case.id]
+        self._count -= (len(there) if isinstance(there, list) else 1) - len(others)
+        if len(others) > 1:
+            self._cells[key] = others
+        elif others:
+            self._cells[key] = others[0]
+        else:
             del self._cells[key]
 
     def prune(self, now: datetime) -> int:
-        """Take out what is older than the days that count; return how many. `add` does it by itself when much has gathered."""
-        dropped = 0
-        kept: deque[tuple[datetime, str]] = deque()
-        for reported_at, id in dict.fromkeys(self._arrivals):
-            case = self._get(id)
-            if case is None or case.reported_at != reported_at:
-                continue
-            if now - reported_at > self._age:
-                self.remove(id)
-                dropped += 1
-            else:
-                kept.append((reported_at, id))
-        self._arrivals = kept
-        return dropped
+        """Take out what is older than the days that count; return how many."""
+        oldest = now - self._age
+        known = (case for there in self._cells.values() for case in (there if isinstance(there, list) else (there,)))
+        old = [case for case in known if case.reported_at < oldest]
+        for case in old:
+            self.remove(case)
+        return len(old)
 
     def near(
         self,
@@ -146,45 +133,47 @@ class RecentCases:
         reach = self.radius(category) if radius is None else radius
         found = self._within(category, lon, lat, at, reach, exclude)
         if text is None:
-            return [_duplicate(distance, case) for distance, case in nsmallest(limit, found)]
-        answer = [_duplicate(distance, case, likeness(text, case.line)) for distance, case in found]
+            return [_duplicate(distance, case) for distance, _, case in nsmallest(limit, found)]
+        answer = [_duplicate(distance, case, likeness(text, case.line)) for distance, _, case in found]
         for sibling in self._siblings.get(category, ()):
-            for distance, case in self._within(sibling, lon, lat, at, reach, exclude):
+            for distance, _, case in self._within(sibling, lon, lat, at, reach, exclude):
                 if (alike := likeness(text, case.line)) >= self._similarity:
                     answer.append(_duplicate(distance, case, alike))
         return nsmallest(limit, answer, key=lambda duplicate: (duplicate.distance_m, duplicate.id))
 
     def _within(
         self, category: str, lon: float, lat: float, at: datetime, reach: float, exclude: str | None
-    ) -> list[tuple[float, _Case]]:
-        found: list[tuple[float, _Case]] = []
+    ) -> list[tuple[float, str, OpenCase]]:
+        found: list[tuple[float, str, OpenCase]] = []
         width = cos(radians(lat)) * _METRES_PER_DEGREE
         oldest = at - self._age
         for cell in self._around(category, lon, lat, reach):
-            for seen, case in enumerate(reversed(cell.values())):
-                if seen >= _MOST_IN_CELL:
-                    break
-                distance = hypot((case.lon - lon) * width, (case.lat - lat) * _METRES_PER_DEGREE)
+            for case in cell[: -_MOST_IN_CELL - 1 : -1]:
+                distance = hypot((case.lon - lon) * width, (case.lat - lat) * _METRES_PER_DEGREE)  # type: ignore[operator]
                 if distance <= reach and oldest <= case.reported_at and case.id != exclude:
-                    found.append((distance, case))
+                    found.append((distance, case.id, case))
         return found
 
-    def _around(self, category: str, lon: float, lat: float, reach: float) -> Iterator[dict[str, _Case]]:
-        _, column, row = self._key(category, lon, lat)
+    def _around(self, category: str, lon: float, lat: float, reach: float) -> Iterator[list[OpenCase]]:
+        if category not in self._numbers:
+            return
+        column, row = self._place(category, lon, lat)
         steps = ceil(reach / self.radius(category))
-        cells = self._cells
-        for x in range(column - steps, column + steps + 1):
-            for y in range(row - steps, row + steps + 1):
-                if cell := cells.get((category, x, y)):
-                    yield cell
+        cells, first = self._cells, self._key(category, column - steps, row - steps)
+        for start in range(first, first + (2 * steps + 1) * _STEPS, _STEPS):
+            for key in range(start, start + 2 * steps + 1):
+                if there := cells.get(key):
+                    yield there if isinstance(there, list) else [there]
 
-    def _key(self, category: str, lon: float, lat: float) -> _Key:
+    def _place(self, category: str, lon: float, lat: float) -> tuple[int, int]:
         height = self.radius(category) / _METRES_PER_DEGREE
-        return category, floor(lon * _NARROWEST / height), floor(lat / height)
+        return floor(lon * _NARROWEST / height), floor(lat / height)
 
-    def _get(self, id: str) -> _Case | None:
-        key = self._keys.get(id)
-        return None if key is None else self._cells[key][id]
+    def _key(self, category: str, column: int, row: int) -> int:
+        number = self._numbers.get(category)
+        if number is None:
+            number = self._numbers[category] = len(self._numbers)
+        return (number * _STEPS + column) * _STEPS + row
 
 
 def likeness(one: str, other: str) -> float:
@@ -223,9 +212,9 @@ def _pairs(text: str) -> set[str]:
     return {kept[at : at + 2] for at in range(len(kept) - 1)}
 
 
-def _duplicate(distance: float, case: _Case, alike: float | None = None) -> Duplicate:
+def _duplicate(distance: float, case: OpenCase, alike: float | None = None) -> Duplicate:
     return Duplicate(
-        case.id, case.case_no, case.category, round(distance), case.reported_at, case.line,
+        case.id, case.case_no, case.category or "", round(distance), case.reported_at, case.line,
         None if alike is None else round(alike, 2),
     )  # fmt: skip
 

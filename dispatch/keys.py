@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from dispatch.actors import Scope
 
@@ -53,7 +53,14 @@ def scope_keys(scope: Scope) -> list[str]:
     return keys
 
 
-def sees(scope: Scope, live: dict[str, Any]) -> bool:
+class Live(Protocol):
+    """What tells who may see a case: its `live` part, or what memory keeps of it."""
+
+    def __getitem__(self, name: str, /) -> Any:
+        """Return a field of `live`."""
+
+
+def sees(scope: Scope, live: Live) -> bool:
     """Tell whether a scope may see the case with this live part; the same rule as the filter of the store."""
     if scope.city and (scope.sensitive or not live["sensitive"]):
         return True

@@ -7,10 +7,10 @@ actions must name it, adding actions are tried again on the present case (design
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from datetime import UTC, datetime
 from hashlib import blake2b
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
@@ -18,6 +18,7 @@ from dispatch import engine, intake
 from dispatch.actors import Actor
 from dispatch.board import Board
 from dispatch.clocks import Limit, arithmetic
+from dispatch.duplicates import RecentCases
 from dispatch.errors import IdempotencyMismatch
 from dispatch.intake import Cipher
 from dispatch.keys import sees
@@ -36,7 +37,7 @@ from storage.errors import FieldError, Invalid, NotFound, StaleRev, StorageUnava
 
 log = logging.getLogger(__name__)
 
-__all__ = ["CaseService", "Filed", "Page", "Recent", "action_key", "utc_now"]
+__all__ = ["CaseService", "Filed", "Page", "action_key", "utc_now"]
 
 Counts = dict[str, dict[str, int]]
 Points = dict[str, list[dict[str, Any]]]
@@ -44,19 +45,6 @@ Duplicates = list[dict[str, Any]]
 Views = list[CaseView]
 ATTEMPTS = 20
 _SORTED = msgspec.json.Encoder(order="sorted")
-
-
-class Recent(Protocol):
-    """The open cases of the last days, for the search of duplicates; `dispatch.duplicates.RecentCases`."""
-
-    def add(self, id: str, case_no: str, category: str, lon: float, lat: float, reported_at: datetime, line: str) -> None:
-        """Take in an open case."""
-
-    def remove(self, id: str) -> None:
-        """Forget a case."""
-
-    def near(self, category: str, lon: float, lat: float, at: datetime, radius: float | None = None) -> Any:
-        """Return the cases that may be the same matter, nearest first."""
 
 
 class Filed(msgspec.Struct, frozen=True):
@@ -87,7 +75,7 @@ class CaseService:
         database: Database,
         rules: Rules,
         cipher: Cipher,
-        recent: Recent,
+        recent: RecentCases,
         *,
         root_area: str | None = None,
         clock: Callable[[], datetime] = utc_now,
@@ -165,13 +153,18 @@ class CaseService:
     def follow(self, identity: str, live: dict[str, Any], case_no: str) -> None:
         """Take in the live part of a case as it is after a write, from here or from the change feed."""
         before = self.board.get(identity)
-        if before is not None and before["rev"] >= live["rev"] and before["light"] == live["light"]:
+        if before is not None and before.rev >= live["rev"] and before.light == live["light"]:
             return
-        self.board.apply(identity, live)
-        if not live["open"]:
-            self._recent.remove(identity)
-        elif live["category"] and live["lon"] is not None and _is_elsewhere(before, live):
-            self._recent.add(identity, case_no, live["category"], live["lon"], live["lat"], live["reported_at"], live["line"])
+        after = self.board.apply(identity, live, case_no)
+        if after is not None:
+            self._recent.add(after, before)
+        elif before is not None:
+            self._recent.remove(before)
+
+    def forget_others(self, identities: Set[str], since: datetime) -> None:
+        """Forget the open cases that are not among those just read, unless reported after `since` (the reading had begun)."""
+        for case in self.board.keep(identities, since):
+            self._recent.remove(case)
 
     # -- actions
 
@@ -341,10 +334,6 @@ class CaseService:
         """Return open cases near a point that may be the same matter."""
         point = self.rules.locator.locate(lon, lat, crs).point
         return [] if point is None else self.near(category, point.lon, point.lat, self._clock(), actor)
-
-
-def _is_elsewhere(before: dict[str, Any] | None, live: dict[str, Any]) -> bool:
-    return before is None or any(before[name] != live[name] for name in ("category", "lon", "lat"))
 
 
 def action_key(case_id: str, actor: Actor, key: str | None) -> str | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import timedelta
 from typing import Any
 
 from dispatch import city as cities
@@ -111,19 +110,11 @@ class Core:
     async def load_open(self) -> int:
         """Take all open cases into memory, for the map, the counts and the search of duplicates; returns how many."""
         begun, seen = utc_now(), set[str]()
-        young = begun - timedelta(days=self.city.params.duplicates.days)
         async for case in self._database.iterate(CASES, OPEN, projection={"live": 1, "case_no": 1}):
-            live = case["live"]
-            self.cases.board.apply(case["_id"], live)
-            if live["reported_at"] >= young:
-                self._remember(case["_id"], case["case_no"], live)
+            self.cases.follow(case["_id"], case["live"], case["case_no"])
             seen.add(case["_id"])
-        self.cases.board.keep(seen, begun)
+        self.cases.forget_others(seen, begun)
         return len(seen)
-
-    def _remember(self, identity: str, case_no: str, live: dict[str, Any]) -> None:
-        if live["category"] and live["lon"] is not None:
-            self.recent.add(identity, case_no, live["category"], live["lon"], live["lat"], live["reported_at"], live["line"])
 
     def _on_case(self, change: Change) -> None:
         if change.operation == GAP:

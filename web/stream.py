@@ -24,6 +24,7 @@ from tornado.httputil import HTTPServerRequest
 from tornado.iostream import IOStream, StreamClosedError
 
 from dispatch.actors import Actor
+from dispatch.board import Board, OpenCase
 from dispatch.keys import sees
 from dispatch.notices import actor_addresses
 from storage.errors import StorageUnavailable, TooMany, Unauthorized
@@ -62,6 +63,8 @@ def chunk(payload: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(payload), payload)
 
 
+Seen = dict[str, Any] | OpenCase  # how a case was: what `dispatch.keys.sees` reads
+
 _PING = chunk(b": ping\n\n")
 _RESET = frame("reset", b"{}")
 
@@ -71,7 +74,7 @@ class _Message:
 
     __slots__ = ("_frame", "_gone", "change", "live", "previous")
 
-    def __init__(self, change: Change, live: dict[str, Any], previous: dict[str, Any] | None) -> None:
+    def __init__(self, change: Change, live: dict[str, Any], previous: Seen | None) -> None:
         self.change, self.live, self.previous = change, live, previous
         self._frame: bytes | None = None
         self._gone: bytes | None = None
@@ -145,11 +148,12 @@ def _ignore_closed(future: asyncio.Future[None]) -> None:
 class Hub:
     """All open streams of this process; `start` follows the feed, `close` ends every stream."""
 
-    def __init__(self, feed: Feed, auth: Authenticator) -> None:
+    def __init__(self, feed: Feed, auth: Authenticator, board: Board) -> None:
         self._feed = feed
         self._auth = auth
+        self._board = board
         self._listeners: set[Listener] = set()
-        self._known: OrderedDict[str, dict[str, Any]] = OrderedDict()
+        self._known: OrderedDict[str, OpenCase] = OrderedDict()
         self._ping: asyncio.Task[None] | None = None
         self._unsubscribe: list[Any] = []
 
@@ -161,10 +165,10 @@ class Hub:
         ]
         self._ping = asyncio.get_running_loop().create_task(self._ping_forever())
 
-    def know(self, cases: Iterable[tuple[str, dict[str, Any]]]) -> None:
+    def know(self, cases: Iterable[OpenCase]) -> None:
         """Take in how open cases are now, so that whoever sees them is told when they leave what they may see."""
-        for key, live in cases:
-            self._remember(key, live)
+        for case in cases:
+            self._remember(case)
 
     def close(self) -> None:
         """End all streams; browsers come back to another process by themselves."""
@@ -199,7 +203,7 @@ class Hub:
         self._listeners.discard(listener)
 
     def _replay(self, listener: Listener, changes: list[Change]) -> None:
-        earlier: dict[str, dict[str, Any]] = {}
+        earlier: dict[str, Seen] = {}
         for change in changes:
             if change.collection == "cases" and (live := _live(change)) is not None:
                 data = _Message(change, live, earlier.get(change.key)).frame_for(listener.actor)
@@ -214,18 +218,21 @@ class Hub:
             self._send_all(_RESET)
             return
         live, previous = _live(change), self._known.get(change.key)
-        if live is None or live == previous:
-            return  # nothing that a list shows has changed: the relay took notices out of the outbox
+        if live is None or change.document is None:
+            return
+        now = self._board.compact(change.key, live, change.document.get("case_no", ""))
+        if previous is not None and (now is previous or now == previous):
+            return  # nothing that a list shows has changed
         message = _Message(change, live, previous)
-        self._remember(change.key, live)
+        self._remember(now)
         for listener in self._listeners:
             data = message.frame_for(listener.actor)
             if data is not None:
                 listener.send(data)
 
-    def _remember(self, key: str, live: dict[str, Any]) -> None:
-        self._known[key] = live
-        self._known.move_to_end(key)
+    def _remember(self, case: OpenCase) -> None:
+        self._known[case.id] = case
+        self._known.move_to_end(case.id)
         if len(self._known) > REMEMBERED_CASES:
             self._known.popitem(last=False)
 

@@ -16,6 +16,7 @@ from dispatch.actors import Actor, Scope
 from dispatch.calendar import WorkCalendar
 from dispatch.categories import Catalogue
 from dispatch.city import params_of
+from dispatch.duplicates import RecentCases
 from dispatch.errors import OutOfArea, UnknownArea
 from dispatch.model import AreaRef, Candidate, Category, Helper, Match, Place, Point, UnitRef
 from dispatch.reports import Caller, Location, NewReport
@@ -170,30 +171,6 @@ class Proposal(msgspec.Struct, frozen=True):
     words: tuple[str, ...]
 
 
-class Near(msgspec.Struct, frozen=True):
-    """A case that may be the same matter."""
-
-    id: str
-    case_no: str
-    line: str
-
-
-class Memory:
-    """Open cases by category and rounded place."""
-
-    def __init__(self) -> None:
-        self.cases: dict[str, tuple[str, float, float, Near]] = {}
-
-    def add(self, id: str, case_no: str, category: str, lon: float, lat: float, reported_at: datetime, line: str) -> None:
-        self.cases[id] = (category, lon, lat, Near(id, case_no, line))
-
-    def remove(self, id: str) -> None:
-        self.cases.pop(id, None)
-
-    def near(self, category: str, lon: float, lat: float, at: datetime, radius: float | None = None) -> list[Near]:
-        return [near for code, x, y, near in self.cases.values() if code == category and abs(x - lon) + abs(y - lat) < 0.001]
-
-
 def rules() -> Rules:
     """Return the rules of the town: the product's default limits, no listed holidays."""
     params = params_of({})
@@ -220,7 +197,9 @@ async def open_service(database: Database, clock: Clock | None = None, *, indexe
     """Return a service over an empty database, with its indexes where lists are read."""
     if indexed:
         await ensure(database, INDEXES)
-    return CaseService(database, rules(), FieldCipher(Keyring.generate()), Memory(), root_area=CITY.code, clock=clock or Clock())
+    return CaseService(
+        database, rules(), FieldCipher(Keyring.generate()), RecentCases(), root_area=CITY.code, clock=clock or Clock()
+    )
 
 
 def actor(role: str, name: str | None = None, **values: Any) -> Actor:
