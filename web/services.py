@@ -6,6 +6,7 @@ one by the change feed: snapshots are swapped whole, accounts are forgotten, ope
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import socket
@@ -142,14 +143,16 @@ async def _snapshots(
     city = await cities.load(database)
     if city is None:
         raise NoCity("no city is loaded: ./heyun import PACK loads one, ./heyun up the demo city")
-    territory = await Territory.load(database)
     catalogue = await snapshots.load_catalogue(database)
     held: list[Core] = []
-    parties = await Parties.load(
-        database,
-        categories=lambda: held[-1].catalogue.all() if held else catalogue.all(),
-        timezone=city.timezone,
-        threshold=city.params.dispatch.auto_score,
+    territory, parties = await asyncio.gather(  # the territory's index is built by another process meanwhile
+        Territory.load(database),
+        Parties.load(
+            database,
+            categories=lambda: held[-1].catalogue.all() if held else catalogue.all(),
+            timezone=city.timezone,
+            threshold=city.params.dispatch.auto_score,
+        ),
     )
     core = await Core.load(database, territory, parties, catalogue, city, cipher)
     held.append(core)
