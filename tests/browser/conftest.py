@@ -1,7 +1,7 @@
 """Fixtures of the browser tests: the service as it is shipped, with the demo city, and a real Chromium.
 
 city        a running service (its own process and database), with the accounts' passwords and tokens
-chromium    the browser of the session; skipped with a clear reason where there is none
+chromium    the browser of a module; skipped with a clear reason where there is none
 open_page   opens a desk or a phone, signed in as a post of the demo city, and fails the test on any page error
 photo       a picture as a camera makes it
 """
@@ -142,9 +142,9 @@ def city(mongodb_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         asyncio.run(_drop(mongodb_uri, name))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """Launch the machine's Chromium, headless."""
+    """Launch the machine's Chromium, headless; ended with each module, since its driver keeps asynchronous tests from running."""
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if path is None:
         pytest.skip("no chromium on PATH: apt-get install chromium fonts-wqy-microhei")
