@@ -123,7 +123,7 @@ def _district_lead(category: CategoryRow, district: str) -> str:
 
 def _bureau(category: CategoryRow) -> str:
     """The kind of bureau that leads: the first of the category that a district has; else the desk that receives everything."""
-    return next((kind for kind in category.lead_types if kind in TYPES), "command")
+    return next((kind for kind in category.lead_types if kind in TYPES), "govt")
 
 
 def _assists(category: CategoryRow, district: str) -> tuple[str, ...]:
