@@ -122,7 +122,7 @@ def _district_lead(category: CategoryRow, district: str) -> str:
 
 
 def _bureau(category: CategoryRow) -> str:
-    """The kind of bureau that leads: the first of the category that a district has; else the desk that receives everything."""
+    """The kind of unit that leads: the first of the category that a district has; else the government itself."""
     return next((kind for kind in category.lead_types if kind in TYPES), "govt")
 
 
