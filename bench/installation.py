@@ -40,6 +40,7 @@ class Installation:
     data: Path
     uri: str
     pack: Path
+    mongod_pid: int
 
     @property
     def tokens(self) -> dict[str, str]:
@@ -110,4 +111,4 @@ def installation() -> Iterator[Installation]:
         with start(data, cache_gb=1.0) as embedded:
             settings = Settings(mongodb_uri=embedded.uri, data=data, database=DATABASE, driver=load().driver)
             asyncio.run(prepare(settings, load_city=True, demo_only=True, console=console))
-            yield Installation(data, embedded.uri, pack_folder("guiyang", data, console))
+            yield Installation(data, embedded.uri, pack_folder("guiyang", data, console), embedded.pid)

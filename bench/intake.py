@@ -6,12 +6,17 @@ machine. Ratios are made inside a round and their median is quoted.
 
 from __future__ import annotations
 
+import argparse
 import csv
 import gzip
 import json
+import os
 import statistics
+from collections.abc import Sequence
 from contextlib import ExitStack
+from pathlib import Path
 
+import msgspec
 from pymongo import GEOSPHERE, MongoClient
 from rich.table import Table
 
@@ -30,34 +35,53 @@ GOALS = {
 }  # fmt: skip
 
 
-def main() -> dict[str, float]:
+class Variant(msgspec.Struct, frozen=True):
+    """What one variant did in one round; processor time of the service and of mongod in microseconds an answer."""
+
+    outcome: Outcome
+    service_us: float
+    mongod_us: float
+
+
+Round = dict[str, Variant]
+
+
+def main(rounds_wanted: int = ROUNDS, seconds: float = SECONDS) -> dict[str, float]:
     """Measure, print a table and return the figures."""
     with installation() as place, ExitStack() as stack:
         _load_rival(place)
         ports = {name: free_port() for name in ("ours", "ours_2p", "alone", "textbook")}
-        stack.enter_context(place.process(["bench.service"], port=ports["ours"]))
-        stack.enter_context(place.process(["bench.service"], port=ports["ours_2p"], processes=2))
-        stack.enter_context(place.process(["bench.service", "--alone"], port=ports["alone"]))
+        ours = stack.enter_context(place.process(["bench.service"], port=ports["ours"]))
+        ours_2p = stack.enter_context(place.process(["bench.service"], port=ports["ours_2p"], processes=2))
+        alone = stack.enter_context(place.process(["bench.service", "--alone"], port=ports["alone"]))
         rival = ["bench.textbook", "--uri", place.uri, "--name", DATABASE, "--token", TOKEN, "--port", str(ports["textbook"])]
-        stack.enter_context(place.process(rival, port=ports["textbook"]))
-        rounds = [_round(place, ports, number) for number in range(ROUNDS)]
+        textbook = stack.enter_context(place.process(rival, port=ports["textbook"]))
+        started = {"ours": ours, "ours_2p": ours_2p, "alone": alone, "textbook": textbook}
+        pids = {name: [process.pid for process in processes] for name, processes in started.items()}
+        rounds = [_round(place, ports, pids, number, rounds_wanted, seconds) for number in range(rounds_wanted)]
     figures = _figures(rounds)
     _print(rounds, figures)
     return figures
 
 
-def _round(place: Installation, ports: dict[str, int], number: int) -> dict[str, Outcome]:
+def _round(
+    place: Installation, ports: dict[str, int], pids: dict[str, list[int]], number: int, rounds: int, seconds: float
+) -> Round:
     points, categories = place.points(4000, seed=number), _categories(place)
     tokens = {"textbook": TOKEN}
 
-    def job(name: str, path: str, connections: int, seed: int) -> Outcome:
+    def job(name: str, path: str, connections: int, seed: int) -> Variant:
         token = tokens.get(name, place.tokens["grid_worker"])
-        return send(
+        before = _used_seconds(pids[name]), _used_seconds([place.mongod_pid])
+        outcome = send(
             Job(
-                host="127.0.0.1", port=ports[name], path=path, token=token, connections=connections, seconds=SECONDS,
+                host="127.0.0.1", port=ports[name], path=path, token=token, connections=connections, seconds=seconds,
                 points=points, categories=categories, seed=seed,
             )
         )  # fmt: skip
+        answers = sum(outcome.statuses.values()) / 1e6
+        after = _used_seconds(pids[name]), _used_seconds([place.mongod_pid])
+        return Variant(outcome, (after[0] - before[0]) / answers, (after[1] - before[1]) / answers)
 
     plan = [
         ("parse", "ours", "/bench/parse", CONNECTIONS), ("ours", "ours", "/api/v1/events", CONNECTIONS),
@@ -67,11 +91,20 @@ def _round(place: Installation, ports: dict[str, int], number: int) -> dict[str,
     ]  # fmt: skip
     if number % 2:
         plan.reverse()
-    with console.status(f"round {number + 1} of {ROUNDS}"):
+    with console.status(f"round {number + 1} of {rounds}"):
         return {
             name: job(where, path, connections, seed=number * 100 + place_in_plan)
             for place_in_plan, (name, where, path, connections) in enumerate(plan)
         }
+
+
+def _used_seconds(pids: Sequence[int]) -> float:
+    """Return the processor time that processes have used, threads included."""
+    ticks = 0
+    for pid in pids:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _categories(place: Installation) -> list[str]:
@@ -82,9 +115,10 @@ def _categories(place: Installation) -> list[str]:
         ]
 
 
-def _figures(rounds: list[dict[str, Outcome]]) -> dict[str, float]:
+def _figures(rounds: list[Round]) -> dict[str, float]:
     def median(above: str, below: str, field: str) -> float:
-        return round(statistics.median(getattr(one[above], field) / getattr(one[below], field) for one in rounds), 3)
+        pairs = ((getattr(one[above].outcome, field), getattr(one[below].outcome, field)) for one in rounds)
+        return round(statistics.median(ours / theirs for ours, theirs in pairs), 3)
 
     return {
         "share_of_parse_only": median("ours", "parse", "per_second"),
@@ -96,16 +130,22 @@ def _figures(rounds: list[dict[str, Outcome]]) -> dict[str, float]:
     }
 
 
-def _print(rounds: list[dict[str, Outcome]], figures: dict[str, float]) -> None:
-    table = Table("variant", "answers/s", "p50 ms", "p99 ms", "statuses", title=f"intake, medians of {len(rounds)} rounds")
+def _print(rounds: list[Round], figures: dict[str, float]) -> None:
+    title = f"intake, medians of {len(rounds)} rounds"
+    table = Table("variant", "answers/s", "p50 ms", "p99 ms", "service µs", "mongod µs", "statuses", title=title)
     for name in rounds[0]:
-        outcomes = [one[name] for one in rounds]
-        rate, p50, p99 = (statistics.median(getattr(o, field) for o in outcomes) for field in ("per_second", "p50_ms", "p99_ms"))
-        table.add_row(name, f"{rate:,.0f}", f"{p50:.2f}", f"{p99:.2f}", str(outcomes[0].statuses))
+        variants = [one[name] for one in rounds]
+        of_outcome = [
+            statistics.median(getattr(one.outcome, field) for one in variants) for field in ("per_second", "p50_ms", "p99_ms")
+        ]
+        used = [statistics.median(getattr(one, field) for one in variants) for field in ("service_us", "mongod_us")]
+        rate, p50, p99 = of_outcome
+        shown = [f"{rate:,.0f}", f"{p50:.2f}", f"{p99:.2f}", *(f"{one:,.0f}" for one in used), str(variants[0].outcome.statuses)]
+        table.add_row(name, *shown)
     console.print(table)
     for name, value in figures.items():
         console.print(f"  {name:<22} {value:<8} {GOALS[name]}")
-    console.print(f"  state of the last case taken in: {json.loads(rounds[-1]['ours'].sample or '{}').get('state')}")
+    console.print(f"  state of the last case taken in: {json.loads(rounds[-1]['ours'].outcome.sample or '{}').get('state')}")
 
 
 def _load_rival(place: Installation) -> None:
@@ -173,4 +213,8 @@ def _load_rival_parties(database: object) -> None:
 
 
 if __name__ == "__main__":
-    print(json.dumps(main()))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--seconds", type=float, default=SECONDS)
+    given = parser.parse_args()
+    print(json.dumps(main(given.rounds, given.seconds)))
