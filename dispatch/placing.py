@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from dispatch.model import AreaRef, Match, Place
+from dispatch.model import AreaRef, Candidate, Match, Place
 from dispatch.rules import place_of
 from dispatch.step import Step
 
 __all__ = ["helpers_document", "line_of", "match_document", "place_document", "rematch"]
 
 KEPT_CANDIDATES = 5
+MOST_KNOWN = 8_192  # forms of candidates, about half a kilobyte each
 
 
 def place_document(place: Place) -> dict[str, Any]:
@@ -39,22 +40,34 @@ def _node(area: AreaRef) -> dict[str, Any]:
     return {**node, "name_en": area.name_en} if area.name_en else node
 
 
+_known: dict[int, tuple[Candidate, dict[str, Any]]] = {}
+
+
+def _candidate(item: Candidate) -> dict[str, Any]:
+    """Return the stored form of a candidate. Many matches share the very same object: its form is made once, never changed."""
+    found = _known.get(id(item))
+    if found is not None and found[0] is item:
+        return found[1]
+    made = {
+        "unit": {"code": item.unit.code, "name": item.unit.name},
+        "score": item.score,
+        "parts": item.parts,
+        "rule": item.rule,
+        "basis": item.basis,
+        "reason": item.reason,
+    }
+    if len(_known) >= MOST_KNOWN:
+        _known.clear()
+    _known[id(item)] = item, made
+    return made
+
+
 def match_document(match: Match, at: datetime) -> dict[str, Any]:
     """Return the stored form of a match: the first candidates with rule, basis and parts of the score."""
     return {
         "decided": match.decided,
         "doubt": list(match.doubt),
-        "candidates": [
-            {
-                "unit": {"code": item.unit.code, "name": item.unit.name},
-                "score": item.score,
-                "parts": item.parts,
-                "rule": item.rule,
-                "basis": item.basis,
-                "reason": item.reason,
-            }
-            for item in match.candidates[:KEPT_CANDIDATES]
-        ],
+        "candidates": [_candidate(item) for item in match.candidates[:KEPT_CANDIDATES]],
         "assists": [{"code": unit.code, "name": unit.name} for unit in match.assists],
         "version": match.version,
         "at": at,
