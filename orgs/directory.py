@@ -7,9 +7,8 @@ and the category does not ask for an asset's owner: then the answer would be the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
-from functools import cache
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from dispatch.model import Category, Helper, Match, Place, UnitRef
@@ -25,6 +24,7 @@ from orgs.units import Unit, UnitTree
 __all__ = ["DEFAULT_THRESHOLD", "DirectorySnapshot", "build"]
 
 DEFAULT_THRESHOLD = 0.8
+_MINUTE = timedelta(minutes=1)
 
 
 def build(
@@ -81,6 +81,7 @@ class DirectorySnapshot:
         self._precedents = Precedents(rules, units, threshold)
         self._roster = roster
         self._zone = zone
+        self._minute = datetime(1970, 1, 1, tzinfo=UTC), 0
         self._version = version
 
     @property
@@ -166,7 +167,7 @@ class DirectorySnapshot:
             context.place.point,
             context.codes,
             category.org_kinds,
-            minute=context.minute(),
+            minute=context.minute,
             approved_only=category.sensitive,
             loads=loads,
             limit=limit,
@@ -175,12 +176,13 @@ class DirectorySnapshot:
     def _context(self, place: Place, category: Category | None, at: datetime) -> Context:
         return Context(place, steps_of(place), place.area_codes, category, at, self._minute_of(at))
 
-    def _minute_of(self, at: datetime) -> Callable[[], int]:
-        @cache
-        def minute() -> int:
+    def _minute_of(self, at: datetime) -> int:
+        """Return the minute of the city's local day; counted once for the questions of one minute."""
+        begin, minute = self._minute
+        if not begin <= at < begin + _MINUTE:
             local = at.astimezone(self._zone)
-            return local.hour * 60 + local.minute
-
+            minute = local.hour * 60 + local.minute
+            self._minute = at - timedelta(seconds=local.second, microseconds=local.microsecond), minute
         return minute
 
 

@@ -7,7 +7,7 @@ how well each thing fits, from 0 to 1. A rule for any category is shown first bu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 import msgspec
@@ -36,7 +36,7 @@ class Context(msgspec.Struct, frozen=True, gc=False):
     codes: tuple[str, ...]
     category: Category | None
     at: datetime
-    minute: Callable[[], int]
+    minute: int
 
 
 class Draft(msgspec.Struct, frozen=True, gc=False):

@@ -69,7 +69,7 @@ class Precedents:
         if context.steps and not steps:
             return None
         day = bisect_right(self._days, context.at.timestamp())
-        minute = bisect_right(self._minutes, context.minute()) if self._minutes else 0
+        minute = bisect_right(self._minutes, context.minute)
         return category.code if category else None, day, minute, *steps
 
     def _anew(self, context: Context) -> Precedent:

@@ -6,7 +6,7 @@ for these hours > one without hours; then the higher priority; then the newer. W
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import inf
 from sys import intern
 
@@ -102,10 +102,10 @@ class RuleIndex:
                 for slot in slots.values():
                     yield from _rules(slot)
 
-    def find(self, steps: Steps, category: str, major: str, at: float, minute: Callable[[], int]) -> Iterator[Hit]:
+    def find(self, steps: Steps, category: str, major: str, at: float, minute: int) -> Iterator[Hit]:
         """Give the rules that hold at `at` (seconds since 1970), strongest first, as far as the caller reads.
 
-        `minute` gives the minute of the city's local day; it is asked only when a rule has hours.
+        `minute` is the minute of the city's local day.
         """
         tables = [(rank, slots) for key, rank in ((category, 2), (major, 1), (ANY, 0)) if key and (slots := self._slots.get(key))]
         if self._zones and steps and steps[0][2] == ZONE:
@@ -131,7 +131,7 @@ class RuleIndex:
             return any(key in self._slots or key in self._zones for key in keys)
         return any(key in self._zones or area in self._inner.get(key, ()) for key in keys)
 
-    def _in_zone(self, steps: Steps, keys: Sequence[tuple[str, int]], at: float, minute: Callable[[], int]) -> Iterator[Hit]:
+    def _in_zone(self, steps: Steps, keys: Sequence[tuple[str, int]], at: float, minute: int) -> Iterator[Hit]:
         """Rules for the special polygon itself and rules whose area is the special grid are of one rank."""
         zone, codes = steps[0], {step[0] for step in steps}
         for key, rank in keys:
@@ -172,8 +172,8 @@ def _merged(slot: _Slot | None, whole_city: _Slot) -> _Slot:
     return whole_city if slot is None else tuple(sorted((*_rules(slot), *_rules(whole_city)), key=_strongest_first))
 
 
-def _in_hours(rule: Rule, minute: Callable[[], int]) -> bool:
-    return not rule.hours or is_open(parse(rule.hours), minute())
+def _in_hours(rule: Rule, minute: int) -> bool:
+    return not rule.hours or is_open(parse(rule.hours), minute)
 
 
 def _strongest_first(rule: Rule) -> tuple[bool, int, float, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -72,3 +73,13 @@ def test_match_when_a_rule_ends_between_two_questions_then_the_second_answer_is_
 
     assert lead(NOON - timedelta(seconds=1)).candidates[0].rule == ending.id
     assert lead(NOON.astimezone(UTC)).candidates[0].rule != ending.id
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.integers(0, 3 * 86_400_000), min_size=1, max_size=20))
+def test_minute_when_asked_in_any_order_then_it_is_the_one_of_the_local_clock(milliseconds: list[int]) -> None:
+    snapshot = directory()
+    for number in milliseconds:
+        at = NOON + timedelta(milliseconds=number)
+        local = at.astimezone(ZoneInfo("Asia/Shanghai"))
+        assert snapshot._minute_of(at) == local.hour * 60 + local.minute
