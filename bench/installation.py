@@ -19,6 +19,7 @@ from pathlib import Path
 
 import msgspec
 import shapely
+from pymongo import MongoClient
 from rich.console import Console
 
 from bench.load import Job, Outcome
@@ -49,10 +50,12 @@ class Installation:
         return {role: account["token"] for role, account in accounts.items() if "token" in account}
 
     @contextlib.contextmanager
-    def process(self, arguments: Sequence[str], *, port: int, processes: int = 1) -> Iterator[list[subprocess.Popen[bytes]]]:
+    def process(
+        self, arguments: Sequence[str], *, port: int, processes: int = 1, database: str = DATABASE
+    ) -> Iterator[list[subprocess.Popen[bytes]]]:
         """Run `python -m …` `processes` times on one port until the block ends; waits until the port answers."""
         environment = {
-            **os.environ, "HEYUN_MONGODB_URI": self.uri, "HEYUN_DATA": str(self.data), "HEYUN_DATABASE": DATABASE,
+            **os.environ, "HEYUN_MONGODB_URI": self.uri, "HEYUN_DATA": str(self.data), "HEYUN_DATABASE": database,
             "HEYUN_PORT": str(port), "HEYUN_HOST": "127.0.0.1", "HEYUN_PROCESSES": str(max(processes, 1)),
         }  # fmt: skip
         command = [sys.executable, "-m", *arguments]
@@ -65,6 +68,12 @@ class Installation:
                 one.terminate()
             for one in started:
                 one.wait(20)
+
+    def copy_city(self, name: str) -> None:
+        """Copy the city into another database: a process of one database does not follow what is written to another."""
+        with MongoClient[dict[str, object]](self.uri) as client:
+            for collection in client[DATABASE].list_collection_names():
+                client[DATABASE][collection].aggregate([{"$out": {"db": name, "coll": collection}}])
 
     def points(self, count: int, *, seed: int = 7) -> list[tuple[float, float]]:
         """Return points inside grids, spread over the whole city."""

@@ -1,7 +1,8 @@
 """Intake: what a report costs, everything included, against what only parsing costs and against the textbook rival.
 
-All variants run against one database in one go, in turn, several rounds; the client, the service and mongod share the
-machine. Ratios are made inside a round and their median is quoted.
+All variants run against one mongod in one go, in turn, several rounds; the client, the service and mongod share the machine.
+Each has a database of its own, so that a process that is not measured does not follow what another one writes. Ratios are
+made inside a round and their median is quoted.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import statistics
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from pymongo import GEOSPHERE, MongoClient
@@ -29,6 +31,7 @@ ROUNDS = 5
 SECONDS = 4.0
 CONNECTIONS = 64
 TOKEN = "textbook"
+RIVAL, TWO, ALONE = "textbook", "heyun_two", "heyun_alone"
 GOALS = {
     "share_of_parse_only": "≥ 0.30", "times_textbook": "≥ 6", "times_textbook_2p": "≥ 7", "p99_share": "≤ 0.25",
     "p50_single_share": "≤ 0.6", "p50_alone_share": "≤ 1.15",
@@ -49,12 +52,14 @@ Round = dict[str, Variant]
 def main(rounds_wanted: int = ROUNDS, seconds: float = SECONDS) -> dict[str, float]:
     """Measure, print a table and return the figures."""
     with installation() as place, ExitStack() as stack:
+        for name in (TWO, ALONE):
+            place.copy_city(name)
         _load_rival(place)
         ports = {name: free_port() for name in ("ours", "ours_2p", "alone", "textbook")}
         ours = stack.enter_context(place.process(["bench.service"], port=ports["ours"]))
-        ours_2p = stack.enter_context(place.process(["bench.service"], port=ports["ours_2p"], processes=2))
-        alone = stack.enter_context(place.process(["bench.service", "--alone"], port=ports["alone"]))
-        rival = ["bench.textbook", "--uri", place.uri, "--name", DATABASE, "--token", TOKEN, "--port", str(ports["textbook"])]
+        ours_2p = stack.enter_context(place.process(["bench.service"], port=ports["ours_2p"], processes=2, database=TWO))
+        alone = stack.enter_context(place.process(["bench.service", "--alone"], port=ports["alone"], database=ALONE))
+        rival = ["bench.textbook", "--uri", place.uri, "--name", RIVAL, "--token", TOKEN, "--port", str(ports["textbook"])]
         textbook = stack.enter_context(place.process(rival, port=ports["textbook"]))
         started = {"ours": ours, "ours_2p": ours_2p, "alone": alone, "textbook": textbook}
         pids = {name: [process.pid for process in processes] for name, processes in started.items()}
@@ -104,7 +109,8 @@ def _used_seconds(pids: Sequence[int]) -> float:
     for pid in pids:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
+    per_second: int = os.sysconf("SC_CLK_TCK")
+    return ticks / per_second
 
 
 def _categories(place: Installation) -> list[str]:
@@ -151,7 +157,7 @@ def _print(rounds: list[Round], figures: dict[str, float]) -> None:
 def _load_rival(place: Installation) -> None:
     """Give the rival the same city: grids with geometry, areas, rules and organizations with the indexes it needs."""
     client: MongoClient[dict[str, object]] = MongoClient(place.uri)
-    database = client[DATABASE]
+    database = client[RIVAL]
     with gzip.open(place.pack / "areas.geojson.gz") as file:
         features = json.load(file)["features"]
     parents = {one["properties"]["code"]: one["properties"].get("parent") for one in features}
@@ -168,7 +174,7 @@ def _load_rival(place: Installation) -> None:
     database.rival_grids.create_index([("geometry", GEOSPHERE)])
     for name in ("rival_cases", "rival_audit"):
         database.create_collection(name)
-    _load_rival_parties(database)
+    _load_rival_parties(client[DATABASE], database)
     client.close()
 
 
@@ -184,11 +190,11 @@ def _path(code: str | None, parents: dict[str, str | None]) -> list[str]:
     return path
 
 
-def _load_rival_parties(database: object) -> None:
-    rules = list(database.rules.find())  # type: ignore[attr-defined]
+def _load_rival_parties(city: Any, database: Any) -> None:
+    rules = list(city.rules.find())
     for rule in rules:
         rule["area_code"] = rule.get("area_code") or "520100"
-    database.rival_rules.insert_many(  # type: ignore[attr-defined]
+    database.rival_rules.insert_many(
         [
             {
                 "_id": str(rule["_id"]),
@@ -200,16 +206,16 @@ def _load_rival_parties(database: object) -> None:
             for rule in rules
         ]
     )
-    database.rival_rules.create_index([("category", 1), ("area_code", 1)])  # type: ignore[attr-defined]
-    organizations = [one for one in database.organizations.find() if one.get("lon") is not None]  # type: ignore[attr-defined]
-    database.rival_organizations.insert_many(  # type: ignore[attr-defined]
+    database.rival_rules.create_index([("category", 1), ("area_code", 1)])
+    organizations = [one for one in city.organizations.find() if one.get("lon") is not None]
+    database.rival_organizations.insert_many(
         [
             {"_id": str(one["_id"]), "name": one["name"], "radius_m": one.get("radius_m") or 3000,
              "point": {"type": "Point", "coordinates": [one["lon"], one["lat"]]}}
             for one in organizations
         ]
     )  # fmt: skip
-    database.rival_organizations.create_index([("point", GEOSPHERE)])  # type: ignore[attr-defined]
+    database.rival_organizations.create_index([("point", GEOSPHERE)])
 
 
 if __name__ == "__main__":
