@@ -15,6 +15,7 @@ import hmac
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -172,15 +173,23 @@ def _digest(text: str, salt: str) -> str:
     return hashlib.sha256(f"{salt}\0{text}".encode()).hexdigest()
 
 
+@lru_cache(maxsize=256)
+def _milliseconds(at: datetime) -> int:
+    """The entries of one write share their time."""
+    return (at - _EPOCH) // _MILLISECOND
+
+
 def _plain(value: Any) -> Any:
     """Times become whole milliseconds, as the database keeps them; tuples and lists are one."""
     kind = type(value)
     if kind in _PLAIN:
         return value
     if kind is datetime:
-        return (value - _EPOCH) // _MILLISECOND
+        return _milliseconds(value)
     if kind is dict:
-        return value if _PLAIN.issuperset(map(type, value.values())) else {key: _plain(part) for key, part in value.items()}
+        if not value or _PLAIN.issuperset(map(type, value.values())):
+            return value
+        return {key: _plain(part) for key, part in value.items()}
     if kind is list or kind is tuple:
         return [_plain(part) for part in value]
     return _plain(msgspec.to_builtins(value, builtin_types=(datetime,)))

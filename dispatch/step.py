@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from dispatch import clockwork
-from dispatch.actors import Actor
+from dispatch.actors import SYSTEM, Actor
 from dispatch.chain import link, sealed_text
 from dispatch.clocks import Limit
 from dispatch.keys import case_keys
@@ -44,7 +44,14 @@ def new_entry_id() -> str:
 
 def entry_actor(actor: Actor) -> dict[str, Any]:
     """Return the actor as a timeline entry names them: account, role and unit, never a name."""
+    return _AS_SYSTEM if actor is SYSTEM else _entry_actor(actor)
+
+
+def _entry_actor(actor: Actor) -> dict[str, Any]:
     return {"id": actor.id, "role": actor.role, "unit": actor.unit, "organization": actor.organization}
+
+
+_AS_SYSTEM = _entry_actor(SYSTEM)  # most entries are the system's; never changed
 
 
 class Step:
@@ -75,7 +82,9 @@ class Step:
 
     def edit(self, name: str) -> Any:
         """Return a part of the case that may be changed now."""
-        if name not in self.touched and not self._fresh:
+        if self._fresh:
+            return self.case[name]
+        if name not in self.touched:
             self.case[name] = deepcopy(self.case.get(name))
             self.touched[name] = None
         return self.case[name]
@@ -147,12 +156,6 @@ class Step:
         """Append the timeline entry of an applied row to the chain."""
         head = self.case["head"]
         first = not self.entries
-        codes = row_codes(row) if self.fields else ()
-        texts = {
-            name: sealed_text(value)
-            for name, value in self.fields.items()
-            if name in TEXT_FIELDS and name not in codes and isinstance(value, str)
-        }
         entry = {
             "id": self.entry_id if first else f"{self.entry_id}.{len(self.entries)}",
             "seq": head["seq"] + 1,
@@ -163,7 +166,7 @@ class Step:
             "to": after,
             "public": row.public and self.public,
             "data": self.data,
-            "texts": texts,
+            "texts": {} if TEXT_FIELDS.isdisjoint(self.fields) else self._texts(row),
             "key": self.key if first else None,
             "digest": self.digest if first else None,
         }
@@ -171,6 +174,15 @@ class Step:
         self.entries.append(linked)
         self.set("head", {"seq": linked["seq"], "hash": linked["hash"]})
         self.data = {}
+
+    def _texts(self, row: Transition) -> dict[str, dict[str, str]]:
+        """The free texts among the fields, as they stand in an entry."""
+        codes = row_codes(row)
+        return {
+            name: sealed_text(value)
+            for name, value in self.fields.items()
+            if name in TEXT_FIELDS and name not in codes and isinstance(value, str)
+        }
 
 
 def row_codes(row: Transition) -> frozenset[str]:
