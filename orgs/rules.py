@@ -19,6 +19,7 @@ __all__ = ["ANY", "CATEGORY_WORDS", "ZONE", "Hit", "Rule", "RuleIndex", "Steps",
 
 ANY = "*"
 ZONE = len(LEVELS)  # rank of a special polygon; a level's rank is its place in LEVELS, the city's is 0
+_RANKS = {level: rank for rank, level in enumerate(LEVELS)}
 CATEGORY_WORDS = ("任意类别", "大类", "小类")  # by category rank
 
 Step = tuple[str, str, int]  # area code, name, rank
@@ -67,8 +68,8 @@ class Hit(msgspec.Struct, frozen=True, gc=False):
 
 def steps_of(place: Place) -> Steps:
     """Return the areas of a place as (code, name, rank), strongest first: special polygon, grid, …, city."""
-    steps = [(area.code, area.name, LEVELS.index(area.level) if area.level in LEVELS else 0) for area in place.area_path]
-    steps.reverse()
+    rank = _RANKS.get
+    steps = [(area.code, area.name, rank(area.level, 0)) for area in reversed(place.area_path)]
     if place.special is not None:
         steps.insert(0, (place.special.code, place.special.name, ZONE))
     return tuple(steps)

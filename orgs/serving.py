@@ -10,6 +10,7 @@ of a layer are closed, its parts are asked instead: layers of those with the sam
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from math import asin, inf, sqrt
@@ -39,6 +40,7 @@ CELL_ENTRIES = 24  # more make the build quicker and a question slower
 NEAREST_ENTRIES = 16
 MAX_DEPTH = 10
 MOST_PARTS = 6  # opening hours with a part of their own
+MOST_CHOSEN = 8_192  # lists of layers to ask, about 0.5 KB each; then all are forgotten
 MARGIN_DEGREES = 0.2
 UNPLACED_M = 20_000.0  # an organization without a point ranks as one this far away
 EVERYWHERE = 5.0  # no squared chord on the unit sphere is longer than 4
@@ -84,7 +86,6 @@ class Layer:
         self.all: tuple[Entry, ...] = tuple(_entry(party, by_circle, plain) for party in placed)
         self.unplaced = tuple((party.worth, party.organization.code) for party in parties if not party.placed and not by_circle)
         self._parts = self._by_hours(parties, by_circle) if whole and not plain else ()
-        self._open: tuple[int, Sequence[Layer]] = (-1, ())
         self._most = NEAREST_ENTRIES if plain else CELL_ENTRIES
         self._box = _box_of(placed) if len(placed) > self._most else None
         self._columns: _Columns | None = None
@@ -112,13 +113,8 @@ class Layer:
 
     def open_at(self, minute: int) -> Sequence[Layer]:
         """Return what to ask at this minute of the day: this layer, or the parts that may be open when others are closed."""
-        known, layers = self._open
-        if known != minute:
-            layers = [part for hours, part in self._parts if is_open(hours, minute)]
-            if len(layers) == len(self._parts):
-                layers = [self]
-            self._open = minute, layers
-        return layers
+        layers = [part for hours, part in self._parts if is_open(hours, minute)]
+        return [self] if len(layers) == len(self._parts) else layers
 
     def _by_hours(self, parties: Sequence[Party], by_circle: bool) -> Sequence[tuple[Hours, Layer]]:
         """One part for each of the commonest opening hours; the others together, of whom any may be open."""
@@ -156,6 +152,9 @@ class ServiceIndex:
         self._kinds = _layers(everybody)
         self._approved = _layers([party for party in everybody if party.organization.approved])
         self._nearest = Layer(everybody, by_circle=True, plain=True)
+        self._areas = frozenset(area for party in everybody for area in party.areas)
+        self._edges = sorted({minute for party in everybody for span in party.hours for minute in span})
+        self._chosen: dict[tuple[object, ...], Sequence[tuple[Layer, float]]] = {}
 
     def nearest(self, lon: float, lat: float, *, limit: int = LIMIT) -> list[tuple[str, float]]:
         """Return (code, metres) of the organizations whose circle holds the point, nearest first, whatever their kind."""
@@ -186,23 +185,22 @@ class ServiceIndex:
 
         `minute` is the local minute of the day, `loads` how many cases an organization is busy with now where that is known.
         """
-        layers = self._layers_for(areas, kinds, self._approved if approved_only else self._kinds, minute)
+        layers = self._layers_for(areas, kinds, minute, approved_only)
         best = self._best(layers, point, minute, loads or {}, limit)
         parties = self.parties
         return tuple(helper_of(parties[code], fit, metres, -score) for score, code, metres, fit in best)
 
-    @staticmethod
     def _layers_for(
-        areas: Sequence[str], kinds: Sequence[str], table: Mapping[str, Mapping[str, Layer]], minute: int
-    ) -> list[tuple[Layer, float]]:
-        found: list[tuple[Layer, float]] = []
-        for position, kind in enumerate(kinds):
-            of_kind = table.get(kind)
-            if of_kind:
-                fit = position_fit(position)
-                for area in ("", *areas):
-                    if area in of_kind:
-                        found.extend([(layer, fit) for layer in of_kind[area].open_at(minute)])
+        self, areas: Sequence[str], kinds: Sequence[str], minute: int, approved: bool
+    ) -> Sequence[tuple[Layer, float]]:
+        """Return the layers to ask, each with the fit of its kind: known for all places whose areas have the same layers."""
+        with_layers = self._areas
+        key = approved, bisect_right(self._edges, minute), tuple(kinds), *[area for area in areas if area in with_layers]
+        found = self._chosen.get(key)
+        if found is None:
+            if len(self._chosen) >= MOST_CHOSEN:
+                self._chosen.clear()
+            found = self._chosen[key] = _choose(self._approved if approved else self._kinds, ("", *areas), kinds, minute)
         return found
 
     def _best(
@@ -247,6 +245,18 @@ class ServiceIndex:
                 if len(best) == limit:
                     break
         return best
+
+
+def _choose(
+    table: Mapping[str, Mapping[str, Layer]], areas: Sequence[str], kinds: Sequence[str], minute: int
+) -> list[tuple[Layer, float]]:
+    found: list[tuple[Layer, float]] = []
+    for position, kind in enumerate(kinds):
+        of_kind = table.get(kind, {})
+        for area in areas:
+            if area in of_kind:
+                found.extend([(layer, position_fit(position)) for layer in of_kind[area].open_at(minute)])
+    return found
 
 
 def _scan(found: list[Found], entries: Iterable[Entry], vector: tuple[float, float, float], fit: float) -> None:

@@ -79,7 +79,7 @@ INDEX = ServiceIndex(KNOWN)
     st.floats(26.1, 27.3),
     st.sampled_from(((), AREAS[:1], AREAS)),
     st.lists(st.sampled_from(KINDS), min_size=1, max_size=4, unique=True),
-    st.sampled_from((30, 300, 600, 1019, 1200)),
+    st.one_of(st.sampled_from((30, 359, 360, 539, 540, 1019, 1020, 1319, 1320)), st.integers(0, 1439)),
     st.booleans(),
 )
 def test_rank_for_any_point_then_the_best_five_are_those_of_a_full_scan(
