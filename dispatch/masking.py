@@ -80,6 +80,7 @@ _HANDLE = re.compile(
     r"([A-Za-z1-9][-_A-Za-z0-9]{5,19})(?![-_A-Za-z0-9])"
 )
 _QQ = re.compile(r"(?:[Qq][Qq]|扣扣)(?:号码|号)?[:是为 ]{0,3}([1-9]\d{4,11})(?!\d)")
+_ACCOUNT_HINT = re.compile("[信WwVvQq扣]")  # one of these stands in whatever `_HANDLE` and `_QQ` find
 
 # The weights of the check digit of an identity number (GB 11643-1999, ISO 7064 MOD 11-2).
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
@@ -87,8 +88,20 @@ _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _CODES_FROM_YEAR = 2020
 
 
+# What is masked has one of these: a character of each announcing word, a full-width character, a run of digits, or spoken ones.
+# Most reports have none of them.
+_HINT = re.compile(f"{_FOLDED.pattern[:-1]}@叫名系诉举映电申事户患死伤先女信vVwWqQ扣]")
+_DIGITS = re.compile(r"[0-9][0-9 ()-]{5}")
+
+
 def mask_text(text: str) -> str:
     """Return the text with personal data masked; the rest stays as written."""
+    if _HINT.search(text) or _DIGITS.search(text) or _SPOKEN.search(text):
+        return _masked(text)
+    return text
+
+
+def _masked(text: str) -> str:
     folded = text.translate(_FOLD) if _FOLDED.search(text) else text
     found = _names(folded)
     found += [span for run in _RUN.finditer(folded) for span in _numbers(folded, run.start(), run.end())]
@@ -205,9 +218,12 @@ def _handles(text: str) -> list[_Span]:
     found: list[_Span] = []
     if "@" in text:
         found += [(*match.span(1), "***") for match in _EMAIL.finditer(text)]
-    for pattern in (_HANDLE, _QQ):
-        found += [(*match.span(1), match[1][0] + "***") for match in pattern.finditer(text)]
-    return found + [(*match.span(), "*" * 11) for match in _SPOKEN.finditer(text)]
+    if _ACCOUNT_HINT.search(text):
+        for pattern in (_HANDLE, _QQ):
+            found += [(*match.span(1), match[1][0] + "***") for match in pattern.finditer(text)]
+    if "一" in text or "幺" in text:
+        found += [(*match.span(), "*" * 11) for match in _SPOKEN.finditer(text)]
+    return found
 
 
 def _masked_mobile(number: str) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dispatch import masking
 from dispatch.masking import holds_personal_data, mask_email, mask_id_number, mask_name, mask_phone, mask_text
 
 
@@ -86,6 +87,45 @@ def test_masks_of_single_values() -> None:
     ]
     assert (mask_id_number("52010319900307123X"), mask_id_number("123")) == ("520***********123X", "***")
     assert (mask_email("zhang@example.cn"), mask_email("zhang")) == ("z***@example.cn", "***")
+
+
+_CUES = (
+    *masking._CUES.split("|"),
+    "先生",
+    "女士",
+    "微信",
+    "薇信",
+    "VX",
+    "wechat",
+    "V信",
+    "加v",
+    "QQ",
+    "扣扣",
+    "a@b.cn",
+    "一三八",
+    "零零一三八零零零",
+)
+_PIECES = (
+    *_CUES,
+    "张三丰",
+    "王五",
+    "欧阳娜娜",
+    "13800138000",
+    "(0851) 8580",
+    "1234",
+    "１３８００１３８０００",
+    ": ",
+    "：",
+    "号",
+    "abc1234",
+    "路灯坏了",
+)
+
+
+@settings(max_examples=500)
+@given(st.lists(st.sampled_from(_PIECES), max_size=5).map("".join))
+def test_mask_text_when_nothing_hints_at_personal_data_then_there_is_none(text: str) -> None:
+    assert mask_text(text) == masking._masked(text)
 
 
 def test_mask_text_when_called_often_then_fast() -> None:
