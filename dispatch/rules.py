@@ -67,7 +67,7 @@ class Rules:
     case_prefix: str = "GY"
     timezone: str = "Asia/Shanghai"
     _second: tuple[datetime | None, WorkCalendar | None] = (None, None)
-    _known: dict[tuple[Limit, str | None], Thresholds] = field(default_factory=dict)
+    _known: dict[tuple[Limit, str | None], tuple[datetime, Thresholds]] = field(default_factory=dict)
 
     def category_of(self, case: dict[str, Any]) -> Category | None:
         """Return the category of a case as the catalogue has it now."""
@@ -96,19 +96,24 @@ class Rules:
 
     def clock(self, kind: str, limit: Limit, start: datetime, *, hours: str | None = None) -> Clock:
         """Return a running clock with the instants at which its light changes."""
-        due = due_at(start, limit, self.calendar, hours)
-        return _clock(kind, limit, start, due, self._marks(limit, start, due, hours))
+        due, lights = self._marks(limit, start, hours)
+        return _clock(kind, limit, start, due, lights)
 
-    def _marks(self, limit: Limit, start: datetime, due: datetime, hours: str | None) -> Thresholds:
-        """Thresholds of lights to the whole second of the start: the same for all cases of that second, so counted once."""
+    def _marks(self, limit: Limit, start: datetime, hours: str | None) -> tuple[datetime, Thresholds]:
+        """The due time, and the thresholds of lights to the whole second of the start: the same for all cases of that second,
+        so counted once. Working days count from the date, so that their due time is the same too."""
         second = start.replace(microsecond=0)
         if second != self._second[0] or self.calendar is not self._second[1]:
             self._second = (second, self.calendar)
             self._known.clear()
         found = self._known.get((limit, hours))
+        if found is not None and limit.unit == "wd":
+            return found
+        due = due_at(start, limit, self.calendar, hours)
         if found is None:
-            found = self._known[limit, hours] = thresholds(second, due, limit, self.calendar, hours, rules=self.lights)
-        return found
+            lights = thresholds(second, due, limit, self.calendar, hours, rules=self.lights)
+            found = self._known[limit, hours] = due, lights
+        return due, found[1]
 
     def clock_until(self, kind: str, limit: Limit, start: datetime, due: datetime, *, hours: str | None = None) -> Clock:
         """Return a running clock that ends at `due`, whatever its limit alone would say."""
