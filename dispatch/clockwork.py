@@ -60,10 +60,10 @@ def summary(clocks: list[Clock]) -> tuple[str, datetime | None, datetime | None]
     open_clocks = running(clocks)
     case_clocks = [clock for clock in clocks if clock["kind"] == "case"]
     shown = open_clocks or case_clocks[-1:]
-    light = max((clock["light"] for clock in shown), key=LIGHT_RANK.__getitem__, default="green")
+    light = max([clock["light"] for clock in shown], key=LIGHT_RANK.__getitem__, default="green")
     if case_clocks:
         due = case_clocks[-1]["due_at"]
     else:
-        due = min((clock["due_at"] for clock in open_clocks), default=clocks[-1]["due_at"] if clocks else None)
+        due = min([clock["due_at"] for clock in open_clocks], default=clocks[-1]["due_at"] if clocks else None)
     changes = [at for clock in open_clocks if (at := next_change(clock)) is not None]
     return light, due, min(changes, default=None)

@@ -103,6 +103,8 @@ def _call_nearest(step: Step) -> None:
 
 def _invite(organizations: list[dict[str, Any]], chosen: Sequence[dict[str, Any]]) -> None:
     """Those that were proposed become invited; others are put down without a distance."""
+    if not chosen:
+        return
     known = {item["code"]: item for item in organizations}
     for item in chosen:
         if item["code"] in known:

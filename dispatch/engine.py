@@ -47,7 +47,10 @@ class Decision(msgspec.Struct, frozen=True):
 
 def _refusal(row: Transition, at: Situation) -> str | None:
     """The first guard that does not hold."""
-    return next((name for name in row.guards if not GUARDS[name](at)), None)
+    for name in row.guards:
+        if not GUARDS[name](at):
+            return name
+    return None
 
 
 def permitted(at: Situation, subject: str = "case") -> list[Transition]:

@@ -107,12 +107,14 @@ def compose(names: tuple[str, ...], action: str, entry: dict[str, Any], case: Ca
 
     One notice holds all addresses: a person who stands for several of them is told once. Its id is the entry's.
     """
-    keys: list[str] = []
-    for name in (*names, *_also(action, entry, case)):
-        keys.extend(key for key in ADDRESSEES[name](case, item) if key not in keys)
-    keys.extend(key for person in entry["data"].get("called", ()) if (key := "p:" + person) not in keys)
-    if not keys:
+    wanted, called = names + _also(action, entry, case), entry["data"].get("called", ())
+    if not wanted and not called:
         return None
+    found = [key for name in wanted for key in ADDRESSEES[name](case, item)]
+    found += ["p:" + person for person in called]
+    if not found:
+        return None
+    keys = list(dict.fromkeys(found))
     return {"id": "n" + entry["id"], "kind": action, "keys": keys, "at": entry["at"], "by": entry["actor"]["id"]}
 
 

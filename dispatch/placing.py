@@ -37,7 +37,9 @@ def place_document(place: Place) -> dict[str, Any]:
 
 def _node(area: AreaRef) -> dict[str, Any]:
     node = {"code": area.code, "name": area.name, "level": area.level}
-    return {**node, "name_en": area.name_en} if area.name_en else node
+    if area.name_en:
+        node["name_en"] = area.name_en
+    return node
 
 
 _known: dict[int, tuple[Candidate, dict[str, Any]]] = {}

@@ -62,7 +62,7 @@ def holds_lead(case: Case, actor: Actor) -> bool:
 def in_area(case: Case, actor: Actor) -> bool:
     """Tell whether the case lies where the actor works (the whole city, or one of their areas); not placed yet counts."""
     codes = case["live"]["areas"]
-    return actor.scope.city or not codes or any(code in actor.areas or code in actor.scope.areas for code in codes)
+    return actor.scope.city or not codes or not (actor.areas.isdisjoint(codes) and actor.scope.areas.isdisjoint(codes))
 
 
 def must_contact(case: Case) -> bool:
