@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from cities.replay import replay as replay_file
+from dispatch.packs import str_error
 from web.cli.city import connected, import_folder, pack_folder, prepare
 from web.cli.output import console
 from web.cli.supervise import Supervisor, exclusive
@@ -43,7 +44,7 @@ async def _import(settings: Settings, pack: str, dry_run: bool) -> None:
     async with connected(settings) as database:
         report = await import_folder(database, folder, console, dry_run=dry_run)
     for warning in report.warnings[:40]:
-        console.print(f"  warning: {warning}")
+        console.print(f"  warning: {str_error(warning)}")
     console.print(f"{folder}: {'no errors, nothing written' if dry_run else 'loaded'}")
 
 
