@@ -6,10 +6,11 @@ microseconds: cases lie in cells as wide as their category's radius, newest last
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from heapq import nsmallest
 from math import ceil, cos, floor, hypot, radians
+from typing import NamedTuple
 
 import msgspec
 
@@ -59,7 +60,7 @@ class RecentCases:
         self._age = timedelta(days=days)
         self._similarity = similarity
         self._cells: dict[int, OpenCase | list[OpenCase]] = {}
-        self._numbers: dict[str, int] = {}
+        self._scales: dict[str, _Scale] = {}
         self._count = 0
         self._siblings = _siblings(majors or {})
 
@@ -77,7 +78,7 @@ class RecentCases:
             self.remove(before)
         if case.category is None or case.lon is None or case.lat is None:
             return
-        key = self._key(case.category, *self._place(case.category, case.lon, case.lat))
+        key = _key(self._scale(case.category), case.lon, case.lat)
         there = self._cells.get(key)
         if there is None:
             self._cells[key] = case
@@ -91,7 +92,7 @@ class RecentCases:
         """Take a case out (closed, merged, cancelled) as it was put in; an unknown one is no error."""
         if case.category is None or case.lon is None or case.lat is None:
             return
-        key = self._key(case.category, *self._place(case.category, case.lon, case.lat))
+        key = _key(self._scale(case.category), case.lon, case.lat)
         there = self._cells.get(key)
         if there is None:
             return
@@ -133,7 +134,8 @@ class RecentCases:
         reach = self.radius(category) if radius is None else radius
         found = self._within(category, lon, lat, at, reach, exclude)
         if text is None:
-            return [_duplicate(distance, case) for distance, _, case in nsmallest(limit, found)]
+            found.sort()
+            return [_duplicate(distance, case) for distance, _, case in found[:limit]]
         answer = [_duplicate(distance, case, likeness(text, case.line)) for distance, _, case in found]
         for sibling in self._siblings.get(category, ()):
             for distance, _, case in self._within(sibling, lon, lat, at, reach, exclude):
@@ -144,36 +146,49 @@ class RecentCases:
     def _within(
         self, category: str, lon: float, lat: float, at: datetime, reach: float, exclude: str | None
     ) -> list[tuple[float, str, OpenCase]]:
+        around = self._around(category, lon, lat, reach)
         found: list[tuple[float, str, OpenCase]] = []
+        if not around:
+            return found
         width = cos(radians(lat)) * _METRES_PER_DEGREE
         oldest = at - self._age
-        for cell in self._around(category, lon, lat, reach):
-            for case in cell[: -_MOST_IN_CELL - 1 : -1]:
+        for there in around:
+            for case in there[: -_MOST_IN_CELL - 1 : -1] if isinstance(there, list) else (there,):
                 distance = hypot((case.lon - lon) * width, (case.lat - lat) * _METRES_PER_DEGREE)  # type: ignore[operator]
                 if distance <= reach and oldest <= case.reported_at and case.id != exclude:
                     found.append((distance, case.id, case))
         return found
 
-    def _around(self, category: str, lon: float, lat: float, reach: float) -> Iterator[list[OpenCase]]:
-        if category not in self._numbers:
-            return
-        column, row = self._place(category, lon, lat)
-        steps = ceil(reach / self.radius(category))
-        cells, first = self._cells, self._key(category, column - steps, row - steps)
-        for start in range(first, first + (2 * steps + 1) * _STEPS, _STEPS):
-            for key in range(start, start + 2 * steps + 1):
-                if there := cells.get(key):
-                    yield there if isinstance(there, list) else [there]
+    def _around(self, category: str, lon: float, lat: float, reach: float) -> list[OpenCase | list[OpenCase]]:
+        """What lies in the cells that the reach touches."""
+        scale = self._scales.get(category)
+        if scale is None:
+            return []
+        steps = ceil(reach / scale.radius)
+        first, get = _key(scale, lon, lat) - steps * _STEPS - steps, self._cells.get
+        rows = 2 * steps + 1
+        columns = range(first, first + rows * _STEPS, _STEPS)
+        return [there for start in columns for key in range(start, start + rows) if (there := get(key)) is not None]
 
-    def _place(self, category: str, lon: float, lat: float) -> tuple[int, int]:
-        height = self.radius(category) / _METRES_PER_DEGREE
-        return floor(lon * _NARROWEST / height), floor(lat / height)
+    def _scale(self, category: str) -> _Scale:
+        scale = self._scales.get(category)
+        if scale is None:
+            radius = self.radius(category)
+            scale = self._scales[category] = _Scale(radius, radius / _METRES_PER_DEGREE, len(self._scales) * _STEPS * _STEPS)
+        return scale
 
-    def _key(self, category: str, column: int, row: int) -> int:
-        number = self._numbers.get(category)
-        if number is None:
-            number = self._numbers[category] = len(self._numbers)
-        return (number * _STEPS + column) * _STEPS + row
+
+class _Scale(NamedTuple):
+    """How the cells of a category lie: its radius (metres), the height of a cell (degrees), where its numbers begin."""
+
+    radius: int
+    height: float
+    begin: int
+
+
+def _key(scale: _Scale, lon: float, lat: float) -> int:
+    """Return the number of the cell that holds a point."""
+    return scale.begin + floor(lon * _NARROWEST / scale.height) * _STEPS + floor(lat / scale.height)
 
 
 def likeness(one: str, other: str) -> float:
