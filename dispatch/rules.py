@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from dispatch.calendar import WorkCalendar
 from dispatch.clocks import LightRules, Limit, LimitTable, Thresholds, due_at, limit_for, thresholds
@@ -22,6 +22,18 @@ Clock = dict[str, Any]
 RETURN_WITHIN = Limit(1, "wd")  # domain.md T18
 LEAST_REWORK = Limit(4, "wh")  # domain.md T38
 REDO_LIMIT = Limit(5, "wd")  # domain.md T40
+
+
+_EARLY, _LATE = timedelta(milliseconds=1), timedelta(milliseconds=999)
+
+
+class _Marks(NamedTuple):
+    """What clocks begun within one second share: the due time of one begun 1 ms into it, whether the due time moves with the
+    start, the thresholds."""
+
+    due: datetime
+    moves: bool
+    lights: Thresholds
 
 
 class Categories(Protocol):
@@ -67,7 +79,7 @@ class Rules:
     case_prefix: str = "GY"
     timezone: str = "Asia/Shanghai"
     _second: tuple[datetime | None, WorkCalendar | None] = (None, None)
-    _known: dict[tuple[Limit, str | None], tuple[datetime, Thresholds]] = field(default_factory=dict)
+    _known: dict[tuple[Limit, str | None], _Marks] = field(default_factory=dict)
 
     def category_of(self, case: dict[str, Any]) -> Category | None:
         """Return the category of a case as the catalogue has it now."""
@@ -101,19 +113,27 @@ class Rules:
 
     def _marks(self, limit: Limit, start: datetime, hours: str | None) -> tuple[datetime, Thresholds]:
         """The due time, and the thresholds of lights to the whole second of the start: the same for all cases of that second,
-        so counted once. Working days count from the date, so that their due time is the same too."""
+        so counted once.
+
+        Periods begin and end at whole seconds: inside a second (its very beginning apart) the due time either moves with the
+        start or stands still.
+        """
         second = start.replace(microsecond=0)
+        if start == second:
+            due = due_at(start, limit, self.calendar, hours)
+            return due, thresholds(start, due, limit, self.calendar, hours, rules=self.lights)
         if second != self._second[0] or self.calendar is not self._second[1]:
             self._second = (second, self.calendar)
             self._known.clear()
         found = self._known.get((limit, hours))
-        if found is not None and limit.unit == "wd":
-            return found
-        due = due_at(start, limit, self.calendar, hours)
         if found is None:
-            lights = thresholds(second, due, limit, self.calendar, hours, rules=self.lights)
-            found = self._known[limit, hours] = due, lights
-        return due, found[1]
+            found = self._known[limit, hours] = self._marks_within(second, limit, hours)
+        return found.due + (start - second - _EARLY) if found.moves else found.due, found.lights
+
+    def _marks_within(self, second: datetime, limit: Limit, hours: str | None) -> _Marks:
+        early, late = (due_at(second + part, limit, self.calendar, hours) for part in (_EARLY, _LATE))
+        lights = thresholds(second, early, limit, self.calendar, hours, rules=self.lights)
+        return _Marks(early, late - early == _LATE - _EARLY, lights)
 
     def clock_until(self, kind: str, limit: Limit, start: datetime, due: datetime, *, hours: str | None = None) -> Clock:
         """Return a running clock that ends at `due`, whatever its limit alone would say."""
