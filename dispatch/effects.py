@@ -18,6 +18,7 @@ from dispatch.step import Step
 
 __all__ = ["CHOOSERS", "EFFECTS"]
 
+_OUT = frozenset({"returned", "waived", "withdrawn"})  # states of a task whose unit takes no part any more
 MOST_MOVED = Limit(2, "wd")  # domain.md §3.3 rule 6
 
 
@@ -126,7 +127,7 @@ def _task(step: Step, kind: str, unit: dict[str, str], number: int) -> dict[str,
 
 
 def _units_now(tasks: list[dict[str, Any]]) -> list[str]:
-    return list(dict.fromkeys(task["unit"]["code"] for task in tasks if task["state"] not in ("returned", "waived", "withdrawn")))
+    return list(dict.fromkeys([task["unit"]["code"] for task in tasks if task["state"] not in _OUT]))
 
 
 def _start_case_clock(step: Step, override: Limit | None) -> None:
@@ -145,11 +146,11 @@ def _start_case_clock(step: Step, override: Limit | None) -> None:
 
 
 def _basis(step: Step, unit: dict[str, str]) -> dict[str, Any]:
-    found = next((item for item in step.case["match"]["candidates"] if item["unit"]["code"] == unit["code"]), None)
-    data: dict[str, Any] = {"unit": unit["code"]}
-    if found is not None:
-        data["rule"], data["basis"] = found["rule"], found["basis"]
-    return data
+    code = unit["code"]
+    for item in step.case["match"]["candidates"]:
+        if item["unit"]["code"] == code:
+            return {"unit": code, "rule": item["rule"], "basis": item["basis"]}
+    return {"unit": code}
 
 
 def _sign_in(step: Step) -> None:
