@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import lru_cache
 
 import msgspec
 
@@ -206,7 +207,7 @@ def _defaults(context: Context, units: UnitTree) -> Iterator[Draft]:
     category = context.category
     if category is None:
         return
-    for position, (kind, level, value) in enumerate(_posts_of(category)):
+    for position, (kind, level, value) in enumerate(_posts_of(category.level, category.lead_types)):
         found = units.at_post(kind, level, context.codes)
         if not found and level == "township":  # a township has no bureaus: its office leads
             head = units.head(level, context.codes)
@@ -219,13 +220,15 @@ def _defaults(context: Context, units: UnitTree) -> Iterator[Draft]:
             yield Draft((-1.0, score, 0.0, 0.0, 0.0), candidate)
 
 
-def _posts_of(category: Category) -> Iterator[tuple[str, str, float]]:
-    groups = category.level.replace("->", "→").split("→")
-    for value, group in zip((0.72, 0.6), groups, strict=False):
+@lru_cache(maxsize=1024)
+def _posts_of(level: str, lead_types: tuple[str, ...]) -> tuple[tuple[str, str, float], ...]:
+    """Return (type, level, value) of the posts that lead by default, in the order of the catalogue."""
+    found: list[tuple[str, str, float]] = []
+    for value, group in zip((0.72, 0.6), level.replace("->", "→").split("→"), strict=False):
         levels = [LEVEL_LETTERS[letter.strip()] for letter in group.split("/") if letter.strip() in LEVEL_LETTERS]
-        for kind in category.lead_types:
-            if kind not in NO_LEAD_TYPES:
-                yield from ((kind, level, value) for level in levels)
+        kinds = (kind for kind in lead_types if kind not in NO_LEAD_TYPES)
+        found.extend((kind, name, value) for kind in kinds for name in levels)
+    return tuple(found)
 
 
 def _backstops(context: Context, units: UnitTree) -> Iterator[Draft]:
@@ -243,9 +246,9 @@ def _backstops(context: Context, units: UnitTree) -> Iterator[Draft]:
 def _place_doubt(context: Context, rules: RuleIndex) -> list[str]:
     """Doubts of the place. A place known only by its area is no doubt when nothing inside that area could decide otherwise."""
     place = context.place
+    if not place.doubt:
+        return ["boundary"] if place.boundary_doubt else []
     kinds = [text.partition(":")[0] for text in place.doubt]
-    if place.boundary_doubt and not kinds:
-        kinds.append("boundary")
     if kinds == ["area_only"] and _is_certain(context, rules):
         return []
     return kinds
