@@ -8,13 +8,15 @@ from typing import Any
 __all__ = ["LIGHT_RANK", "changes_until", "light_at", "next_change", "running", "stop", "summary"]
 
 LIGHT_RANK = {"green": 0, "yellow": 1, "red": 2, "deep_red": 3}
+_ENDS_AT = {"green": "yellow_at", "yellow": "due_at", "red": "deep_red_at"}  # by light: the mark at which it ends
 
 Clock = dict[str, Any]
 
 
 def running(clocks: list[Clock], kind: str | None = None) -> list[Clock]:
     """Return the clocks that still run, of one kind when named."""
-    return [clock for clock in clocks if clock["done_at"] is None and (kind is None or clock["kind"] == kind)]
+    found = [clock for clock in clocks if clock["done_at"] is None]
+    return found if kind is None else [clock for clock in found if clock["kind"] == kind]
 
 
 def stop(clocks: list[Clock], now: datetime, *kinds: str) -> None:
@@ -36,7 +38,7 @@ def light_at(clock: Clock, now: datetime) -> str:
 
 def next_change(clock: Clock) -> datetime | None:
     """Return when the stored light of a running clock is no longer true, None when it cannot get worse."""
-    following = {"green": "yellow_at", "yellow": "due_at", "red": "deep_red_at"}.get(clock["light"])
+    following = _ENDS_AT.get(clock["light"])
     return None if following is None else clock[following]
 
 

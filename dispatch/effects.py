@@ -88,8 +88,11 @@ def _dispatch(step: Step) -> None:
 
 def _assisting(step: Step, lead: str) -> list[dict[str, str]]:
     """Who assists: who is named, and in danger whoever has the territory (domain.md §2.8)."""
-    chosen = {other["code"]: other for other in step.fields.get("assists", ()) if other["code"] != lead}
-    if step.live["urgency"] == "emergency":
+    named, is_urgent = step.fields.get("assists"), step.live["urgency"] == "emergency"
+    if not named and not is_urgent:
+        return []
+    chosen = {other["code"]: other for other in named or () if other["code"] != lead}
+    if is_urgent:
         here = step.rules.directory.territorial(place_of(step.case))
         if here is not None and here.code != lead:
             chosen.setdefault(here.code, {"code": here.code, "name": here.name})

@@ -90,13 +90,18 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
     def area(self, level: str) -> AreaRef | None:
         """Return the node of `level` on the path, or None when the path does not reach it."""
-        return next((area for area in self.area_path if area.level == level), None)
+        for area in self.area_path:
+            if area.level == level:
+                return area
+        return None
 
     @property
     def area_codes(self) -> tuple[str, ...]:
         """The codes of the path, widest first, the special grid last."""
-        codes = tuple(area.code for area in self.area_path)
-        return (*codes, self.special.code) if self.special else codes
+        codes = [area.code for area in self.area_path]
+        if self.special:
+            codes.append(self.special.code)
+        return tuple(codes)
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):

@@ -204,7 +204,9 @@ def _match(match: dict[str, Any]) -> dict[str, Any]:
 def _item(item: dict[str, Any], at: Situation, subject: str) -> dict[str, Any]:
     """A task or request with the actions open on it."""
     within = Situation(at.case, at.actor, at.now, at.rules, item)
-    return {**(_plain(item) or {}), "actions": engine.offer(within, subject)}
+    shown = _plain(item) or {}
+    shown["actions"] = engine.offer(within, subject)
+    return shown
 
 
 def _plain(value: dict[str, Any] | None) -> dict[str, Any] | None:
