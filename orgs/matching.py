@@ -26,6 +26,7 @@ AREA_VALUE = (0.82, 0.86, 0.89, 0.92, 0.95, 0.98)  # city … grid, special poly
 CATEGORY_FIT = (0.5, 0.8, 1.0)
 LEVEL_LETTERS = {"c": "city", "d": "district", "t": "township"}
 LEVEL_WORDS = {"city": "市级", "district": "区县", "township": "街道乡镇", "community": "社区村"}
+BACKSTOPS = {"township": (0.5, "属地街道乡镇"), "district": (0.4, "区县政府兜底"), "city": (0.2, "市级兜底")}  # score, words
 NO_LEAD_TYPES = ("", "-", "–", "owner")
 
 
@@ -233,14 +234,25 @@ def _posts_of(level: str, lead_types: tuple[str, ...]) -> tuple[tuple[str, str, 
 
 def _backstops(context: Context, units: UnitTree) -> Iterator[Draft]:
     """事件先属地: the township office, then the district government, then whoever heads the city."""
-    for level, score, word in (("township", 0.5, "属地街道乡镇"), ("district", 0.4, "区县政府兜底"), ("city", 0.2, "市级兜底")):
+    for level in BACKSTOPS:
         unit = units.head(level, context.codes)
         if unit is not None:
-            reason = f"{word} · 没有更具体的规则"
-            candidate = Candidate(
-                unit=unit, score=score, parts={"area": score}, rule=f"backstop:{level}", basis="属地兜底", reason=reason
-            )
-            yield Draft((-2.0, score, 0.0, 0.0, 0.0), candidate)
+            yield _backstop(level, unit)
+
+
+@lru_cache(maxsize=4096)
+def _backstop(level: str, unit: UnitRef) -> Draft:
+    """The same for every question that the unit stands behind, so it is made once."""
+    score, word = BACKSTOPS[level]
+    candidate = Candidate(
+        unit=unit,
+        score=score,
+        parts={"area": score},
+        rule=f"backstop:{level}",
+        basis="属地兜底",
+        reason=f"{word} · 没有更具体的规则",
+    )
+    return Draft((-2.0, score, 0.0, 0.0, 0.0), candidate)
 
 
 def _place_doubt(context: Context, rules: RuleIndex) -> list[str]:

@@ -102,9 +102,11 @@ class UnitTree:
         Several units of one type in one area come in the order of their codes.
         """
         areas = self._posts.get((kind, level))
-        if areas is None:
-            return ()
-        return next((areas[code] for code in reversed(codes) if code in areas), ())
+        if areas is not None:
+            for code in reversed(codes):
+                if code in areas:
+                    return areas[code]
+        return ()
 
     def has_post(self, kind: str, level: str) -> bool:
         """Tell whether any unit is of this type and level."""
@@ -113,7 +115,10 @@ class UnitTree:
     def head(self, level: str, codes: Sequence[str]) -> UnitRef | None:
         """Return the unit that stands for the territory on this level: the township office, the district government."""
         areas = self._heads.get(level, {})
-        return next((areas[code] for code in reversed(codes) if code in areas), None)
+        for code in reversed(codes):
+            if code in areas:
+                return areas[code]
+        return None
 
     def _by_post(self) -> dict[tuple[str, str], dict[str, tuple[UnitRef, ...]]]:
         found: dict[tuple[str, str], dict[str, tuple[UnitRef, ...]]] = {}
