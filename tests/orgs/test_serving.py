@@ -105,6 +105,16 @@ def test_nearest_for_any_point_then_it_is_what_haversine_over_everybody_gives(lo
     assert [metres for _, metres in found] == pytest.approx([metres for metres, _ in ranked[:limit]], abs=1e-3)
 
 
+def test_rank_when_more_was_asked_than_is_remembered_then_the_answers_stay_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orgs.serving.MOST_CHOSEN", 3)
+    index, point = ServiceIndex(KNOWN), Point(106.7, 26.6)
+    questions = [(AREAS[:size], kind, minute) for minute in (539, 540, 1320) for kind in KINDS for size in range(4)]
+    for areas, kind, minute in questions * 2:
+        found = index.rank(point, areas, (kind,), minute=minute)
+        assert [helper.code for helper in found] == brute_force(KNOWN, point.lon, point.lat, areas, (kind,), minute, False)
+    assert len(index._chosen) <= 3
+
+
 def test_rank_when_a_helper_has_become_full_then_the_next_best_takes_its_place() -> None:
     first = INDEX.rank(Point(106.7, 26.6), AREAS, ("VOL", "ENV"))
     loads = {helper.code: 99 for helper in first}
