@@ -78,7 +78,7 @@ def report_digest(report: NewReport) -> str:
 
 def check_report(report: NewReport, now: datetime) -> None:
     """Raise `Invalid` with everything that is wrong with a report by itself."""
-    errors = list(_report_errors(report, now))
+    errors = _report_errors(report, now)
     if errors:
         raise Invalid("the report cannot be accepted", errors=errors)
 

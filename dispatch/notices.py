@@ -92,13 +92,15 @@ ADDRESSEES: dict[str, Callable[[Case, dict[str, Any] | None], list[str]]] = {
 def _also(action: str, entry: Case, case: Case) -> tuple[str, ...]:
     """Danger to life is told to the dispatchers and to whoever is called, or where nobody is on duty to the grid workers of
     the place (domain.md §2.8); what is sensitive is told to no grid worker."""
-    if action == "submit" and case["live"]["urgency"] == "emergency":
+    if action == "light":
+        return ("supervisors",) if entry["data"]["light"] in ("red", "deep_red") else ()
+    if case["live"]["urgency"] != "emergency":
+        return ()
+    if action == "submit":
         return ("operators",)
-    if action in ("dispatch", "auto_dispatch") and case["live"]["urgency"] == "emergency":
+    if action in ("dispatch", "auto_dispatch"):
         alone = case["live"]["sensitive"] or entry["data"].get("called")
         return ("dispatchers",) if alone else ("dispatchers", "checkers")
-    if action == "light" and entry["data"]["light"] in ("red", "deep_red"):
-        return ("supervisors",)
     return ()
 
 
