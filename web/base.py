@@ -18,7 +18,17 @@ from tornado import httputil
 from tornado.web import Application, HTTPError, OutputTransform, RequestHandler
 
 from dispatch.actors import Actor, permission
-from storage.errors import FieldError, Forbidden, HeyunError, Invalid, Malformed, NotFound, TooLarge, Unauthorized
+from storage.errors import (
+    FieldError,
+    Forbidden,
+    HeyunError,
+    Invalid,
+    Malformed,
+    NotFound,
+    StorageUnavailable,
+    TooLarge,
+    Unauthorized,
+)
 from web.bodies import decode, query_values
 from web.limits import JSON_LIMIT
 from web.problems import content_language, document
@@ -272,10 +282,13 @@ class ApiHandler(RequestHandler):
         self.problem(_as_problem(error, status_code))
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
-        """Log defects with their trace, and nothing of what the asker did wrong."""
+        """Log defects with their trace, a database that is away in one line, and nothing of what the asker did wrong."""
         if isinstance(value, HeyunError) and value.status < 500:
             return
         if isinstance(value, HTTPError) and value.status_code < 500:
+            return
+        if isinstance(value, StorageUnavailable):
+            log.warning("%s %s: %s", self.request.method, self.request.path, value)
             return
         log.error("%s %s failed", self.request.method, self.request.path, exc_info=(typ, value, tb))
 
