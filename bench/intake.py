@@ -13,8 +13,8 @@ import gzip
 import json
 import os
 import statistics
+import subprocess
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ ROUNDS = 5
 SECONDS = 4.0
 CONNECTIONS = 64
 TOKEN = "textbook"
+EVENTS = "/api/v1/events"
+WARMUP_SECONDS = 2.0
 RIVAL, TWO, ALONE = "textbook", "heyun_two", "heyun_alone"
 GOALS = {
     "share_of_parse_only": "≥ 0.30", "times_textbook": "≥ 6", "times_textbook_2p": "≥ 7", "p99_share": "≤ 0.25",
@@ -51,56 +53,70 @@ Round = dict[str, Variant]
 
 def main(rounds_wanted: int = ROUNDS, seconds: float = SECONDS) -> dict[str, float]:
     """Measure, print a table and return the figures."""
-    with installation() as place, ExitStack() as stack:
+    with installation() as place:
         for name in (TWO, ALONE):
             place.copy_city(name)
         _load_rival(place)
-        ports = {name: free_port() for name in ("ours", "ours_2p", "alone", "textbook")}
-        ours = stack.enter_context(place.process(["bench.service"], port=ports["ours"]))
-        ours_2p = stack.enter_context(place.process(["bench.service"], port=ports["ours_2p"], processes=2, database=TWO))
-        alone = stack.enter_context(place.process(["bench.service", "--alone"], port=ports["alone"], database=ALONE))
-        rival = ["bench.textbook", "--uri", place.uri, "--name", RIVAL, "--token", TOKEN, "--port", str(ports["textbook"])]
-        textbook = stack.enter_context(place.process(rival, port=ports["textbook"]))
-        started = {"ours": ours, "ours_2p": ours_2p, "alone": alone, "textbook": textbook}
-        pids = {name: [process.pid for process in processes] for name, processes in started.items()}
-        rounds = [_round(place, ports, pids, number, rounds_wanted, seconds) for number in range(rounds_wanted)]
+        rounds = [_round(place, number, rounds_wanted, seconds) for number in range(rounds_wanted)]
     figures = _figures(rounds)
     _print(rounds, figures)
     return figures
 
 
-def _round(
-    place: Installation, ports: dict[str, int], pids: dict[str, list[int]], number: int, rounds: int, seconds: float
-) -> Round:
-    points, categories = place.points(4000, seed=number), _categories(place)
-    tokens = {"textbook": TOKEN}
+# name → arguments, processes, database; only the one that is measured runs
+SERVERS = {
+    "ours": (["bench.service"], 1, DATABASE),
+    "textbook": (["bench.textbook"], 1, RIVAL),
+    "ours_2p": (["bench.service"], 2, TWO),
+    "alone": (["bench.service", "--alone"], 1, ALONE),
+}
+# server → what is measured on it: name, path, connections
+PLAN = {
+    "ours": [("parse", "/bench/parse", CONNECTIONS), ("ours", EVENTS, CONNECTIONS), ("ours_1", EVENTS, 1)],
+    "textbook": [("textbook", EVENTS, CONNECTIONS), ("textbook_1", EVENTS, 1)],
+    "ours_2p": [("ours_2p", EVENTS, CONNECTIONS)],
+    "alone": [("alone_1", EVENTS, 1)],
+}
 
-    def job(name: str, path: str, connections: int, seed: int) -> Variant:
-        token = tokens.get(name, place.tokens["grid_worker"])
-        before = _used_seconds(pids[name]), _used_seconds([place.mongod_pid])
-        outcome = send(
-            Job(
-                host="127.0.0.1", port=ports[name], path=path, token=token, connections=connections, seconds=seconds,
-                points=points, categories=categories, seed=seed,
-            )
-        )  # fmt: skip
-        answers = sum(outcome.statuses.values()) / 1e6
-        after = _used_seconds(pids[name]), _used_seconds([place.mongod_pid])
-        return Variant(outcome, (after[0] - before[0]) / answers, (after[1] - before[1]) / answers)
 
-    plan = [
-        ("parse", "ours", "/bench/parse", CONNECTIONS), ("ours", "ours", "/api/v1/events", CONNECTIONS),
-        ("textbook", "textbook", "/api/v1/events", CONNECTIONS), ("ours_2p", "ours_2p", "/api/v1/events", CONNECTIONS),
-        ("textbook_1", "textbook", "/api/v1/events", 1), ("ours_1", "ours", "/api/v1/events", 1),
-        ("alone_1", "alone", "/api/v1/events", 1),
-    ]  # fmt: skip
-    if number % 2:
-        plan.reverse()
+def _round(place: Installation, number: int, rounds: int, seconds: float) -> Round:
+    found: Round = {}
     with console.status(f"round {number + 1} of {rounds}"):
+        for server in sorted(PLAN, reverse=bool(number % 2)):
+            found |= _measured(place, server, number, seconds)
+    return {name: found[name] for measured in PLAN.values() for name, _, _ in measured}
+
+
+def _measured(place: Installation, server: str, number: int, seconds: float) -> Round:
+    """Start one server, warm it up, send each load of its plan."""
+    arguments, processes, database = SERVERS[server]
+    port = free_port()
+    if server == "textbook":
+        arguments = [*arguments, "--uri", place.uri, "--name", database, "--token", TOKEN, "--port", str(port)]
+    job = Job(
+        host="127.0.0.1", port=port, path=EVENTS, token=TOKEN if server == "textbook" else place.tokens["grid_worker"],
+        connections=CONNECTIONS, seconds=WARMUP_SECONDS, points=place.points(4000, seed=number), categories=_categories(place),
+        seed=number * 100 + 99,
+    )  # fmt: skip
+    with place.process(arguments, port=port, processes=processes, database=database) as running:
+        send(job)
         return {
-            name: job(where, path, connections, seed=number * 100 + place_in_plan)
-            for place_in_plan, (name, where, path, connections) in enumerate(plan)
+            name: _variant(
+                place,
+                running,
+                msgspec.structs.replace(job, path=path, connections=many, seconds=seconds, seed=number * 100 + turn),
+            )
+            for turn, (name, path, many) in enumerate(PLAN[server])
         }
+
+
+def _variant(place: Installation, running: Sequence[subprocess.Popen[bytes]], job: Job) -> Variant:
+    pids = [process.pid for process in running]
+    before = _used_seconds(pids), _used_seconds([place.mongod_pid])
+    outcome = send(job)
+    after = _used_seconds(pids), _used_seconds([place.mongod_pid])
+    answers = sum(outcome.statuses.values()) / 1e6
+    return Variant(outcome, (after[0] - before[0]) / answers, (after[1] - before[1]) / answers)
 
 
 def _used_seconds(pids: Sequence[int]) -> float:
