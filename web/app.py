@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HeyunApplication", "make_app", "make_server", "openapi_document"]
 
+COLLECT_AFTER = (10_000, 20, 100)  # new objects, young collections, middle collections
 _PART = re.compile(r"\\\{[a-z_0-9]+\\\}")
 
 
@@ -95,10 +96,13 @@ def _leave(value: bool) -> None:
 def make_server(app: HeyunApplication) -> HTTPServer:
     """Return the HTTP server with limits for headers, bodies and idle connections (bytes, seconds).
 
-    What was loaded until now lives as long as the process: the collector of cycles does not look at it again.
+    What was loaded until now lives as long as the process: the collector of cycles does not look at it again. Requests leave
+    no cycles behind, but 64 of them under way hold more objects than the collector's usual 700: it would walk through all of
+    them at nearly every request (a sixth of the service's time).
     """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*COLLECT_AFTER)
     return _Server(
         app,
         max_body_size=DISCARD_LIMIT,
