@@ -32,6 +32,7 @@ from storage.errors import Forbidden, Invalid
 __all__ = ["Decision", "apply", "decide", "offer", "permitted", "relight", "system_step", "update_of"]
 
 
+KEPT_NOTICES = 50  # of a case: far more than are born while a process that died has not been replaced
 _CASE_STATES = frozenset(STATES)
 _ACTIONS = {subject: frozenset(row.action for row in TABLE if row.subject == subject) for subject in ("case", "request", "task")}
 
@@ -184,9 +185,11 @@ def relight(case: Case, now: datetime, rules: Rules) -> Decision:
 def update_of(step: Step) -> dict[str, Any]:
     """Return the one update of the database for what the step touched."""
     update: dict[str, Any] = {"$set": {name: step.case[name] for name in step.touched}}
-    pushed = {"timeline": step.entries, "outbox": step.notices}
-    if any(pushed.values()):
-        update["$push"] = {name: {"$each": items} for name, items in pushed.items() if items}
+    if step.entries:
+        update["$push"] = {"timeline": {"$each": step.entries}}
+    if step.notices:
+        update["$push"]["outbox"] = {"$each": step.notices, "$slice": -KEPT_NOTICES}
+        update["$max"] = {"told_at": step.now}
     return update
 
 

@@ -173,6 +173,8 @@ def build_case(
     engine.apply(step, submit, {})
     case["timeline"] = step.entries
     case["outbox"] = step.notices
+    if step.notices:
+        case["told_at"] = now
     return case
 
 

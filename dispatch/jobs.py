@@ -1,6 +1,6 @@
 """The periodic jobs of the core, declared and started in one place.
 
-Every process runs them; a lease on the database's clock lets one of them work. Correctness rests on each item's conditional
+Every process runs them; a lease on the database's clock lets one of them work, where the work is for all. Correctness rests on each item's conditional
 update, never on the lease: two sweeps at once do nothing twice.
 """
 
@@ -35,6 +35,7 @@ class Jobs:
         self._running: dict[str, asyncio.Task[int]] = {}
         self._every(LIGHT_SECONDS, "lights", cases.sweep_lights)
         self._every(RELAY_SECONDS, "relay", cases.relay.sweep)
+        self._every(RELAY_SECONDS, "own notices", cases.relay.tend)
 
     def _every(self, seconds: int, name: str, work: Callable[[], Awaitable[int]]) -> None:
         """The scheduler only ticks: it cancels what it runs when it is shut down, and calls a long round a missed one."""
@@ -47,9 +48,11 @@ class Jobs:
         self._scheduler.add_job(tick, "interval", seconds=seconds, id=name, misfire_grace_time=None)
 
     async def run(self, name: str, work: Callable[[], Awaitable[int]]) -> int:
-        """Do a piece of work if the lease is ours; returns how many items it changed. Failures are logged, never raised."""
+        """Do a piece of work, one that has a lease only if that is ours; returns how many items it changed. Failures are
+        logged, never raised."""
+        lease = self._leases.get(name)
         try:
-            if not await self._leases[name].acquire():
+            if lease is not None and not await lease.acquire():
                 return 0
             return await work()
         except HeyunError as error:

@@ -21,23 +21,26 @@ class _Lost(HeyunError):
     """One of the two cases has changed meanwhile; ends the transaction, never leaves this module."""
 
 
-async def merge(store: CaseStore, decision: Decision, case: Case, actor: Actor, now: datetime, rules: Rules) -> bool:
-    """Write both cases or neither; False when one of them changed meanwhile. Raises `Invalid` for a main case that cannot be."""
+async def merge(
+    store: CaseStore, decision: Decision, case: Case, actor: Actor, now: datetime, rules: Rules
+) -> list[Decision]:
+    """Write both cases or neither and return what was written, nothing when one of them changed meanwhile. Raises `Invalid`
+    for a main case that cannot be."""
     main = await _main(store, decision.case["merged_into"], case, actor)
     taken = engine.system_step(main, now, rules, "absorb", _handed_over(case))
     pairs = ((case, decision), (main, taken))
 
-    async def both(session: Any) -> bool:
+    async def both(session: Any) -> None:
         for before, after in pairs:
             guard = {"_id": before["_id"], **unchanged(before)}
             if not await store.database.update_one(CASES, guard, after.update, session=session):
                 raise _Lost
-        return True
 
     try:
-        return await store.database.run_transaction(both)
+        await store.database.run_transaction(both)
     except _Lost:
-        return False
+        return []
+    return [decision, taken]
 
 
 async def _main(store: CaseStore, identity: str, case: Case, actor: Actor) -> Case:

@@ -1,14 +1,20 @@
-"""From the outbox of cases to the inboxes: notices are moved in groups, each lands exactly once, no rev is touched.
+"""From cases to the inboxes: each notice lands in `notices` exactly once, whoever dies; no case is written for it again.
 
-A notice's `_id` in `notices` is its id in the outbox: moving it twice finds it there. Only what is there is taken out of the
-outbox. After a write the relay of this process is nudged; a periodic sweep under a lease picks up what a killed process left.
+A notice is born in the write of its case (`outbox`: the last of a case, never emptied) and put into `notices` by the process
+that wrote the case, a moment later and in groups. Its `_id` there is its own id, so that doing it twice finds it done. Each
+process keeps a mark in the database: whatever it wrote before this instant is in `notices`. When a process is gone (its mark
+is no longer renewed) another one reads the cases told since that instant and makes up what is missing.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import datetime
+import os
+import secrets
+import socket
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -20,14 +26,21 @@ from storage.client import Database
 from storage.errors import HeyunError, NotFound
 from storage.indexes import Index
 
-__all__ = ["INDEXES", "NOTICES", "NoticeView", "Relay"]
+__all__ = ["INDEXES", "MARKS", "NOTICES", "NoticeView", "Relay"]
 
 NOTICES = "notices"
-INDEXES = {NOTICES: [Index([("keys", 1), ("at", 1), ("_id", 1)], serves="the inbox of a person")]}
+MARKS = "relays"
+INDEXES: dict[str, list[Index]] = {
+    NOTICES: [Index([("keys", 1), ("at", 1), ("_id", 1)], serves="the inbox of a person")],
+    MARKS: [],
+}
 GROUP = 500
 PAUSE_SECONDS = 0.2  # notices of one burst travel together
+GONE_SECONDS = 20  # a mark that is older than this, by the database's clock, is of a process that is gone
+SLOWEST_WRITE = timedelta(seconds=60)  # longer than a writer's deadline: an older write is told or in doubt
 
 log = logging.getLogger(__name__)
+Notices = list[dict[str, Any]]
 
 
 class NoticeView(msgspec.Struct, kw_only=True):
@@ -44,60 +57,103 @@ class NoticeView(msgspec.Struct, kw_only=True):
 
 
 class Relay:
-    """Moves notices; one per process."""
+    """Puts the notices of this process into the inboxes, and those of processes that are gone."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+        self.process = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._database = database
+        self._clock = clock
+        self._waiting: Notices = []
+        self._in_doubt: list[datetime] = []
+        self._lock = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
-        self._again = False
         self._closing = False
 
-    def nudge(self) -> None:
-        """Say that something lies in an outbox. Costs nothing when a round is under way."""
-        self._again = True
+    def tell(self, case: dict[str, Any], items: Sequence[dict[str, Any]]) -> None:
+        """Take over the notices of a write that is in the database. Costs nothing when a round is under way."""
+        self._waiting.extend([_notice(case, item) for item in items])
         if not self._closing and (self._task is None or self._task.done()):
             self._task = asyncio.get_running_loop().create_task(self._rounds())
 
+    def doubt(self, born: datetime) -> None:
+        """A write begun at this instant was not confirmed: whether it is there is looked up when it cannot land any more."""
+        self._in_doubt.append(born)
+
     async def _rounds(self) -> None:
-        while self._again and not self._closing:
-            self._again = False
+        while self._waiting and not self._closing:
             await asyncio.sleep(PAUSE_SECONDS)
             try:
-                await self.sweep()
+                await self._deliver()
             except HeyunError as error:
-                log.warning("the relay of notices stops until the next nudge or sweep: %s", error.code)
+                log.warning("notices wait for the next round: %s", error.code)
                 return
             except Exception:
-                log.exception("the relay of notices stops until the next nudge or sweep")
+                log.exception("notices wait for the next round")
                 return
 
+    async def _deliver(self) -> int:
+        """Put what waits into the inboxes; what cannot be put there now goes on waiting. Returns how many were new there."""
+        moved = 0
+        async with self._lock:
+            while group := self._waiting[:GROUP]:
+                moved += await self._insert(group)
+                del self._waiting[: len(group)]
+        return moved
+
+    async def _insert(self, notices: Notices) -> int:
+        return len(notices) - len(await self._database.insert_many(NOTICES, notices))
+
+    async def tend(self) -> int:
+        """What every process does for itself every few seconds: deliver, look up what was in doubt, renew its mark."""
+        if self._closing:
+            return 0
+        moved = await self._deliver()
+        now = self._clock()
+        settled = [born for born in self._in_doubt if born < now - SLOWEST_WRITE]
+        if settled:
+            moved += await self._make_up(min(settled))
+            self._in_doubt = [born for born in self._in_doubt if born not in settled]
+        await self._mark(now)
+        return moved
+
+    async def _mark(self, now: datetime) -> None:
+        since = min([now - SLOWEST_WRITE, *self._in_doubt, *(notice["at"] for notice in self._waiting)])
+        change = [{"$set": {"since": since, "renewed_at": "$$NOW"}}]
+        await self._database.find_one_and_update(MARKS, {"_id": self.process}, change, upsert=True)
+
+    async def sweep(self) -> int:
+        """Deliver what waits here and what processes that are gone have left; returns how many notices were missing."""
+        if self._closing:
+            return 0
+        moved = await self._deliver()
+        gone = {"$expr": {"$lt": ["$renewed_at", {"$subtract": ["$$NOW", GONE_SECONDS * 1000]}]}, "_id": {"$ne": self.process}}
+        for mark in await self._database.find(MARKS, gone):
+            moved += await self._make_up(mark["since"])
+            await self._database.delete_one(MARKS, {"_id": mark["_id"], "renewed_at": mark["renewed_at"]})
+        return moved
+
+    async def _make_up(self, since: datetime) -> int:
+        """Put the notices born at or after an instant into the inboxes where they are missing."""
+        projection = {"outbox": 1, "case_no": 1, "live.line": 1, "live.urgency": 1}
+        moved, group = 0, Notices()
+        async for case in self._database.iterate(CASES, {"told_at": {"$gte": since}}, projection=projection, batch_size=GROUP):
+            group += [_notice(case, item) for item in case["outbox"] if item["at"] >= since]
+            if len(group) >= GROUP:
+                moved += await self._insert(group)
+                group = []
+        return moved + await self._insert(group)
+
     async def close(self) -> None:
-        """Finish the group under way; what is left in outboxes waits for the sweep of another process or the next start."""
+        """Deliver what waits and take the mark away; what cannot be delivered now is made up by another process."""
         self._closing = True
         if self._task is not None and not self._task.done():
             await self._task
-
-    async def sweep(self) -> int:
-        """Move what lies in outboxes now; returns how many notices were moved. What is born meanwhile has its own nudge."""
-        moved, full = 0, True
-        while full and not self._closing:
-            count, full = await self._move_group()
-            moved += count
-        return moved
-
-    async def _move_group(self) -> tuple[int, bool]:
-        """Move the notices of one group of cases; returns how many, and whether there may be more cases."""
-        projection = {"outbox": 1, "case_no": 1, "live.line": 1, "live.urgency": 1}
-        cases = await self._database.find(CASES, {"outbox.id": {"$gt": ""}}, projection=projection, limit=GROUP)
-        notices = [_notice(case, item) for case in cases for item in case["outbox"]]
-        if not notices:
-            return 0, False
-        await self._database.insert_many(NOTICES, notices)
-        ids = [notice["_id"] for notice in notices]
-        await self._database.update_many(
-            CASES, {"_id": {"$in": [case["_id"] for case in cases]}}, {"$pull": {"outbox": {"id": {"$in": ids}}}}
-        )
-        return len(notices), len(cases) == GROUP
+        try:
+            await self._deliver()
+            if not self._in_doubt:
+                await self._database.delete_one(MARKS, {"_id": self.process})
+        except HeyunError as error:
+            log.warning("notices are left to another process: %s", error.code)
 
     async def inbox(self, actor: Actor, *, limit: int = 50, before: datetime | None = None) -> list[NoticeView]:
         """Return the newest notices of an actor, newest first."""

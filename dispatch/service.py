@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any
@@ -83,7 +83,7 @@ class CaseService:
         self.rules = rules
         self.board = Board()
         self.store = CaseStore(database)
-        self.relay = Relay(database)
+        self.relay = Relay(database, clock)
         self._cipher = cipher
         self._recent = recent
         self._reveals = Reveals(database)
@@ -113,11 +113,16 @@ class CaseService:
             report, sensed, identity=identity, case_no=await self._numbers.take(now), digest=digest, actor=actor, now=now,
             rules=self.rules, cipher=self._cipher, duplicates=self._near(sensed, now, identity, actor),
         )  # fmt: skip
-        if not await self.store.insert(case):
+        try:
+            created = await self.store.insert(case)
+        except StorageUnavailable:
+            self.relay.doubt(now)
+            raise
+        if not created:
             return await self._present(identity, digest, actor)
         self._seen(case)
         if case["outbox"]:
-            self.relay.nudge()
+            self.relay.tell(case, case["outbox"])
         return Filed(case_view(case, actor, now, self.rules), True)
 
     def _near(self, sensed: intake.Sensed, now: datetime, identity: str, actor: Actor) -> list[dict[str, Any]]:
@@ -242,16 +247,24 @@ class CaseService:
         return case
 
     async def _write(self, decision: engine.Decision, case: Case, actor: Actor) -> bool:
-        if decision.case["live"]["state"] == "merged":
-            won = await merge(self.store, decision, case, actor, self._clock(), self.rules)
-        else:
-            entry = decision.entries[0]["id"]
-            won = await self.store.update(case, decision.update, entry)
-        if won:
+        try:
+            written = await self._written(decision, case, actor)
+        except StorageUnavailable:
+            self.relay.doubt(decision.entries[0]["at"])
+            raise
+        if written:
             self._seen(decision.case)
-            if decision.notices:
-                self.relay.nudge()
-        return won
+        for done in written:
+            if done.notices:
+                self.relay.tell(done.case, done.notices)
+        return bool(written)
+
+    async def _written(self, decision: engine.Decision, case: Case, actor: Actor) -> Sequence[engine.Decision]:
+        """Write, and return what is in the database now: nothing when another action came first."""
+        if decision.case["live"]["state"] == "merged":
+            return await merge(self.store, decision, case, actor, self._clock(), self.rules)
+        won = await self.store.update(case, decision.update, decision.entries[0]["id"])
+        return [decision] if won else []
 
     # -- timers
 
@@ -276,12 +289,17 @@ class CaseService:
         try:
             decision = engine.relight(case, now, self.rules)
             won = await self.store.update(case, decision.update, decision.entries[-1]["id"] if decision.entries else None)
+        except StorageUnavailable as error:
+            self.relay.doubt(now)
+            log.warning("the light of case %s cannot be changed now: %s", case["_id"], error)
+            return False
         except Exception:
             log.exception("the light of case %s cannot be changed", case["_id"])
             return False
         if won:
             self._seen(decision.case)
-            self.relay.nudge()
+            if decision.notices:
+                self.relay.tell(decision.case, decision.notices)
         return won
 
     # -- reads

@@ -34,7 +34,7 @@ INDEXES: dict[str, list[Index]] = {
         Index([("keys", 1), ("live.open", 1), ("live.reported_at", 1), ("_id", 1)], serves="lists by newest, whoever asks"),
         Index([("case_no", 1)], serves="search by the number of a case"),
         Index([("next_light_at", 1)], partial={"next_light_at": {"$type": "date"}}, serves="the sweep of lights"),
-        Index([("outbox.id", 1)], sparse=True, serves="the relay of notices"),
+        Index([("told_at", 1)], sparse=True, serves="notices that a process which is gone may have left untold"),
         Index(
             [("caller.phone_index", 1), ("live.reported_at", 1)],
             partial={"caller.phone_index": {"$exists": True}},

@@ -115,6 +115,7 @@ async def _build(settings: Settings, closing: contextlib.AsyncExitStack) -> Serv
     hub.know(core.cases.board.visible(SYSTEM.scope))
     hub.start()
     closing.callback(hub.close)
+    await core.cases.relay.tend()  # its mark is there before the first write is
     jobs = Jobs(database, core.cases, holder=f"{socket.gethostname()}:{os.getpid()}")
     jobs.start()
     closing.push_async_callback(jobs.stop)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
+from typing import Any
 
 import pytest
 
 from dispatch.chain import verify
 from dispatch.jobs import Jobs
-from dispatch.relay import NOTICES
+from dispatch.relay import MARKS, NOTICES, SLOWEST_WRITE
+from dispatch.service import CaseService
 from dispatch.store import CASES
 from storage.client import Database
+from storage.errors import StorageUnavailable
 from tests.dispatch.town import (
     CLERK,
     DISPATCHER,
@@ -74,22 +78,98 @@ async def test_sweep_when_explained_walks_the_index_of_lights(database: Database
     due = {"next_light_at": {"$lte": clock.now, "$type": "date"}}
     plan = str((await database.explain(CASES, due, [("next_light_at", 1)], 200))["queryPlanner"]["winningPlan"])
     assert "next_light_at" in plan and "COLLSCAN" not in plan and "SORT" not in plan
-    plan = await database.explain(CASES, {"outbox.id": {"$gt": ""}}, None, 500)
-    assert "outbox.id" in str(plan["queryPlanner"]["winningPlan"])
+    plan = await database.explain(CASES, {"told_at": {"$gte": clock.now}}, None, 500)
+    assert "told_at" in str(plan["queryPlanner"]["winningPlan"])
 
 
-async def test_notices_when_relayed_twice_arrive_once_and_leave_the_rev(database: Database) -> None:
+async def test_notices_when_delivered_twice_arrive_once_and_leave_the_rev(database: Database) -> None:
     service = await open_service(database)
     filed = [(await service.report(actor=WALKER, report=event(), key=new_key())).case for _ in range(5)]
-    left = await database.find(CASES, {}, projection={"outbox": 1})
-    await asyncio.gather(service.relay.sweep(), service.relay.sweep())
-    assert await service.relay.sweep() == 0
-    for case in left:  # the process died after the first half: what lies in the outbox again is moved again
-        await database.update_one(CASES, {"_id": case["_id"]}, {"$set": {"outbox": case["outbox"]}})
-    await service.relay.sweep()
+    assert sum(await asyncio.gather(service.relay.sweep(), service.relay.tend())) == 5
+    assert await service.relay.sweep() == 0 and await service.relay.tend() == 0
     assert await database.count(NOTICES, {}) == 5
     assert {(await service.get(actor=CLERK, case_id=case.id)).rev for case in filed} == {1}
-    assert await database.count(CASES, {"outbox.id": {"$gt": ""}}) == 0
+
+
+async def _let_it_die(database: Database, service: CaseService) -> None:
+    """Put the mark of a process so far back as if it had not been renewed for a minute."""
+    ago = [{"$set": {"renewed_at": {"$subtract": ["$$NOW", 60_000]}}}]
+    assert await database.update_one(MARKS, {"_id": service.relay.process}, ago)
+
+
+async def test_notices_of_a_process_that_is_gone_are_made_up_by_another(database: Database) -> None:
+    clock = Clock()
+    gone, other = await open_service(database, clock), await open_service(database, clock)
+    told = (await gone.report(actor=WALKER, report=event(), key=new_key())).case
+    await gone.relay.tend()
+    clock.forward(minutes=10)
+    untold = (await gone.report(actor=WALKER, report=event(), key=new_key())).case
+    await Player(gone, untold.id).do(CLERK, "request_return")
+    gone.relay._waiting.clear()  # killed before it delivered
+    await other.relay.tend()
+    assert await other.relay.sweep() == 0  # its mark is young: it may still deliver by itself
+    await _let_it_die(database, gone)
+    assert await other.relay.sweep() == 2 and await other.relay.sweep() == 0
+    assert sorted([notice["case"], notice["kind"]] for notice in await database.find(NOTICES, {})) == sorted(
+        [[told.id, "auto_dispatch"], [untold.id, "auto_dispatch"], [untold.id, "request_return"]]
+    )
+    assert [mark["_id"] for mark in await database.find(MARKS, {})] == [other.relay.process]
+
+
+async def test_mark_stays_behind_what_waits_and_what_is_in_doubt(database: Database) -> None:
+    clock = Clock()
+    service = await open_service(database, clock)
+
+    async def since() -> datetime:
+        await service.relay.tend()
+        (mark,) = await database.find(MARKS, {})
+        found: datetime = mark["since"]
+        return found
+
+    assert await since() == clock.now - SLOWEST_WRITE
+    born = clock.now
+    service.relay.doubt(born)
+    clock.forward(seconds=70)
+    await service.report(actor=WALKER, report=event(), key=new_key())
+    service.relay._waiting.clear()  # the write landed, the answer was lost
+    assert await database.count(NOTICES, {}) == 0
+    assert await since() == clock.now - SLOWEST_WRITE  # looked up, nothing is in doubt any more
+    assert await database.count(NOTICES, {}) == 1
+    service.relay.doubt(clock.now)
+    asked = clock.now
+    clock.forward(seconds=50)
+    assert await since() == min(asked, clock.now - SLOWEST_WRITE)
+
+
+async def test_write_that_is_not_confirmed_is_looked_up(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    service = await open_service(database, clock)
+    insert = service.store.insert
+
+    async def lose_the_answer(case: dict[str, Any]) -> bool:
+        await insert(case)
+        raise StorageUnavailable
+
+    monkeypatch.setattr(service.store, "insert", lose_the_answer)
+    with pytest.raises(StorageUnavailable):
+        await service.report(actor=WALKER, report=event(), key="k")
+    await service.relay.tend()
+    assert await database.count(NOTICES, {}) == 0
+    clock.forward(seconds=61)
+    await service.relay.tend()
+    assert await database.count(NOTICES, {}) == 1
+
+
+async def test_outbox_when_many_are_told_keeps_the_last(database: Database) -> None:
+    service = await open_service(database)
+    case = (await service.report(actor=WALKER, report=event(), key=new_key())).case
+    old = [{"id": f"old{number}", "kind": "urge", "keys": [], "at": Clock().now, "by": ""} for number in range(60)]
+    await database.update_one(CASES, {"_id": case.id}, {"$push": {"outbox": {"$each": old}}})
+    await Player(service, case.id).do(CLERK, "request_return")
+    stored = await database.find_one(CASES, {"_id": case.id})
+    assert stored is not None
+    assert len(stored["outbox"]) == 50 and stored["outbox"][-1]["kind"] == "request_return"
+    assert stored["told_at"] == stored["outbox"][-1]["at"]
 
 
 async def test_inbox_when_asked_holds_what_is_addressed_to_the_actor(database: Database) -> None:
@@ -141,10 +221,11 @@ async def test_stop_when_jobs_are_at_work_lets_each_finish(database: Database, c
     assert await database.count("leases", {}) == 0
 
 
-async def test_relay_when_closed_moves_nothing_more_and_leaves_the_outbox(database: Database) -> None:
+async def test_relay_when_closed_has_delivered_and_takes_its_mark_away(database: Database) -> None:
     service = await open_service(database)
-    await service.close()
+    await service.relay.tend()
     await service.report(actor=WALKER, report=event(), key=new_key())
-    assert await service.relay.sweep() == 0
-    await (await open_service(database)).relay.sweep()
-    assert await database.count(NOTICES, {}) == 1
+    await service.close()
+    assert await database.count(NOTICES, {}) == 1 and await database.count(MARKS, {}) == 0
+    assert await service.relay.sweep() == 0 and await service.relay.tend() == 0
+    assert await database.count(MARKS, {}) == 0
