@@ -129,10 +129,10 @@ class Database:
         await drivers.close(self._client)
 
     async def follow(
-        self, pipeline: Sequence[Mapping[str, Any]], options: Mapping[str, Any], deliver: drivers.Deliver, stopped: asyncio.Event
+        self, stage: Mapping[str, Any], pipeline: Sequence[Mapping[str, Any]], deliver: drivers.Deliver, stopped: asyncio.Event
     ) -> None:
         """Follow the changes of the database (see `storage.feed`, which is the only user); errors are the driver's own."""
-        await drivers.follow(self._database, pipeline, options, deliver, stopped)
+        await drivers.follow(self._database, stage, pipeline, deliver, stopped)
 
     def collection(self, name: str) -> Any:
         """Return the driver's own collection, for the modules of this package only."""

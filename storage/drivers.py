@@ -8,12 +8,14 @@ from __future__ import annotations
 import asyncio
 import inspect
 import threading
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar, cast
 
 import pymongo
+from bson import Int64
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.uri_parser import parse_uri
 
@@ -84,57 +86,69 @@ async def with_transaction(client: Any, callback: Callable[[Any], Awaitable[T]])
         return cast(T, await session.with_transaction(callback))
 
 
-# Most changes that are handed over before the loop may do something else.
-_STEP = 100
+_BATCH = 500  # most changes of one answer
+_AWAIT_MS = 250  # so long the server waits for a change before it answers that there is none
+_STEP = 100  # most changes that are handed over before the loop may do something else
+_BUSY, _PACE_SECONDS = 8, 0.004  # after so many at once more are on their way: asked for a little later they come together
 
 
 async def follow(
-    database: Any,
-    pipeline: Sequence[Mapping[str, Any]],
-    options: Mapping[str, Any],
-    deliver: Deliver,
-    stopped: asyncio.Event,
+    database: Any, stage: Mapping[str, Any], pipeline: Sequence[Mapping[str, Any]], deliver: Deliver, stopped: asyncio.Event
 ) -> None:
-    """Open a change stream on the database and call `deliver(changes, resume_token)` on the loop, until `stopped` is set or the
-    stream ends or fails. The changes may be none: then only the token has moved.
+    """Open a change stream on the database (`stage`: the options of `$changeStream`) and call `deliver(changes, resume_token)`
+    on the loop, until `stopped` is set or the stream ends or fails. The changes may be none: then only the token has moved.
 
-    Not ended by cancelling: PyMongo takes a cancelled read for a broken connection and reads on.
+    Changes are taken by whole answers of the server: the drivers' own streams cost several times as much for each change. A
+    stream that breaks is not resumed here. Not ended by cancelling: PyMongo takes a cancelled read for a broken connection and
+    reads on.
     """
+    opening = {"aggregate": 1, "pipeline": [{"$changeStream": stage}, *pipeline], "cursor": {"batchSize": _BATCH}}
     if not isinstance(database, AsyncDatabase):
-        await _Pump(database.delegate, pipeline, options, deliver, stopped).follow()
+        await _Pump(database.delegate, opening, deliver, stopped).follow()
         return
-    async with await database.watch(pipeline, **options) as stream:
-        count = 0
-        while stream.alive and not stopped.is_set():
-            change = await stream.try_next()
-            if change is None:
-                deliver([], stream.resume_token)
-                continue
-            deliver([change], change["_id"])
-            count += 1
-            if count % _STEP == 0:
+    codec = database.codec_options
+    async with database.client.start_session() as session:
+        cursor = (await database.command(opening, codec_options=codec, session=session))["cursor"]
+        while True:
+            batch = _changes_of(cursor)
+            for start in range(0, max(len(batch), 1), _STEP):
+                part = batch[start : start + _STEP]
+                deliver(part, part[-1]["_id"] if len(part) == _STEP else cursor["postBatchResumeToken"])
                 await asyncio.sleep(0)
+            if stopped.is_set() or not cursor["id"]:
+                break
+            if len(batch) >= _BUSY:
+                await asyncio.sleep(_PACE_SECONDS)
+            cursor = (await database.command(_more(cursor), codec_options=codec, session=session))["cursor"]
+        if cursor["id"]:
+            await database.command(_ending(cursor), session=session)
+
+
+def _changes_of(cursor: Mapping[str, Any]) -> Changes:
+    changes: Changes = cursor["firstBatch"] if "firstBatch" in cursor else cursor["nextBatch"]
+    return changes
+
+
+def _more(cursor: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the command for the next answer. The id is the server's own 64-bit one."""
+    return {"getMore": Int64(cursor["id"]), "collection": "$cmd.aggregate", "batchSize": _BATCH, "maxTimeMS": _AWAIT_MS}
+
+
+def _ending(cursor: Mapping[str, Any]) -> dict[str, Any]:
+    return {"killCursors": "$cmd.aggregate", "cursors": [Int64(cursor["id"])]}
 
 
 class _Pump:
-    """Reads motor's stream in one thread of its own: motor itself would change threads twice for every single change."""
+    """Reads motor's stream in one thread of its own: motor itself would change threads for every answer."""
 
-    def __init__(
-        self,
-        database: Any,
-        pipeline: Sequence[Mapping[str, Any]],
-        options: Mapping[str, Any],
-        deliver: Deliver,
-        stopped: asyncio.Event,
-    ) -> None:
+    def __init__(self, database: Any, opening: Mapping[str, Any], deliver: Deliver, stopped: asyncio.Event) -> None:
         self._database = database
-        self._pipeline = pipeline
-        self._options = options
+        self._opening = opening
         self._deliver = deliver
         self._stopped = stopped
         self._loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[None] = self._loop.create_future()
-        self._arrived: deque[tuple[dict[str, Any] | None, Any]] = deque()
+        self._arrived: deque[tuple[Changes, Any]] = deque()
         self._is_scheduled = False
 
     async def follow(self) -> None:
@@ -151,23 +165,33 @@ class _Pump:
             self._loop.call_soon_threadsafe(self._end, error)
 
     def _read_stream(self) -> None:
-        token = None
-        with self._database.watch(self._pipeline, **self._options) as stream:
-            while stream.alive and not self._stopped.is_set():
-                change = stream.try_next()
-                before, token = token, stream.resume_token if change is None else change["_id"]  # the property makes a deep copy
-                if change is None and token == before:
-                    continue
-                self._arrived.append((change, token))
-                if not self._is_scheduled:
-                    self._is_scheduled = True
-                    self._loop.call_soon_threadsafe(self._hand_over)
+        database, options, token = self._database, {"codec_options": self._database.codec_options}, None
+        with database.client.start_session() as session:
+            cursor = database.command(self._opening, session=session, **options)["cursor"]
+            while True:
+                batch, before, token = _changes_of(cursor), token, cursor["postBatchResumeToken"]
+                if batch or token != before:
+                    self._pass_on(batch, token)
+                if self._stopped.is_set() or not cursor["id"]:
+                    break
+                if len(batch) >= _BUSY:
+                    time.sleep(_PACE_SECONDS)
+                cursor = database.command(_more(cursor), session=session, **options)["cursor"]
+            if cursor["id"]:
+                database.command(_ending(cursor), session=session)
+
+    def _pass_on(self, batch: Changes, token: Any) -> None:
+        for start in range(0, max(len(batch), 1), _STEP):
+            part = batch[start : start + _STEP]
+            self._arrived.append((part, part[-1]["_id"] if len(part) == _STEP else token))
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            self._loop.call_soon_threadsafe(self._hand_over)
 
     def _hand_over(self) -> None:
         self._is_scheduled = False
-        arrived = [self._arrived.popleft() for _ in range(min(len(self._arrived), _STEP))]
-        if arrived and not self._stopped.is_set():
-            self._deliver([change for change, _ in arrived if change is not None], arrived[-1][1])
+        if self._arrived and not self._stopped.is_set():
+            self._deliver(*self._arrived.popleft())
         if self._arrived and not self._is_scheduled:
             self._is_scheduled = True
             self._loop.call_soon(self._hand_over)

@@ -136,7 +136,7 @@ class Feed:
         while not self._stopped.is_set():
             before = self._token
             try:
-                await self._database.follow(self._pipeline(), self._options(), self._deliver, self._stopped)
+                await self._database.follow(self._stage(), self._pipeline(), self._deliver, self._stopped)
                 if not self._stopped.is_set():
                     log.warning("the change stream of %s has ended", self._database.name)
                     await self._gap()
@@ -188,13 +188,11 @@ class Feed:
                 found.append({"$and": [{"$eq": ["$ns.coll", collection]}, none]})
         return found
 
-    def _options(self) -> Document:
-        options: Document = {"max_await_time_ms": 250, "batch_size": 500}
-        if any(self._fields.values()):
-            options["full_document"] = "updateLookup"
+    def _stage(self) -> Document:
+        stage: Document = {"fullDocument": "updateLookup"} if any(self._fields.values()) else {}
         if self._token is not None:
-            return options | {"resume_after": self._token}
-        return options | {"start_at_operation_time": Timestamp(self._last[0], self._last[1] + 1)}
+            return stage | {"resumeAfter": self._token}
+        return stage | {"startAtOperationTime": Timestamp(self._last[0], self._last[1] + 1)}
 
     def _deliver(self, documents: Sequence[Document], token: Any) -> None:
         for document in documents:
