@@ -20,6 +20,8 @@ from typing import Any
 
 import msgspec
 
+from storage.shared import Shared
+
 __all__ = [
     "Anchor", "ChainProblem", "anchor", "anchor_is_authentic", "canonical", "entry_hash", "erase_text", "genesis", "link",
     "merkle_root", "sealed_text", "verify",
@@ -64,12 +66,11 @@ def canonical(entry: Mapping[str, Any]) -> bytes:
     >>> canonical({"b": datetime(2026, 11, 21, 8, 30, tzinfo=UTC), "a": (1, None), "hash": "…"})
     b'{"a":[1,null],"b":1795249800000}'
     """
-    plain = dict(entry)
-    plain.pop("hash", None)
-    plain.pop("texts", None)
-    for key, value in plain.items():
-        if type(value) not in _PLAIN:
-            plain[key] = _plain(value)
+    plain = {
+        key: value if type(value) in _PLAIN else _plain(value)
+        for key, value in entry.items()
+        if key != "hash" and key != "texts"
+    }
     if texts := entry.get("texts"):
         plain["texts"] = {name: text["digest"] for name, text in texts.items()}
     return _ENCODER.encode(plain)
@@ -186,7 +187,7 @@ def _plain(value: Any) -> Any:
         return value
     if kind is datetime:
         return _milliseconds(value)
-    if kind is dict:
+    if kind is dict or kind is Shared:
         if not value or _PLAIN.issuperset(map(type, value.values())):
             return value
         return {key: _plain(part) for key, part in value.items()}

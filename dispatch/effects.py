@@ -11,7 +11,7 @@ from typing import Any
 
 from dispatch.clocks import Limit, moved_by_return
 from dispatch.outcomes import OUTCOMES
-from dispatch.placing import line_of, place_document, rematch
+from dispatch.placing import category_document, line_of, place_document, rematch
 from dispatch.rules import place_of
 from dispatch.situation import is_citizen_case, lead_of, must_contact, open_tasks
 from dispatch.step import Step
@@ -44,7 +44,7 @@ def set_category(step: Step, code: str) -> None:
     """Put the category anew and ask the directory again who is responsible."""
     category = step.rules.catalogue.get(code)
     assert category is not None  # noqa: S101  # the field reader has looked it up
-    step.set("category", {"code": category.code, "name": category.name, "name_en": category.name_en})
+    step.set("category", category_document(category))
     live = step.live
     live["category"] = category.code
     live["sensitive"] = live["sensitive"] or category.sensitive

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Protocol
 
@@ -22,13 +23,14 @@ from dispatch.errors import IdempotencyKeyRequired
 from dispatch.fields import ORDINARY_URGENCIES
 from dispatch.masking import mask_name, mask_phone, mask_text
 from dispatch.model import APPEAL_TYPES, Category, Match, Place
-from dispatch.placing import helpers_document, line_of, match_document, place_document
+from dispatch.placing import category_document, helpers_document, line_of, match_document, place_document
 from dispatch.reports import Caller, NewReport
 from dispatch.rules import Rules
 from dispatch.situation import Case
 from dispatch.states import TABLE_VERSION, find
 from dispatch.step import Step
 from storage.errors import FieldError, Forbidden, Invalid
+from storage.shared import Shared
 
 __all__ = ["CITIZEN_CHANNELS", "Cipher", "Sensed", "build_case", "case_id", "check_report", "report_digest", "sense"]
 
@@ -198,7 +200,6 @@ def _document(
     description = report.description.strip()
     masked = mask_text(description)
     category, place = sensed.category, place_document(sensed.place)
-    kind = _reporter_kind(report, actor)
     title = (report.title or masked)[:30]
     case: Case = {
         "_id": identity,
@@ -207,7 +208,7 @@ def _document(
         "request": digest,
         "live": _live(report, sensed, actor, now),
         "keys": [],
-        "category": {"code": category.code, "name": category.name, "name_en": category.name_en} if category else None,
+        "category": category_document(category) if category else None,
         "proposals": sensed.proposals,
         "appeal_type": report.appeal_type,
         "channel": report.channel,
@@ -215,7 +216,7 @@ def _document(
         "description": masked,
         "words": list(sensed.words),
         "place": place,
-        "reporter": {"kind": kind, "role": actor.role, "source": actor.source, "anonymous": _is_anonymous(report, actor)},
+        "reporter": _reporter(_reporter_kind(report, actor), actor.role, actor.source, _is_anonymous(report, actor)),
         "photos": list(report.photos),
         "occurred_at": report.occurred_at,
         "match": match_document(sensed.match, now),
@@ -266,6 +267,11 @@ def _is_anonymous(report: NewReport, actor: Actor) -> bool:
     if report.caller is not None:
         return report.caller.anonymous or not report.caller.phone
     return report.channel in CITIZEN_CHANNELS and actor.role != "citizen"
+
+
+@lru_cache(maxsize=1024)
+def _reporter(kind: str, role: str, source: str, anonymous: bool) -> Shared:
+    return Shared({"kind": kind, "role": role, "source": source, "anonymous": anonymous})
 
 
 def _reporter_kind(report: NewReport, actor: Actor) -> str:

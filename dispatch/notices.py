@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from dispatch.actors import Actor
@@ -89,7 +89,7 @@ ADDRESSEES: dict[str, Callable[[Case, dict[str, Any] | None], list[str]]] = {
 }
 
 
-def _also(action: str, entry: Case, case: Case) -> tuple[str, ...]:
+def _also(action: str, entry: Case, case: Case, called: Sequence[str]) -> tuple[str, ...]:
     """Danger to life is told to the dispatchers and to whoever is called, or where nobody is on duty to the grid workers of
     the place (domain.md §2.8); what is sensitive is told to no grid worker."""
     if action == "light":
@@ -99,8 +99,7 @@ def _also(action: str, entry: Case, case: Case) -> tuple[str, ...]:
     if action == "submit":
         return ("operators",)
     if action in ("dispatch", "auto_dispatch"):
-        alone = case["live"]["sensitive"] or entry["data"].get("called")
-        return ("dispatchers",) if alone else ("dispatchers", "checkers")
+        return ("dispatchers",) if called or case["live"]["sensitive"] else ("dispatchers", "checkers")
     return ()
 
 
@@ -109,7 +108,8 @@ def compose(names: tuple[str, ...], action: str, entry: dict[str, Any], case: Ca
 
     One notice holds all addresses: a person who stands for several of them is told once. Its id is the entry's.
     """
-    wanted, called = names + _also(action, entry, case), entry["data"].get("called", ())
+    called = entry["data"].get("called", ()) if "data" in entry else ()
+    wanted = names + _also(action, entry, case, called)
     if not wanted and not called:
         return None
     found = [key for name in wanted for key in ADDRESSEES[name](case, item)]

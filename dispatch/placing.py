@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from dispatch.model import AreaRef, Candidate, Match, Place
+from dispatch.model import AreaRef, Candidate, Category, Match, Place
 from dispatch.rules import place_of
 from dispatch.step import Step
+from storage.shared import Shared
 
-__all__ = ["helpers_document", "line_of", "match_document", "place_document", "rematch"]
+__all__ = ["category_document", "helpers_document", "line_of", "match_document", "place_document", "rematch"]
 
 KEPT_CANDIDATES = 5
 MOST_KNOWN = 8_192  # forms of candidates, about half a kilobyte each
@@ -17,7 +19,7 @@ MOST_KNOWN = 8_192  # forms of candidates, about half a kilobyte each
 
 def place_document(place: Place) -> dict[str, Any]:
     """Return the stored form of a place."""
-    point, raw, special = place.point, place.raw, place.special
+    point, raw, special, node = place.point, place.raw, place.special, _NODES.of
     return {
         "lon": point.lon if point else None,
         "lat": point.lat if point else None,
@@ -25,7 +27,7 @@ def place_document(place: Place) -> dict[str, Any]:
         "accuracy_m": place.accuracy_m,
         "source": place.source,
         "address": place.address,
-        "path": [_node(area) for area in place.area_path],
+        "path": [node(area) for area in place.area_path],
         "special": {"code": special.code, "name": special.name, "level": special.level} if special else None,
         "boundary_doubt": place.boundary_doubt,
         "doubt": list(place.doubt),
@@ -35,33 +37,55 @@ def place_document(place: Place) -> dict[str, Any]:
     }
 
 
-def _node(area: AreaRef) -> dict[str, Any]:
+class _Forms:
+    """Stored forms of values of which many cases have the very same object: made once, never changed."""
+
+    def __init__(self, make: Callable[[Any], Any]) -> None:
+        self._make = make
+        self._known: dict[int, tuple[Any, Any]] = {}  # the value is held, so that its id stays its own
+
+    def of(self, value: Any) -> Any:
+        """Return the stored form of a value."""
+        found = self._known.get(id(value))
+        if found is not None:
+            return found[1]
+        if len(self._known) >= MOST_KNOWN:
+            self._known.clear()
+        made = self._make(value)
+        self._known[id(value)] = value, made
+        return made
+
+
+def _made_node(area: AreaRef) -> Shared:
     node = {"code": area.code, "name": area.name, "level": area.level}
     if area.name_en:
         node["name_en"] = area.name_en
-    return node
+    return Shared(node)
 
 
-_known: dict[int, tuple[Candidate, dict[str, Any]]] = {}
+def _made_candidate(item: Candidate) -> Shared:
+    return Shared(
+        {
+            "unit": _UNITS.of(item.unit),
+            "score": item.score,
+            "parts": item.parts,
+            "rule": item.rule,
+            "basis": item.basis,
+            "reason": item.reason,
+        }
+    )
 
 
-def _candidate(item: Candidate) -> dict[str, Any]:
-    """Return the stored form of a candidate. Many matches share the very same object: its form is made once, never changed."""
-    found = _known.get(id(item))
-    if found is not None and found[0] is item:
-        return found[1]
-    made = {
-        "unit": {"code": item.unit.code, "name": item.unit.name},
-        "score": item.score,
-        "parts": item.parts,
-        "rule": item.rule,
-        "basis": item.basis,
-        "reason": item.reason,
-    }
-    if len(_known) >= MOST_KNOWN:
-        _known.clear()
-    _known[id(item)] = item, made
-    return made
+_NODES = _Forms(_made_node)
+_UNITS = _Forms(lambda unit: Shared({"code": unit.code, "name": unit.name}))
+_CANDIDATES = _Forms(_made_candidate)
+_CATEGORIES = _Forms(lambda category: Shared({"code": category.code, "name": category.name, "name_en": category.name_en}))
+
+
+def category_document(category: Category) -> dict[str, Any]:
+    """Return the stored form of a category: code and names as they are now."""
+    found: dict[str, Any] = _CATEGORIES.of(category)
+    return found
 
 
 def match_document(match: Match, at: datetime) -> dict[str, Any]:
@@ -69,8 +93,8 @@ def match_document(match: Match, at: datetime) -> dict[str, Any]:
     return {
         "decided": match.decided,
         "doubt": list(match.doubt),
-        "candidates": [_candidate(item) for item in match.candidates[:KEPT_CANDIDATES]],
-        "assists": [{"code": unit.code, "name": unit.name} for unit in match.assists],
+        "candidates": [_CANDIDATES.of(item) for item in match.candidates[:KEPT_CANDIDATES]],
+        "assists": [_UNITS.of(unit) for unit in match.assists],
         "version": match.version,
         "at": at,
     }

@@ -9,16 +9,18 @@ from __future__ import annotations
 import os
 from copy import deepcopy
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from dispatch import clockwork
-from dispatch.actors import SYSTEM, Actor
+from dispatch.actors import Actor
 from dispatch.chain import link, sealed_text
 from dispatch.clocks import Limit
 from dispatch.keys import case_keys
 from dispatch.rules import Rules
 from dispatch.situation import Case, Situation
 from dispatch.states import Transition
+from storage.shared import Shared
 
 __all__ = ["Step", "entry_actor"]
 
@@ -43,15 +45,15 @@ def new_entry_id() -> str:
 
 
 def entry_actor(actor: Actor) -> dict[str, Any]:
-    """Return the actor as a timeline entry names them: account, role and unit, never a name."""
-    return _AS_SYSTEM if actor is SYSTEM else _entry_actor(actor)
+    """Return the actor as a timeline entry names them: account, role and, where they have one, unit or organization; never a
+    name."""
+    return _entry_actor(actor.id, actor.role, actor.unit, actor.organization)
 
 
-def _entry_actor(actor: Actor) -> dict[str, Any]:
-    return {"id": actor.id, "role": actor.role, "unit": actor.unit, "organization": actor.organization}
-
-
-_AS_SYSTEM = _entry_actor(SYSTEM)  # most entries are the system's; never changed
+@lru_cache(maxsize=4096)
+def _entry_actor(identity: str, role: str, unit: str | None, organization: str | None) -> Shared:
+    named = {"id": identity, "role": role, "unit": unit, "organization": organization}
+    return Shared({name: value for name, value in named.items() if value is not None})
 
 
 class Step:
@@ -153,23 +155,27 @@ class Step:
             self.set("keys", keys)
 
     def record(self, row: Transition, before: str, after: str, actor: Actor) -> None:
-        """Append the timeline entry of an applied row to the chain."""
+        """Append the timeline entry of an applied row to the chain; what is empty is left out (docs/reference/case.md)."""
         head = self.case["head"]
-        first = not self.entries
         entry = {
-            "id": self.entry_id if first else f"{self.entry_id}.{len(self.entries)}",
+            "id": self.entry_id,
             "seq": head["seq"] + 1,
             "at": self.now,
             "actor": entry_actor(actor),
             "action": row.action,
-            "from": before or None,
             "to": after,
             "public": row.public and self.public,
-            "data": self.data,
-            "texts": {} if TEXT_FIELDS.isdisjoint(self.fields) else self._texts(row),
-            "key": self.key if first else None,
-            "digest": self.digest if first else None,
         }
+        if before:
+            entry["from"] = before
+        if self.data:
+            entry["data"] = self.data
+        if not TEXT_FIELDS.isdisjoint(self.fields) and (texts := self._texts(row)):
+            entry["texts"] = texts
+        if self.entries:
+            entry["id"] = f"{self.entry_id}.{len(self.entries)}"
+        else:
+            entry |= {"key": self.key, "digest": self.digest} if self.key else {"digest": self.digest}
         linked = link(entry, head["hash"])
         self.entries.append(linked)
         self.set("head", {"seq": linked["seq"], "hash": linked["hash"]})

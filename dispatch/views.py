@@ -241,18 +241,18 @@ def entry_view(entry: dict[str, Any], case: Case, actor: Actor) -> EntryView:
     """Return a timeline entry for this actor; a hidden reporter's account is left out."""
     who = entry["actor"]
     if who["id"] == case["live"]["reporter"] and hides_reporter(case, actor):
-        who = {"id": None, "role": who["role"], "unit": None, "organization": None}
-    texts = {name: text.get("value") for name, text in entry["texts"].items()}
+        who = {"role": who["role"]}
+    texts = {name: text.get("value") for name, text in entry.get("texts", {}).items()}
     return EntryView(
         seq=entry["seq"],
         id=entry["id"],
         at=moment(entry["at"]),
-        actor=who,
+        actor={name: who.get(name) for name in ("id", "role", "unit", "organization")},
         action=entry["action"],
-        from_state=entry["from"],
+        from_state=entry.get("from"),
         to_state=entry["to"],
         note=next((text for text in texts.values() if text), None),
-        data=_plain(entry["data"]) or {},
+        data=_plain(entry.get("data")) or {},
         texts=texts,
         public=entry["public"],
         hash=entry["hash"],

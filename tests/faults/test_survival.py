@@ -250,7 +250,7 @@ def _compare_notices(stored: dict[str, dict[str, Any]], notices: list[dict[str, 
 
 def _tells_somebody(entry: dict[str, Any], has_lead: bool) -> bool:
     """Read from the table of transitions: whose row names somebody; a lead unit can be told when there is one."""
-    row = find("case", entry["from"] or "", entry["actor"]["role"], entry["action"])
+    row = find("case", entry.get("from", ""), entry["actor"]["role"], entry["action"])
     assert row is not None, entry
     needs_lead = {"lead", "assists", "third_urge"}
     return any(name not in needs_lead or (name != "third_urge" and has_lead) for name in row.notices)
@@ -272,7 +272,7 @@ async def test_of_200_actions_on_one_case_exactly_one_decides(tmp_path: Path, pr
         stored = await database.find_one("cases", {"_id": case["id"]})
         await database.close()
         assert stored is not None
-        signed = [entry["key"] for entry in stored["timeline"] if entry["action"] == "sign_in"]
+        signed = [entry.get("key") for entry in stored["timeline"] if entry["action"] == "sign_in"]
         assert signed == [action_key(case["id"], Actor(id="unit_clerk"), winner)]
         assert not verify(stored["timeline"], stored["_id"])
 
@@ -311,6 +311,6 @@ async def test_two_groups_on_the_same_20_cases_agree_with_the_database(tmp_path:
         stored = await database.find("cases", {})
         await database.close()
         for case in stored:
-            signed = [entry["key"] for entry in case["timeline"] if entry["action"] == "sign_in"]
+            signed = [entry.get("key") for entry in case["timeline"] if entry["action"] == "sign_in"]
             assert signed == [action_key(case["_id"], Actor(id="unit_clerk"), won[case["_id"]])]
             assert not verify(case["timeline"], case["_id"])

@@ -1,0 +1,41 @@
+"""Parts that many documents have in common, encoded once.
+
+A candidate, an area of a path or a unit stands in thousands of cases with the very same content. As a `Shared` it is an ordinary
+dict to whoever reads it and is copied into each document as the bytes that it is stored as.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bson import encode
+
+__all__ = ["Shared"]
+
+_RAW_DOCUMENT = 101  # by this mark the encoder knows what carries its own bytes, as RawBSONDocument does
+
+
+class Shared(dict[str, Any]):
+    """A dict that is never changed after it was made; `raw` is its BSON."""
+
+    __slots__ = ("raw",)
+    _type_marker = _RAW_DOCUMENT
+
+    def __init__(self, content: Mapping[str, Any]) -> None:
+        super().__init__(content)
+        self.raw = encode(dict(content))
+
+    def _refuse(self, *_: Any, **__: Any) -> Any:
+        raise TypeError("a shared part is never changed; make a copy")
+
+    __setitem__ = __delitem__ = __ior__ = update = pop = popitem = clear = setdefault = _refuse
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Shared:
+        return self
+
+    def __copy__(self) -> Shared:
+        return self
+
+    def __reduce__(self) -> tuple[type[Shared], tuple[dict[str, Any]]]:
+        return Shared, (dict(self),)
