@@ -26,7 +26,7 @@ from storage.client import Database
 from storage.errors import HeyunError, NotFound
 from storage.indexes import Index
 
-__all__ = ["INDEXES", "MARKS", "NOTICES", "NoticeView", "Relay"]
+__all__ = ["INDEXES", "MARKS", "NOTICES", "Announce", "NoticeView", "Relay"]
 
 NOTICES = "notices"
 MARKS = "relays"
@@ -41,6 +41,7 @@ SLOWEST_WRITE = timedelta(seconds=60)  # longer than a writer's deadline: an old
 
 log = logging.getLogger(__name__)
 Notices = list[dict[str, Any]]
+Announce = Callable[[dict[str, Any]], str]
 
 
 class NoticeView(msgspec.Struct, kw_only=True):
@@ -59,10 +60,11 @@ class NoticeView(msgspec.Struct, kw_only=True):
 class Relay:
     """Puts the notices of this process into the inboxes, and those of processes that are gone."""
 
-    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, clock: Callable[[], datetime], announce: Announce | None = None) -> None:
         self.process = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._database = database
         self._clock = clock
+        self._announce = announce
         self._waiting: Notices = []
         self._in_doubt: list[datetime] = []
         self._lock = asyncio.Lock()
@@ -101,6 +103,9 @@ class Relay:
         return moved
 
     async def _insert(self, notices: Notices) -> int:
+        if self._announce is not None:
+            for notice in notices:
+                notice["origin"] = self._announce(notice)
         return len(notices) - len(await self._database.insert_many(NOTICES, notices))
 
     async def tend(self) -> int:

@@ -25,7 +25,7 @@ from dispatch.intake import Cipher
 from dispatch.keys import sees
 from dispatch.merging import merge
 from dispatch.numbers import CaseNumbers
-from dispatch.relay import Relay
+from dispatch.relay import Announce, Relay
 from dispatch.reports import NewReport
 from dispatch.reveals import Reveals
 from dispatch.rules import Rules
@@ -68,7 +68,8 @@ def utc_now() -> datetime:
 
 
 class CaseService:
-    """All use cases of a case. `rules` may be changed in place when a snapshot is swapped."""
+    """All use cases of a case. `rules` may be changed in place when a snapshot is swapped; `announce` tells the change feed of
+    this process what is about to be inserted (`storage.feed`)."""
 
     def __init__(
         self,
@@ -79,17 +80,19 @@ class CaseService:
         *,
         root_area: str | None = None,
         clock: Callable[[], datetime] = utc_now,
+        announce: Announce | None = None,
     ) -> None:
         self.rules = rules
         self.board = Board()
         self.store = CaseStore(database)
-        self.relay = Relay(database, clock)
+        self.relay = Relay(database, clock, announce)
         self._cipher = cipher
         self._recent = recent
         self._reveals = Reveals(database)
         self._numbers = CaseNumbers(database, rules.case_prefix, rules.timezone)
         self._root_area = root_area
         self._clock = clock
+        self._announce = announce
         self._closing = False
 
     async def close(self) -> None:
@@ -113,6 +116,8 @@ class CaseService:
             report, sensed, identity=identity, case_no=await self._numbers.take(now), digest=digest, actor=actor, now=now,
             rules=self.rules, cipher=self._cipher, duplicates=self._near(sensed, now, identity, actor),
         )  # fmt: skip
+        if self._announce is not None:
+            case["origin"] = self._announce({"live": case["live"], "case_no": case["case_no"]})
         try:
             created = await self.store.insert(case)
         except StorageUnavailable:

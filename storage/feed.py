@@ -1,7 +1,9 @@
 """The change feed: what any process has written to the watched collections, in one order that all processes share.
 
 One change stream per process, with the wanted fields picked on the server. A change is known after its write is safe on a
-majority. The id of a change is the cluster's time and an ordinal, so ids of two processes are the same and are ordered.
+majority. The id of a change is the cluster's time and an ordinal, so ids of two processes are the same and are ordered. What
+this process inserted itself need not be brought back whole: a document that carries the `origin` which `announce` gave it
+comes as its key alone and is taken from memory.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import secrets
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -30,6 +33,8 @@ _ENDS = ("drop", "rename", "dropDatabase", "invalidate")
 _HISTORY_LOST = frozenset({136, 280, 286})  # CappedPositionLost, ChangeStreamFatalError, ChangeStreamHistoryLost
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 _CLOCK_TRIES = 100
+_ORIGIN = "origin"
+_MOST_ANNOUNCED = 10_000  # that have not come back: those that were never inserted are forgotten by and by
 
 _SET_FIELDS = {"$objectToArray": {"$ifNull": ["$updateDescription.updatedFields", {}]}}
 _NAMES_SET = {"$map": {"input": _SET_FIELDS, "in": "$$this.k"}}
@@ -66,6 +71,9 @@ class Feed:
         self._floor: Position = (0, 0, 0)  # nothing at or before it is missing from the ring's start on
         self._last: Position = (0, 0, 0)
         self._token: Any = None
+        self._self = secrets.token_hex(4)
+        self._announced: dict[str, Document] = {}
+        self._count = 0
         self._task: asyncio.Task[None] | None = None
         self._stopped = asyncio.Event()
 
@@ -87,6 +95,15 @@ class Feed:
         self._stopped.set()
         await self._task
         self._task = None
+
+    def announce(self, document: Document) -> str:
+        """Say that a document with these watched fields is about to be inserted; returns what must stand in its `origin`."""
+        self._count += 1
+        origin = f"{self._self}{self._count}"
+        self._announced[origin] = document
+        if len(self._announced) > _MOST_ANNOUNCED:
+            del self._announced[next(iter(self._announced))]
+        return origin
 
     def subscribe(self, collection: str, callback: Callback) -> Callable[[], None]:
         """Call `callback(change)` for each change of the collection from now on; returns what ends it. A collection that is not
@@ -168,8 +185,12 @@ class Feed:
 
     def _pipeline(self) -> list[Document]:
         project: Document = {"operationType": 1, "clusterTime": 1, "ns.coll": 1, "documentKey._id": 1}
-        for fields in self._fields.values():
-            project |= {f"fullDocument.{field}": 1 for field in fields or ()}
+        names = sorted({field for fields in self._fields.values() for field in fields or ()})
+        if names:
+            begins = {"$substrBytes": [f"$fullDocument.{_ORIGIN}", 0, len(self._self)]}
+            is_own = {"$and": [{"$eq": ["$operationType", "insert"]}, {"$eq": [begins, self._self]}]}
+            brought = {name: f"$fullDocument.{name}" for name in names}
+            project["fullDocument"] = {"$cond": [is_own, {_ORIGIN: f"$fullDocument.{_ORIGIN}"}, brought]}
         match = {"ns.coll": {"$in": list(self._fields)}, "operationType": {"$in": [*_WRITES, *_ENDS]}}
         known: Document = {"$or": [match, {"operationType": "dropDatabase"}]}
         if unseen := self._unseen():
@@ -213,7 +234,11 @@ class Feed:
         if operation in _ENDS:
             return Change(_text(self._last), collection, GAP, "", None)
         key = document["documentKey"]["_id"]
-        brought = document.get("fullDocument") if self._fields[collection] is not None else None
+        brought = (document.get("fullDocument") or None) if self._fields[collection] is not None else None
+        if brought is not None and _ORIGIN in brought:
+            brought = self._announced.pop(brought[_ORIGIN], None)
+            if brought is None:  # far too much was announced meanwhile
+                return Change(_text(self._last), collection, GAP, "", None)
         return Change(_text(self._last), collection, operation, key if isinstance(key, str) else str(key), brought)
 
     def _remember(self, change: Change) -> None:

@@ -17,6 +17,7 @@ from dispatch.categories import Catalogue
 from dispatch.city import City
 from dispatch.duplicates import RecentCases
 from dispatch.ports import Directory
+from dispatch.relay import Announce
 from dispatch.rules import Rules
 from dispatch.service import CaseService, utc_now
 from dispatch.signals import Signals
@@ -44,18 +45,28 @@ class NoCity(HeyunError):
 class Core:
     """City, rules and cases of this process. Made by `load`."""
 
-    def __init__(self, database: Database, city: City, rules: Rules, recent: RecentCases, cipher: FieldCipher) -> None:
+    def __init__(
+        self, database: Database, city: City, rules: Rules, recent: RecentCases, cipher: FieldCipher, announce: Announce | None
+    ) -> None:
         self.city = city
         self.rules = rules
         self.recent = recent
-        self.cases = CaseService(database, rules, cipher, recent, root_area=city.code)
+        self.cases = CaseService(database, rules, cipher, recent, root_area=city.code, announce=announce)
         self._database = database
         self._tasks: set[asyncio.Task[None]] = set()
         self._pruning: asyncio.TimerHandle | None = None
 
     @classmethod
     async def load(
-        cls, database: Database, territory: Territory, directory: Directory, catalogue: Catalogue, city: City, cipher: FieldCipher
+        cls,
+        database: Database,
+        territory: Territory,
+        directory: Directory,
+        catalogue: Catalogue,
+        city: City,
+        cipher: FieldCipher,
+        *,
+        announce: Announce | None = None,
     ) -> Core:
         """Read what the rules need. `city` and `catalogue` are loaded before, since the directory needs them too."""
         params = city.params
@@ -71,7 +82,7 @@ class Core:
             timezone=city.timezone,
             confident=params.dispatch.propose_confidence,
         )
-        return cls(database, city, rules, _recent(city, catalogue), cipher)
+        return cls(database, city, rules, _recent(city, catalogue), cipher, announce)
 
     @property
     def catalogue(self) -> Catalogue:

@@ -155,7 +155,7 @@ async def _snapshots(
             threshold=city.params.dispatch.auto_score,
         ),
     )
-    core = await Core.load(database, territory, parties, catalogue, city, cipher)
+    core = await Core.load(database, territory, parties, catalogue, city, cipher, announce=feed.announce)
     held.append(core)
     core.follow(feed)
     closing.callback(core.close)

@@ -45,6 +45,37 @@ async def test_feed_when_documents_change_then_wanted_fields_in_order(database: 
     assert seen.is_empty
 
 
+async def test_feed_when_announced_then_taken_from_memory(database: Database, feed: Feed, collect: Any) -> None:
+    seen, others = collect(), collect()
+    other = Feed(database, WATCH)
+    await other.start()
+    feed.subscribe("cases", seen)
+    other.subscribe("cases", others)
+    live = {"rev": 1}
+    origin = feed.announce({"live": live})
+    await database.insert_one("cases", {"_id": "a", "live": live, "origin": origin})
+    await database.update_one("cases", {"_id": "a"}, {"$set": {"live.rev": 2}})
+    await database.insert_one("cases", {"_id": "b", "live": {"rev": 1}, "origin": feed.announce({"live": {"rev": 1}})})
+    changes = await seen.take(3)
+    assert changes[0].document is not None and changes[0].document["live"] is live
+    assert changes[1].document == {"live": {"rev": 2}} and changes[2].document == {"live": {"rev": 1}}
+    assert [change.document for change in await others.take(3)] == [{"live": {"rev": rev}} for rev in (1, 2, 1)]
+    assert [change.id for change in feed.since("0.0.0") or changes] == [change.id for change in changes]
+    await other.stop()
+
+
+async def test_feed_when_announced_is_forgotten_then_gap(
+    database: Database, feed: Feed, collect: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.feed._MOST_ANNOUNCED", 1)
+    seen = collect()
+    feed.subscribe("cases", seen)
+    first, second = feed.announce({"live": {"rev": 1}}), feed.announce({"live": {"rev": 2}})
+    await database.insert_one("cases", {"_id": "a", "live": {"rev": 1}, "origin": first})
+    await database.insert_one("cases", {"_id": "b", "live": {"rev": 2}, "origin": second})
+    assert [change.operation for change in await seen.take(2)] == [GAP, "insert"]
+
+
 @pytest.mark.parametrize(
     ("update", "told"),
     [
