@@ -32,7 +32,7 @@ SECONDS = 4.0
 CONNECTIONS = 64
 TOKEN = "textbook"
 EVENTS = "/api/v1/events"
-WARMUP_SECONDS = 2.0
+WARMUP_SECONDS = 6.0  # until most places and categories have been asked for once
 RIVAL, TWO, ALONE = "textbook", "heyun_two", "heyun_alone"
 GOALS = {
     "share_of_parse_only": "≥ 0.30", "times_textbook": "≥ 6", "times_textbook_2p": "≥ 7", "p99_share": "≤ 0.25",

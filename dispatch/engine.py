@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -69,15 +70,25 @@ def offer(at: Situation, subject: str = "case") -> list[dict[str, Any]]:
 
 
 def _described(field: Field, at: Situation) -> dict[str, Any]:
-    found: dict[str, Any] = {"name": field.name, "type": field.type, "required": is_required(field, at)}
+    found = _always(field)
+    if field.required_when is None and field.options_from is None:
+        return found
+    found = {**found, "required": is_required(field, at)}
+    if field.options_from is not None:
+        found.update(SOURCES[field.options_from](at))
+    return found
+
+
+@lru_cache(maxsize=1024)
+def _always(field: Field) -> dict[str, Any]:
+    """Return what is said of a field whatever the case: made once for all answers, never changed."""
+    found: dict[str, Any] = {"name": field.name, "type": field.type, "required": field.required}
     if field.min is not None:
         found["min"] = field.min
     if field.max is not None:
         found["max"] = field.max
     if field.options:
         found["options"] = list(field.options)
-    if field.options_from is not None:
-        found.update(SOURCES[field.options_from](at))
     return found
 
 

@@ -15,7 +15,6 @@ from typing import Any
 from dispatch import clockwork
 from dispatch.actors import Actor
 from dispatch.chain import link, sealed_text
-from dispatch.clocks import Limit
 from dispatch.keys import case_keys
 from dispatch.rules import Rules
 from dispatch.situation import Case, Situation
@@ -74,7 +73,7 @@ class Step:
         self.touched: dict[str, None] = {}
         self.entries: list[dict[str, Any]] = []
         self.notices: list[dict[str, Any]] = []
-        self.starting: dict[str, Limit] = {}
+        self.starting: dict[str, str] = {}
         self.queue: list[tuple[str, dict[str, Any]]] = []
         self.item: dict[str, Any] | None = None
         self.fields: dict[str, Any] = {}
@@ -123,15 +122,14 @@ class Step:
 
         It is made when the step settles: one that is stopped within the same write never ran.
         """
-        limit = self.rules.node_limit(self.case, node or kind)
-        if limit is not None:
-            self.starting[kind] = limit
+        self.starting[kind] = node or kind
 
     def stop_clocks(self, *kinds: str) -> None:
         """Stop clocks of these kinds (none named: all)."""
         for kind in kinds or tuple(self.starting):
             self.starting.pop(kind, None)
-        clockwork.stop(self.clocks, self.now, *kinds)
+        if self.case["clocks"]:
+            clockwork.stop(self.clocks, self.now, *kinds)
 
     def then(self, action: str, fields: dict[str, Any]) -> None:
         """Let the system go on with another action in the same write."""
@@ -139,8 +137,10 @@ class Step:
 
     def settle(self) -> None:
         """Bring the derived parts into line: light, due time, next change of light, index keys."""
-        for kind, limit in self.starting.items():
-            self.clocks.append(self.rules.clock(kind, limit, self.now))
+        for kind, node in self.starting.items():
+            limit = self.rules.node_limit(self.case, node)
+            if limit is not None:
+                self.clocks.append(self.rules.clock(kind, limit, self.now))
         self.starting = {}
         light, due, following = clockwork.summary(self.case["clocks"])
         live = self.live

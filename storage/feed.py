@@ -48,11 +48,16 @@ class Change(msgspec.Struct, frozen=True):
     """One write: `operation` is insert, update, replace, delete or gap; `key` the document's id; `document` the watched fields as
     they are after it (None after a delete and where none are watched). After a gap subscribers read again what they need."""
 
-    id: str
+    position: Position
     collection: str
     operation: str
     key: str
     document: Document | None
+
+    @property
+    def id(self) -> str:
+        """The id of the change, the same in all processes; made when somebody asks."""
+        return _text(self.position)
 
 
 Callback = Callable[[Change], None]
@@ -66,8 +71,8 @@ class Feed:
     def __init__(self, database: Database, watch: Mapping[str, Sequence[str] | None], *, ring: int = 10_000) -> None:
         self._database = database
         self._fields = {collection: tuple(fields) if fields is not None else None for collection, fields in watch.items()}
-        self._subscribers: dict[str, list[Callback]] = {collection: [] for collection in watch}
-        self._ring: deque[tuple[Position, Change]] = deque(maxlen=ring)
+        self._subscribers: dict[str, tuple[Callback, ...]] = {collection: () for collection in watch}
+        self._ring: deque[Change] = deque(maxlen=ring)
         self._floor: Position = (0, 0, 0)  # nothing at or before it is missing from the ring's start on
         self._last: Position = (0, 0, 0)
         self._token: Any = None
@@ -108,12 +113,10 @@ class Feed:
     def subscribe(self, collection: str, callback: Callback) -> Callable[[], None]:
         """Call `callback(change)` for each change of the collection from now on; returns what ends it. A collection that is not
         watched is a `KeyError`. A callback that raises is logged and stops nobody else."""
-        subscribers = self._subscribers[collection]
-        subscribers.append(callback)
+        self._subscribers[collection] = (*self._subscribers[collection], callback)
 
         def unsubscribe() -> None:
-            if callback in subscribers:
-                subscribers.remove(callback)
+            self._subscribers[collection] = tuple(other for other in self._subscribers[collection] if other is not callback)
 
         return unsubscribe
 
@@ -124,8 +127,8 @@ class Feed:
         if position is None or position < self._floor:
             return None
         later: list[Change] = []
-        for at, change in reversed(self._ring):
-            if at <= position:
+        for change in reversed(self._ring):
+            if change.position <= position:
                 break
             later.append(change)
         later.reverse()
@@ -177,7 +180,7 @@ class Feed:
                 log.warning("the change feed cannot begin anew: %s", error)
                 await self._pause(_LONGEST_PAUSE)
         for collection in self._subscribers:
-            self._publish(Change(self.last_id, collection, GAP, "", None))
+            self._publish(Change(self._last, collection, GAP, "", None))
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -232,22 +235,22 @@ class Feed:
         if collection is None or operation == "invalidate":
             return None  # the stream ends now and the gap follows
         if operation in _ENDS:
-            return Change(_text(self._last), collection, GAP, "", None)
+            return Change(self._last, collection, GAP, "", None)
         key = document["documentKey"]["_id"]
         brought = (document.get("fullDocument") or None) if self._fields[collection] is not None else None
         if brought is not None and _ORIGIN in brought:
             brought = self._announced.pop(brought[_ORIGIN], None)
             if brought is None:  # far too much was announced meanwhile
-                return Change(_text(self._last), collection, GAP, "", None)
-        return Change(_text(self._last), collection, operation, key if isinstance(key, str) else str(key), brought)
+                return Change(self._last, collection, GAP, "", None)
+        return Change(self._last, collection, operation, key if isinstance(key, str) else str(key), brought)
 
     def _remember(self, change: Change) -> None:
         if len(self._ring) == self._ring.maxlen:
-            self._floor = self._ring[0][0]
-        self._ring.append((self._last, change))
+            self._floor = self._ring[0].position
+        self._ring.append(change)
 
     def _publish(self, change: Change) -> None:
-        for callback in tuple(self._subscribers[change.collection]):
+        for callback in self._subscribers[change.collection]:
             try:
                 callback(change)
             except Exception:

@@ -223,8 +223,10 @@ class Hub:
         now = self._board.compact(change.key, live, change.document.get("case_no", ""))
         if previous is not None and (now is previous or now == previous):
             return  # nothing that a list shows has changed
-        message = _Message(change, live, previous)
         self._remember(now)
+        if not self._listeners:
+            return
+        message = _Message(change, live, previous)
         for listener in self._listeners:
             data = message.frame_for(listener.actor)
             if data is not None:
