@@ -190,6 +190,7 @@ def _load_rival(place: Installation) -> None:
     database.rival_grids.create_index([("geometry", GEOSPHERE)])
     for name in ("rival_cases", "rival_audit"):
         database.create_collection(name)
+    database.rival_cases.create_index([("category", 1), ("location", GEOSPHERE)])
     _load_rival_parties(client[DATABASE], database)
     client.close()
 
@@ -207,6 +208,7 @@ def _path(code: str | None, parents: dict[str, str | None]) -> list[str]:
 
 
 def _load_rival_parties(city: Any, database: Any) -> None:
+    database.rival_categories.insert_many([{"_id": one, "limit_hours": 24} for one in city.categories.distinct("_id")])
     rules = list(city.rules.find())
     for rule in rules:
         rule["area_code"] = rule.get("area_code") or "520100"

@@ -1,8 +1,10 @@
 """The textbook rival: Tornado + motor + `$geoIntersects` + `$geoNear` + one case-and-audit transaction per event.
 
-What a competent developer writes from the manuals: the database answers where the point is, which rule holds and who is
-near, and a transaction writes the case and its audit entry. It takes the same body and gives the same kind of answer
-(area path, responsible unit with its basis, helping organizations, the case). Kept here so that anyone can rerun the ratio.
+What a competent developer writes from the manuals: the database answers whether the category exists and what its limit is,
+where the point is, which rule holds, who is near and which open cases of the category are within 100 m; a transaction writes
+the case and its audit entry. It takes the same body and gives the same kind of answer (area path, responsible unit with its
+basis, due time, helping organizations, possible duplicates, the case). It does less than the service: no candidates with
+reasons, no hash chain, no notices, no masking, no live stream. Kept here so that anyone can rerun the ratio.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from pymongo.read_concern import ReadConcern
 
 __all__ = ["TextbookHandler", "make_app"]
 
+DUPLICATE_METRES, DUPLICATE_DAYS = 100, 15
 LEVELS = ("grid", "community", "township", "district", "city")
 
 
@@ -39,11 +42,16 @@ class TextbookHandler(tornado.web.RequestHandler):
         key = self.request.headers.get("Idempotency-Key")
         if not key or not isinstance(body.get("description"), str) or not body.get("location"):
             raise tornado.web.HTTPError(422)
+        category = await self.database.rival_categories.find_one({"_id": body["category"]})
+        if category is None:
+            raise tornado.web.HTTPError(422)
         point = {"type": "Point", "coordinates": [body["location"]["lon"], body["location"]["lat"]]}
         path = await self._locate(point)
         rule = await self._rule(body["category"], path)
         organizations = await self._organizations(point)
         case = self._case(key, body, point, path, rule, organizations)
+        case["due_at"] = case["reported_at"] + datetime.timedelta(hours=category["limit_hours"])
+        case["duplicates"] = await self._duplicates(case)
         status = 201 if await self._write(case) else 200
         self.set_status(status)
         self.set_header("Content-Type", "application/json")
@@ -81,6 +89,15 @@ class TextbookHandler(tornado.web.RequestHandler):
         ]
         return await self.database.rival_organizations.aggregate(stages).to_list(None)
 
+    async def _duplicates(self, case: dict[str, Any]) -> list[dict[str, Any]]:
+        query = {
+            "category": case["category"],
+            "location": {"$nearSphere": {"$geometry": case["location"], "$maxDistance": DUPLICATE_METRES}},
+            "state": {"$in": ["filed", "dispatched"]},
+            "reported_at": {"$gte": case["reported_at"] - datetime.timedelta(days=DUPLICATE_DAYS)},
+        }
+        return await self.database.rival_cases.find(query, {"category": 1, "reported_at": 1}).limit(5).to_list(None)
+
     def _case(
         self,
         key: str,
@@ -102,7 +119,6 @@ class TextbookHandler(tornado.web.RequestHandler):
             "lead": {"code": rule["lead"], "basis": rule["basis"], "rule": rule["_id"]} if rule else None,
             "organizations": organizations,
             "reported_at": now,
-            "due_at": now + datetime.timedelta(days=1),
             "rev": 1,
         }
 
