@@ -88,18 +88,20 @@ def _ours(method: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
 class Database:
     """One database of a replica set or a sharded cluster, through either driver. Make one with `connect`."""
 
-    def __init__(self, client: Any, name: str, driver: str) -> None:
+    def __init__(self, client: Any, straight: Any, name: str, driver: str) -> None:
         self.name = name
         self.driver = driver
         self._client = client
         self._database = client[name]
+        self._straight = straight
 
     @classmethod
     async def connect(cls, uri: str, name: str, *, driver: str = "motor", max_pool: int = 8) -> Database:
         """Connect and check the server. Raises `StandaloneError` for a server without a replica set, `StorageUnavailable`
         when none answers within 5 s (or the `serverSelectionTimeoutMS` of the URI), `StorageFailure` when it refuses the user."""
-        client = drivers.make_client(uri, driver, drivers.options_for(uri, max_pool))
-        database = cls(client, name, driver)
+        options = drivers.options_for(uri, max_pool)
+        client = drivers.make_client(uri, driver, options)
+        database = cls(client, drivers.straight_client(client, uri, options), name, driver)
         try:
             await database._check()
         except BaseException:
@@ -127,16 +129,18 @@ class Database:
     async def close(self) -> None:
         """Close all connections."""
         await drivers.close(self._client)
+        if self._straight is not self._client:
+            await drivers.close(self._straight)
 
     async def follow(
         self, stage: Mapping[str, Any], pipeline: Sequence[Mapping[str, Any]], deliver: drivers.Deliver, stopped: asyncio.Event
     ) -> None:
         """Follow the changes of the database (see `storage.feed`, which is the only user); errors are the driver's own."""
-        await drivers.follow(self._database, stage, pipeline, deliver, stopped)
+        await drivers.follow(self._straight[self.name], stage, pipeline, deliver, stopped)
 
     def collection(self, name: str) -> Any:
-        """Return the driver's own collection, for the modules of this package only."""
-        return self._database[name]
+        """Return the straight client's own collection, for the modules of this package only."""
+        return self._straight[self.name][name]
 
     @_ours
     async def find_one(

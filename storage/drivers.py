@@ -1,27 +1,26 @@
 """The two drivers and everything in which they differ. Nothing outside this module asks which driver is in use.
 
-motor is the default; PyMongo's own asynchronous client is the second and is tested alike (`HEYUN_DRIVER=pymongo`).
+motor is the default; PyMongo's own asynchronous client is the second and is tested alike (`HEYUN_DRIVER=pymongo`). The change
+feed and the group writers run on the second in either case (`straight_client`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import inspect
-import threading
-import time
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar, cast
 
 import pymongo
 from bson import Int64
-from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.uri_parser import parse_uri
 
 from storage.errors import Invalid
 
-__all__ = ["DRIVERS", "close", "cursor_of", "follow", "make_client", "options_for", "session_of", "with_transaction"]
+__all__ = [
+    "DRIVERS", "close", "cursor_of", "follow", "make_client", "options_for", "session_of", "straight_client", "with_transaction",
+]  # fmt: skip
 
 DRIVERS = ("motor", "pymongo")
 T = TypeVar("T")
@@ -57,6 +56,15 @@ def make_client(uri: str, driver: str, options: dict[str, Any]) -> Any:
     if driver == "pymongo":
         return pymongo.AsyncMongoClient(uri, **options)
     raise Invalid(f"driver {driver!r}: one of {', '.join(DRIVERS)}", code="bad_driver")
+
+
+def straight_client(client: Any, uri: str, options: dict[str, Any]) -> Any:
+    """Return the client for what runs without pause: the change feed and the group writers.
+
+    It is PyMongo's own in either case. motor hands each operation to a thread, and threads that take turns with a busy loop
+    cost the intake of reports a fifth of its throughput (docs/adr/0004).
+    """
+    return client if isinstance(client, pymongo.AsyncMongoClient) else make_client(uri, "pymongo", options)
 
 
 async def close(client: Any) -> None:
@@ -95,17 +103,15 @@ _BUSY, _PACE_SECONDS = 8, 0.01  # after so many at once more are on their way: a
 async def follow(
     database: Any, stage: Mapping[str, Any], pipeline: Sequence[Mapping[str, Any]], deliver: Deliver, stopped: asyncio.Event
 ) -> None:
-    """Open a change stream on the database (`stage`: the options of `$changeStream`) and call `deliver(changes, resume_token)`
-    on the loop, until `stopped` is set or the stream ends or fails. The changes may be none: then only the token has moved.
+    """Open a change stream on a database of the straight client (`stage`: the options of `$changeStream`) and call
+    `deliver(changes, resume_token)` until `stopped` is set or the stream ends or fails. The changes may be none: then only the
+    token has moved.
 
     Changes are taken by whole answers of the server: the drivers' own streams cost several times as much for each change. A
     stream that breaks is not resumed here. Not ended by cancelling: PyMongo takes a cancelled read for a broken connection and
     reads on.
     """
     opening = {"aggregate": 1, "pipeline": [{"$changeStream": stage}, *pipeline], "cursor": {"batchSize": _BATCH}}
-    if not isinstance(database, AsyncDatabase):
-        await _Pump(database.delegate, opening, deliver, stopped).follow()
-        return
     codec = database.codec_options
     async with database.client.start_session() as session:
         cursor = (await database.command(opening, codec_options=codec, session=session))["cursor"]
@@ -136,72 +142,3 @@ def _more(cursor: Mapping[str, Any]) -> dict[str, Any]:
 
 def _ending(cursor: Mapping[str, Any]) -> dict[str, Any]:
     return {"killCursors": "$cmd.aggregate", "cursors": [Int64(cursor["id"])]}
-
-
-class _Pump:
-    """Reads motor's stream in one thread of its own: motor itself would change threads for every answer."""
-
-    def __init__(self, database: Any, opening: Mapping[str, Any], deliver: Deliver, stopped: asyncio.Event) -> None:
-        self._database = database
-        self._opening = opening
-        self._deliver = deliver
-        self._stopped = stopped
-        self._loop = asyncio.get_running_loop()
-        self._ended: asyncio.Future[None] = self._loop.create_future()
-        self._arrived: deque[tuple[Changes, Any]] = deque()
-        self._is_scheduled = False
-
-    async def follow(self) -> None:
-        threading.Thread(target=self._read, name="heyun-feed", daemon=True).start()
-        await self._ended
-
-    def _read(self) -> None:
-        error: Exception | None = None
-        try:
-            self._read_stream()
-        except Exception as raised:
-            error = raised
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._end, error)
-
-    def _read_stream(self) -> None:
-        database, options, token = self._database, {"codec_options": self._database.codec_options}, None
-        with database.client.start_session() as session:
-            cursor = database.command(self._opening, session=session, **options)["cursor"]
-            while True:
-                batch, before, token = _changes_of(cursor), token, cursor["postBatchResumeToken"]
-                if batch or token != before:
-                    self._pass_on(batch, token)
-                if self._stopped.is_set() or not cursor["id"]:
-                    break
-                if len(batch) >= _BUSY:
-                    time.sleep(_PACE_SECONDS)
-                cursor = database.command(_more(cursor), session=session, **options)["cursor"]
-            if cursor["id"]:
-                database.command(_ending(cursor), session=session)
-
-    def _pass_on(self, batch: Changes, token: Any) -> None:
-        for start in range(0, max(len(batch), 1), _STEP):
-            part = batch[start : start + _STEP]
-            self._arrived.append((part, part[-1]["_id"] if len(part) == _STEP else token))
-        if not self._is_scheduled:
-            self._is_scheduled = True
-            self._loop.call_soon_threadsafe(self._hand_over)
-
-    def _hand_over(self) -> None:
-        self._is_scheduled = False
-        if self._arrived and not self._stopped.is_set():
-            self._deliver(*self._arrived.popleft())
-        if self._arrived and not self._is_scheduled:
-            self._is_scheduled = True
-            self._loop.call_soon(self._hand_over)
-
-    def _end(self, error: Exception | None) -> None:
-        while self._arrived and not self._stopped.is_set():
-            self._hand_over()
-        if self._ended.done():
-            return
-        if error is not None:
-            self._ended.set_exception(error)
-        else:
-            self._ended.set_result(None)

@@ -71,7 +71,7 @@ class Feed:
     def __init__(self, database: Database, watch: Mapping[str, Sequence[str] | None], *, ring: int = 10_000) -> None:
         self._database = database
         self._fields = {collection: tuple(fields) if fields is not None else None for collection, fields in watch.items()}
-        self._subscribers: dict[str, tuple[Callback, ...]] = {collection: () for collection in watch}
+        self._subscribers: dict[str, tuple[Callback, ...]] = dict.fromkeys(watch, ())
         self._ring: deque[Change] = deque(maxlen=ring)
         self._floor: Position = (0, 0, 0)  # nothing at or before it is missing from the ring's start on
         self._last: Position = (0, 0, 0)
