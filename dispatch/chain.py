@@ -67,9 +67,7 @@ def canonical(entry: Mapping[str, Any]) -> bytes:
     b'{"a":[1,null],"b":1795249800000}'
     """
     plain = {
-        key: value if type(value) in _PLAIN else _plain(value)
-        for key, value in entry.items()
-        if key != "hash" and key != "texts"
+        key: value if type(value) in _PLAIN else _plain(value) for key, value in entry.items() if key != "hash" and key != "texts"
     }
     if texts := entry.get("texts"):
         plain["texts"] = {name: text["digest"] for name, text in texts.items()}

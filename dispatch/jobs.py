@@ -1,7 +1,7 @@
 """The periodic jobs of the core, declared and started in one place.
 
-Every process runs them; a lease on the database's clock lets one of them work, where the work is for all. Correctness rests on each item's conditional
-update, never on the lease: two sweeps at once do nothing twice.
+Every process runs them; where the work is for all, a lease on the database's clock lets one of them work. Correctness rests on
+each item's conditional update, never on the lease: two sweeps at once do nothing twice.
 """
 
 from __future__ import annotations

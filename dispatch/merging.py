@@ -21,9 +21,7 @@ class _Lost(HeyunError):
     """One of the two cases has changed meanwhile; ends the transaction, never leaves this module."""
 
 
-async def merge(
-    store: CaseStore, decision: Decision, case: Case, actor: Actor, now: datetime, rules: Rules
-) -> list[Decision]:
+async def merge(store: CaseStore, decision: Decision, case: Case, actor: Actor, now: datetime, rules: Rules) -> list[Decision]:
     """Write both cases or neither and return what was written, nothing when one of them changed meanwhile. Raises `Invalid`
     for a main case that cannot be."""
     main = await _main(store, decision.case["merged_into"], case, actor)
