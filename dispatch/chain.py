@@ -66,9 +66,12 @@ def canonical(entry: Mapping[str, Any]) -> bytes:
     >>> canonical({"b": datetime(2026, 11, 21, 8, 30, tzinfo=UTC), "a": (1, None), "hash": "…"})
     b'{"a":[1,null],"b":1795249800000}'
     """
-    plain = {
-        key: value if type(value) in _PLAIN else _plain(value) for key, value in entry.items() if key != "hash" and key != "texts"
-    }
+    plain = dict(entry)
+    plain.pop("hash", None)
+    plain.pop("texts", None)
+    for key, value in entry.items():
+        if type(value) not in _PLAIN and key in plain:
+            plain[key] = _plain(value)
     if texts := entry.get("texts"):
         plain["texts"] = {name: text["digest"] for name, text in texts.items()}
     return _ENCODER.encode(plain)

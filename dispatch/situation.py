@@ -5,9 +5,10 @@ The case is the stored document (see `dispatch.store` for its shape); only `disp
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from dispatch.actors import Actor
 from dispatch.rules import Rules
@@ -17,8 +18,7 @@ __all__ = ["Case", "Situation", "holds_lead", "in_area", "is_citizen_case", "lea
 Case = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
+class Situation(msgspec.Struct, frozen=True, gc=False):
     """One question to the table: may `actor` do something to `case` (or to `item`, a request or task of it) at `now`?"""
 
     case: Case

@@ -7,6 +7,7 @@ its reading keys (`dispatch.keys`); the rest is described in docs/reference/case
 from __future__ import annotations
 
 import base64
+from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -240,9 +241,9 @@ class CaseStore:
         self.inserter = GroupInserter(database, CASES, mark="case_no")
         self.updater = GroupUpdater(database, CASES)
 
-    async def insert(self, case: Case) -> bool:
+    def insert(self, case: Case) -> Awaitable[bool]:
         """Insert a new case; False when its id was there."""
-        return await self.inserter.insert(case)
+        return self.inserter.insert(case)
 
     async def update(self, case: Case, update: dict[str, Any], entry_id: str | None) -> bool:
         """Apply an action to the case if it still is as it was read; True when this very action is in it.

@@ -195,8 +195,9 @@ class Database:
         """Insert in no order and return the positions whose `_id` existed already. Everything else that fails is raised."""
         if not documents:
             return set()
+        target = self.collection(collection) if session is None else self._database[collection]
         try:
-            await self._database[collection].insert_many(documents, ordered=False, session=session)
+            await target.insert_many(documents, ordered=False, session=session)
         except BulkWriteError as error:
             return self._known_ids(error, session)
         return set()
