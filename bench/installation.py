@@ -23,7 +23,7 @@ from pymongo import MongoClient
 from rich.console import Console
 
 from bench.load import Job, Outcome
-from storage.embedded import start
+from storage.embedded import Embedded, start
 from web.cli.city import pack_folder, prepare
 from web.cli.supervise import is_healthy
 from web.settings import Settings, load
@@ -42,6 +42,7 @@ class Installation:
     uri: str
     pack: Path
     mongod_pid: int
+    embedded: Embedded
 
     @property
     def tokens(self) -> dict[str, str]:
@@ -74,6 +75,10 @@ class Installation:
         with MongoClient[dict[str, object]](self.uri) as client:
             for collection in client[DATABASE].list_collection_names():
                 client[DATABASE][collection].aggregate([{"$out": {"db": name, "coll": collection}}])
+
+    def settle(self) -> None:
+        """Have the database write out what earlier measurements left in its cache, so that the next one does not pay for it."""
+        self.embedded.checkpoint()
 
     def points(self, count: int, *, seed: int = 7) -> list[tuple[float, float]]:
         """Return points inside grids, spread over the whole city."""
@@ -120,4 +125,4 @@ def installation() -> Iterator[Installation]:
         with start(data, cache_gb=1.0) as embedded:
             settings = Settings(mongodb_uri=embedded.uri, data=data, database=DATABASE, driver=load().driver)
             asyncio.run(prepare(settings, load_city=True, demo_only=True, console=console))
-            yield Installation(data, embedded.uri, pack_folder("guiyang", data, console), embedded.pid)
+            yield Installation(data, embedded.uri, pack_folder("guiyang", data, console), embedded.pid, embedded)

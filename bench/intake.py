@@ -1,8 +1,9 @@
 """Intake: what a report costs, everything included, against what only parsing costs and against the textbook rival.
 
 All variants run against one mongod in one go, in turn, several rounds; the client, the service and mongod share the machine.
-Each has a database of its own, so that a process that is not measured does not follow what another one writes. Ratios are
-made inside a round and their median is quoted.
+Each has a database of its own, so that a process that is not measured does not follow what another one writes, is warmed up
+until most places and categories were asked for once, and starts with an empty write-back cache. Ratios are made inside a round
+and their median is quoted.
 """
 
 from __future__ import annotations
@@ -100,6 +101,7 @@ def _measured(place: Installation, server: str, number: int, seconds: float) -> 
     )  # fmt: skip
     with place.process(arguments, port=port, processes=processes, database=database) as running:
         send(job)
+        place.settle()
         return {
             name: _variant(
                 place,

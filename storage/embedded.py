@@ -291,6 +291,11 @@ class Embedded:
         options = "directConnection=true&serverSelectionTimeoutMS=250&connectTimeoutMS=2000&authSource=admin"
         return MongoClient(f"mongodb://{credentials}{address}/?{options}", appname="heyun-embedded")
 
+    def checkpoint(self) -> None:
+        """Have the server write everything out to its data files now."""
+        with self._root() as client:
+            client.admin.command("fsync")
+
     def _root(self) -> MongoClient[Any]:
         return self._client(f"127.0.0.1:{self._state.port}", f"root:{quote(self._state.root_password)}@")
 
