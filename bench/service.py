@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import logging
 import os
+import signal
 import sys
 from typing import Any
 
@@ -70,7 +71,11 @@ async def main(alone: bool) -> None:
     server = make_server(app)
     server.add_sockets(bind_sockets(settings.port, settings.host, reuse_port=settings.processes > 1))
     print("ready", os.getpid(), flush=True)
-    await asyncio.Event().wait()
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    await stop.wait()
+    server.stop()
+    await services.close()  # in order, so that nothing is left for the next process to make up
 
 
 if __name__ == "__main__":

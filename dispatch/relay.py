@@ -144,9 +144,15 @@ class Relay:
         async for case in self._database.iterate(CASES, {"told_at": {"$gte": since}}, projection=projection, batch_size=GROUP):
             group += [_notice(case, item) for item in case["outbox"] if item["at"] >= since]
             if len(group) >= GROUP:
-                moved += await self._insert(group)
+                moved += await self._insert(await self._missing(group))
                 group = []
-        return moved + await self._insert(group)
+        return moved + await self._insert(await self._missing(group))
+
+    async def _missing(self, notices: Notices) -> Notices:
+        """Return those that are in no inbox yet: nearly always there are none."""
+        wanted = {"_id": {"$in": [notice["_id"] for notice in notices]}}
+        there = {found["_id"] for found in await self._database.find(NOTICES, wanted, projection={"_id": 1})}
+        return [notice for notice in notices if notice["_id"] not in there]
 
     async def close(self) -> None:
         """Deliver what waits and take the mark away; what cannot be delivered now is made up by another process."""
