@@ -4,6 +4,9 @@ A notice is born in the write of its case (`outbox`: the last of a case, never e
 that wrote the case, a moment later and in groups. Its `_id` there is its own id, so that doing it twice finds it done. Each
 process keeps a mark in the database: whatever it wrote before this instant is in `notices`. When a process is gone (its mark
 is no longer renewed) another one reads the cases told since that instant and makes up what is missing.
+
+What was put into the inboxes is told to all processes by one document of `tellings` for a whole group (kept for an hour): the
+change feed then carries a few of them a second however many notices there are.
 """
 
 from __future__ import annotations
@@ -26,18 +29,22 @@ from storage.client import Database
 from storage.errors import HeyunError, NotFound
 from storage.indexes import Index
 
-__all__ = ["INDEXES", "MARKS", "NOTICES", "Announce", "NoticeView", "Relay"]
+__all__ = ["INDEXES", "MARKS", "NOTICES", "TELLINGS", "Announce", "NoticeView", "Relay"]
 
 NOTICES = "notices"
 MARKS = "relays"
+TELLINGS = "tellings"
 INDEXES: dict[str, list[Index]] = {
     NOTICES: [Index([("keys", 1), ("at", 1), ("_id", 1)], serves="the inbox of a person")],
     MARKS: [],
+    TELLINGS: [Index([("at", 1)], expire_after_seconds=3600, serves="their removal")],
 }
 GROUP = 500
 PAUSE_SECONDS = 0.2  # notices of one burst travel together
 GONE_SECONDS = 20  # a mark that is older than this, by the database's clock, is of a process that is gone
 SLOWEST_WRITE = timedelta(seconds=60)  # longer than a writer's deadline: an older write is told or in doubt
+
+_TOLD = ("_id", "kind", "case", "case_no", "line", "at", "keys")
 
 log = logging.getLogger(__name__)
 Notices = list[dict[str, Any]]
@@ -103,10 +110,18 @@ class Relay:
         return moved
 
     async def _insert(self, notices: Notices) -> int:
+        if not notices:
+            return 0
+        there = await self._database.insert_many(NOTICES, notices)
+        await self._database.insert_many(TELLINGS, [self._telling(notices)])  # again where only this failed the last time
+        return len(notices) - len(there)
+
+    def _telling(self, notices: Notices) -> dict[str, Any]:
+        items = [{name: notice[name] for name in _TOLD} for notice in notices]
+        telling: dict[str, Any] = {"_id": secrets.token_hex(12), "at": self._clock(), "items": items}
         if self._announce is not None:
-            for notice in notices:
-                notice["origin"] = self._announce(notice)
-        return len(notices) - len(await self._database.insert_many(NOTICES, notices))
+            telling["origin"] = self._announce({"items": items})
+        return telling
 
     async def tend(self) -> int:
         """What every process does for itself every few seconds: deliver, look up what was in doubt, renew its mark."""

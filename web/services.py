@@ -43,7 +43,7 @@ __all__ = ["Services", "build"]
 
 WATCHED: Mapping[str, Sequence[str] | None] = {
     "cases": ("live", "case_no"),
-    "notices": ("keys", "kind", "case", "case_no", "line", "at"),
+    "tellings": ("items",),
     "versions": None,
     "accounts": None,
     "people": None,

@@ -161,7 +161,7 @@ class Hub:
         """Follow cases and notices."""
         self._unsubscribe = [
             self._feed.subscribe("cases", self._on_case),
-            self._feed.subscribe("notices", self._on_notice),
+            self._feed.subscribe("tellings", self._on_telling),
         ]
         self._ping = asyncio.get_running_loop().create_task(self._ping_forever())
 
@@ -208,9 +208,10 @@ class Hub:
             if change.collection == "cases" and (live := _live(change)) is not None:
                 data = _Message(change, live, earlier.get(change.key)).frame_for(listener.actor)
                 earlier[change.key] = live
+                missed = [] if data is None else [data]
             else:
-                data = _notice_frame(change, listener) if change.collection == "notices" else None
-            if data is not None:
+                missed = _notice_frames(change, listener) if change.collection == "tellings" else []
+            for data in missed:
                 listener.send(data)
 
     def _on_case(self, change: Change) -> None:
@@ -238,10 +239,9 @@ class Hub:
         if len(self._known) > REMEMBERED_CASES:
             self._known.popitem(last=False)
 
-    def _on_notice(self, change: Change) -> None:
+    def _on_telling(self, change: Change) -> None:
         for listener in self._listeners:
-            data = _notice_frame(change, listener)
-            if data is not None:
+            for data in _notice_frames(change, listener):
                 listener.send(data)
 
     def _send_all(self, data: bytes) -> None:
@@ -270,11 +270,15 @@ def _live(change: Change) -> dict[str, Any] | None:
     return None if change.document is None else change.document.get("live")
 
 
-def _notice_frame(change: Change, listener: Listener) -> bytes | None:
-    notice = change.document
-    if notice is None or change.operation != "insert" or listener.addresses.isdisjoint(notice.get("keys") or ()):
-        return None
-    return frame("notice", encode(_plain(change.key, notice, _NOTICE_SHOWN)), change.id)
+def _notice_frames(change: Change, listener: Listener) -> list[bytes]:
+    """Return the notices of a telling that are for this listener. Only the last carries the id: whoever breaks off before it
+    gets all of them again."""
+    if change.document is None or change.operation != "insert":
+        return []
+    own = [item for item in change.document["items"] if not listener.addresses.isdisjoint(item["keys"])]
+    return [
+        frame("notice", encode(_plain(item["_id"], item, _NOTICE_SHOWN)), change.id if item is own[-1] else None) for item in own
+    ]
 
 
 class StreamQuery(msgspec.Struct, kw_only=True, frozen=True):
