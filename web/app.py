@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HeyunApplication", "make_app", "make_server", "openapi_document"]
 
-COLLECT_AFTER = (10_000, 20, 100)  # new objects, young collections, middle collections
+COLLECT_AFTER = (50_000, 10, 10)  # new objects, young collections, middle collections
 _PART = re.compile(r"\\\{[a-z_0-9]+\\\}")
 
 
