@@ -76,6 +76,12 @@ class Installation:
             for collection in client[DATABASE].list_collection_names():
                 client[DATABASE][collection].aggregate([{"$out": {"db": name, "coll": collection}}])
 
+    def forget(self, database: str, collections: Sequence[str]) -> None:
+        """Remove what was written into these collections, so that every measurement begins alike."""
+        with MongoClient[dict[str, object]](self.uri) as client:
+            for name in collections:
+                client[database].drop_collection(name)
+
     def settle(self) -> None:
         """Have the database write out what earlier measurements left in its cache, so that the next one does not pay for it."""
         self.embedded.checkpoint()

@@ -1,9 +1,9 @@
 """Intake: what a report costs, everything included, against what only parsing costs and against the textbook rival.
 
 All variants run against one mongod in one go, in turn, several rounds; the client, the service and mongod share the machine.
-Each has a database of its own, so that a process that is not measured does not follow what another one writes, is warmed up
-until most places and categories were asked for once, and starts with an empty write-back cache. Ratios are made inside a round
-and their median is quoted.
+Each has a database of its own, so that a process that is not measured does not follow what another one writes, begins each round
+without a case, is warmed up until most places and categories were asked for once, and finds an empty write-back cache. Ratios
+are made inside a round and their median is quoted.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ TOKEN = "textbook"
 EVENTS = "/api/v1/events"
 WARMUP_SECONDS = 6.0  # until most places and categories have been asked for once
 RIVAL, TWO, ALONE = "textbook", "heyun_two", "heyun_alone"
+WRITTEN = ("cases", "notices", "tellings", "rival_cases", "rival_audit")
 GOALS = {
     "share_of_parse_only": "≥ 0.30", "times_textbook": "≥ 6", "times_textbook_2p": "≥ 7", "p99_share": "≤ 0.25",
     "p50_single_share": "≤ 0.6", "p50_alone_share": "≤ 1.15",
@@ -91,6 +92,9 @@ def _round(place: Installation, number: int, rounds: int, seconds: float) -> Rou
 def _measured(place: Installation, server: str, number: int, seconds: float) -> Round:
     """Start one server, warm it up, send each load of its plan."""
     arguments, processes, database = SERVERS[server]
+    place.forget(database, WRITTEN)
+    if server == "textbook":
+        _index_rival(place)
     port = free_port()
     if server == "textbook":
         arguments = [*arguments, "--uri", place.uri, "--name", database, "--token", TOKEN, "--port", str(port)]
@@ -190,11 +194,14 @@ def _load_rival(place: Installation) -> None:
         ]
     )  # fmt: skip
     database.rival_grids.create_index([("geometry", GEOSPHERE)])
-    for name in ("rival_cases", "rival_audit"):
-        database.create_collection(name)
-    database.rival_cases.create_index([("category", 1), ("location", GEOSPHERE)])
     _load_rival_parties(client[DATABASE], database)
     client.close()
+
+
+def _index_rival(place: Installation) -> None:
+    with MongoClient[dict[str, object]](place.uri) as client:
+        client[RIVAL].create_collection("rival_audit")
+        client[RIVAL].rival_cases.create_index([("category", 1), ("location", GEOSPHERE)])
 
 
 def _plain(properties: dict[str, object]) -> dict[str, object]:

@@ -59,6 +59,11 @@ class Step:
     """A working copy of a case while one or more rows of the table are applied to it. A `fresh` case is nobody else's yet: it
     is changed in place."""
 
+    __slots__ = (
+        "_fresh", "actor", "case", "data", "digest", "entries", "entry_id", "fields", "item", "key", "next_state", "notices",
+        "now", "public", "queue", "rules", "starting", "touched",
+    )  # fmt: skip
+
     def __init__(
         self, case: Case, actor: Actor, now: datetime, rules: Rules, key: str | None, digest: str, *, fresh: bool = False
     ) -> None:
