@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import re
 import sys
 import time
 from collections import Counter
@@ -24,6 +25,7 @@ from bench.bodies import event_bodies
 __all__ = ["Job", "Outcome", "run"]
 
 READY_EACH = 400  # requests of a connection
+_LENGTH = re.compile(rb"(?i)content-length: *(\d+)")
 
 
 class Job(msgspec.Struct, kw_only=True):
@@ -78,8 +80,7 @@ class Connection(asyncio.Protocol):
         head, mark, rest = self.buffer.partition(b"\r\n\r\n")
         if not mark:
             return
-        at = head.lower().find(b"content-length:")
-        if len(rest) < int(head[at + 15 :].split(b"\r\n", 1)[0]):
+        if len(rest) < int(_LENGTH.search(head)[1]):  # type: ignore[index]
             return
         now = time.perf_counter()
         self.record.append((now, now - self.sent_at))

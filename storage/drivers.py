@@ -97,7 +97,7 @@ async def with_transaction(client: Any, callback: Callable[[Any], Awaitable[T]])
 _BATCH = 500  # most changes of one answer
 _AWAIT_MS = 250  # so long the server waits for a change before it answers that there is none
 _STEP = 100  # most changes that are handed over before the loop may do something else
-_BUSY, _PACE_SECONDS = 8, 0.01  # after so many at once more are on their way: asked for a little later they come together
+_BUSY, _PACE_SECONDS = 8, 0.025  # after so many at once more are on their way: asked for a little later they come together
 
 
 async def follow(
