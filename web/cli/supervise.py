@@ -100,15 +100,17 @@ class Supervisor:
         return self.uri
 
     def start_services(self) -> None:
-        """Start the service processes and wait until the first answers; raises when they end instead."""
+        """Start the service processes and wait until the first answers; raises when one ends by itself instead. One that is
+        killed meanwhile is started again, as it is later."""
         logs = self.settings.data / "logs"
         logs.mkdir(parents=True, exist_ok=True)
         self._log = (logs / "service.log").open("ab")
         self.services = [self._start_service() for _ in range(self.settings.processes)]
         deadline = time.monotonic() + 60
         while not is_healthy(self.url):
-            if any(service.poll() is not None for service in self.services) or time.monotonic() > deadline:
+            if any((service.poll() or 0) > 0 for service in self.services) or time.monotonic() > deadline:
                 raise HeyunError(f"the service did not start; the end of {logs / 'service.log'}:\n{_tail(logs / 'service.log')}")
+            self._revive()
             time.sleep(0.05)
 
     def _start_service(self) -> subprocess.Popen[bytes]:
