@@ -52,6 +52,9 @@ class AloneInserter:
     async def insert(self, document: dict[str, Any]) -> bool:
         return await self.database.insert_one(self.collection, document)
 
+    async def drain(self) -> None:
+        """Nothing is under way but what its own request waits for."""
+
 
 async def main(alone: bool) -> None:
     """Serve until the process is ended."""

@@ -129,10 +129,10 @@ class Relay:
             return 0
         moved = await self._deliver()
         now = self._clock()
-        settled = [born for born in self._in_doubt if born < now - SLOWEST_WRITE]
-        if settled:
-            moved += await self._make_up(min(settled))
-            self._in_doubt = [born for born in self._in_doubt if born not in settled]
+        landed = now - SLOWEST_WRITE
+        if self._in_doubt and (first := min(self._in_doubt)) < landed:
+            moved += await self._make_up(first)
+            self._in_doubt = [born for born in self._in_doubt if born >= landed]
         await self._mark(now)
         return moved
 
@@ -169,14 +169,15 @@ class Relay:
         there = {found["_id"] for found in await self._database.find(NOTICES, wanted, projection={"_id": 1})}
         return [notice for notice in notices if notice["_id"] not in there]
 
-    async def close(self) -> None:
-        """Deliver what waits and take the mark away; what cannot be delivered now is made up by another process."""
+    async def close(self, *, settled: bool = True) -> None:
+        """Deliver what waits and take the mark away; what cannot be delivered now, or belongs to a write that is still under way
+        (not `settled`), is made up by another process."""
         self._closing = True
         if self._task is not None and not self._task.done():
             await self._task
         try:
             await self._deliver()
-            if not self._in_doubt:
+            if settled and not self._in_doubt:
                 await self._database.delete_one(MARKS, {"_id": self.process})
         except HeyunError as error:
             log.warning("notices are left to another process: %s", error.code)

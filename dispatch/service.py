@@ -44,6 +44,7 @@ Counts = dict[str, dict[str, int]]
 Points = dict[str, list[dict[str, Any]]]
 Duplicates = list[dict[str, Any]]
 Views = list[CaseView]
+DRAIN_SECONDS = 5.0
 ATTEMPTS = 20
 _SORTED = msgspec.json.Encoder(order="sorted")
 
@@ -98,7 +99,7 @@ class CaseService:
     async def close(self) -> None:
         """End what works in the background, each with the group that it is at."""
         self._closing = True
-        await self.relay.close()
+        await self.relay.close(settled=await self.store.drain(DRAIN_SECONDS))
 
     # -- in
 

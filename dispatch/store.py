@@ -6,6 +6,7 @@ its reading keys (`dispatch.keys`); the rest is described in docs/reference/case
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta
@@ -253,6 +254,17 @@ class CaseStore:
         if entry_id is None:
             return bool(await self.database.update_one(CASES, {"_id": case["_id"], **unchanged(case)}, update))
         return await self.updater.apply(case["_id"], unchanged(case), update, entry_id)
+
+    async def drain(self, seconds: float) -> bool:
+        """Wait until every write that was begun has its answer; False when that takes longer."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self.inserter.drain()
+                await self.updater.drain()
+        except TimeoutError:
+            return False
+        await asyncio.sleep(0)  # whoever waited has the answer too
+        return True
 
     async def find(self, identity: str) -> Case | None:
         """Return a case without timeline and outbox, or None."""

@@ -229,3 +229,10 @@ async def test_relay_when_closed_has_delivered_and_takes_its_mark_away(database:
     assert await database.count(NOTICES, {}) == 1 and await database.count(MARKS, {}) == 0
     assert await service.relay.sweep() == 0 and await service.relay.tend() == 0
     assert await database.count(MARKS, {}) == 0
+
+
+async def test_relay_when_closed_with_a_write_under_way_leaves_its_mark(database: Database) -> None:
+    service = await open_service(database)
+    await service.relay.tend()
+    await service.relay.close(settled=False)
+    assert await database.count(MARKS, {}) == 1
