@@ -47,11 +47,11 @@ SECURITY_HEADERS = {
 _API_HEADERS = {"Content-Type": "application/json; charset=UTF-8", "Cache-Control": "no-store", **SECURITY_HEADERS}
 
 
-def _milliseconds(value: Any) -> Any:
+def _refuse_unknown(value: Any) -> Any:
     raise NotImplementedError(f"{type(value).__name__} cannot be sent")
 
 
-_ENCODER = msgspec.json.Encoder(enc_hook=_milliseconds)
+_ENCODER = msgspec.json.Encoder(enc_hook=_refuse_unknown)
 encode = _ENCODER.encode
 
 

@@ -205,7 +205,9 @@ class Hub:
     def _replay(self, listener: Listener, changes: list[Change]) -> None:
         earlier: dict[str, Seen] = {}
         for change in changes:
-            if change.collection == "cases" and (live := _live(change)) is not None:
+            if change.operation == GAP:
+                missed = [_RESET]
+            elif change.collection == "cases" and (live := _live(change)) is not None:
                 data = _Message(change, live, earlier.get(change.key)).frame_for(listener.actor)
                 earlier[change.key] = live
                 missed = [] if data is None else [data]
