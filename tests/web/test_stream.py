@@ -6,10 +6,14 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from typing import Any, cast
 
+from dispatch.board import Board
+from storage.feed import GAP, Change
 from tests.service import Running, event
 from tests.small_city import OTHER_DISTRICT
-from web.stream import Listener, frame, payload
+from web.stream import Hub, Listener, frame, payload
 
 
 class Events:
@@ -175,3 +179,12 @@ async def test_listener_when_it_does_not_keep_up_then_skipped_and_reset(service:
         rest = rest[-64:] + await asyncio.wait_for(reader.read(1 << 16), 5)
     assert received < 200 * len(big)
     writer.close()
+
+
+def test_hub_when_resumed_across_a_gap_then_reset() -> None:
+    sent: list[bytes] = []
+    gap, told = Change((1, 2, 1), "cases", GAP, "", None), Change((1, 3, 1), "cases", "delete", "a", None)
+    feed: Any = SimpleNamespace(since=lambda last: [gap, told])
+    listener: Any = SimpleNamespace(send=sent.append)
+    Hub(feed, cast(Any, None), Board()).add(listener, "1.1.1")
+    assert sent == [frame("reset", b"{}")]
