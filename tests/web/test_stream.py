@@ -185,6 +185,9 @@ def test_hub_when_resumed_across_a_gap_then_reset() -> None:
     sent: list[bytes] = []
     gap, told = Change((1, 2, 1), "cases", GAP, "", None), Change((1, 3, 1), "cases", "delete", "a", None)
     feed: Any = SimpleNamespace(since=lambda last: [gap, told])
-    listener: Any = SimpleNamespace(send=sent.append)
-    Hub(feed, cast(Any, None), Board()).add(listener, "1.1.1")
+
+    class Heard:
+        send = staticmethod(sent.append)
+
+    Hub(feed, cast(Any, None), Board()).add(cast(Any, Heard()), "1.1.1")
     assert sent == [frame("reset", b"{}")]
