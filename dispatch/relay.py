@@ -29,7 +29,7 @@ from storage.client import Database
 from storage.errors import HeyunError, NotFound
 from storage.indexes import Index
 
-__all__ = ["INDEXES", "MARKS", "NOTICES", "TELLINGS", "Announce", "NoticeView", "Relay"]
+__all__ = ["INDEXES", "MARKS", "NOTICES", "TELLINGS", "Announce", "NoticeView", "Relay", "notices_of"]
 
 NOTICES = "notices"
 MARKS = "relays"
@@ -78,9 +78,11 @@ class Relay:
         self._task: asyncio.Task[None] | None = None
         self._closing = False
 
-    def tell(self, case: dict[str, Any], items: Sequence[dict[str, Any]]) -> None:
-        """Take over the notices of a write that is in the database. Costs nothing when a round is under way."""
-        self._waiting.extend([_notice(case, item) for item in items])
+    def tell(self, notices: Notices) -> None:
+        """Take over the notices (`notices_of`) of a write that is in the database. Costs nothing when a round is under way."""
+        if not notices:
+            return
+        self._waiting.extend(notices)
         if not self._closing and (self._task is None or self._task.done()):
             self._task = asyncio.get_running_loop().create_task(self._rounds())
 
@@ -157,7 +159,7 @@ class Relay:
         projection = {"outbox": 1, "case_no": 1, "live.line": 1, "live.urgency": 1}
         moved, group = 0, Notices()
         async for case in self._database.iterate(CASES, {"told_at": {"$gte": since}}, projection=projection, batch_size=GROUP):
-            group += [_notice(case, item) for item in case["outbox"] if item["at"] >= since]
+            group += notices_of(case, [item for item in case["outbox"] if item["at"] >= since])
             if len(group) >= GROUP:
                 moved += await self._insert(await self._missing(group))
                 group = []
@@ -197,12 +199,16 @@ class Relay:
             raise NotFound("notice")
 
 
-def _notice(case: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "_id": item["id"], "kind": item["kind"], "keys": item["keys"], "at": item["at"], "by": item["by"],
-        "case": case["_id"], "case_no": case["case_no"], "line": case["live"]["line"], "urgency": case["live"]["urgency"],
-        "read_by": [],
-    }  # fmt: skip
+def notices_of(case: dict[str, Any], items: Sequence[dict[str, Any]]) -> Notices:
+    """Return items of the outbox of a case as they stand in the inboxes."""
+    live = case["live"]
+    return [
+        {
+            "_id": item["id"], "kind": item["kind"], "keys": item["keys"], "at": item["at"], "by": item["by"],
+            "case": case["_id"], "case_no": case["case_no"], "line": live["line"], "urgency": live["urgency"], "read_by": [],
+        }
+        for item in items
+    ]  # fmt: skip
 
 
 def _view(item: dict[str, Any], actor: Actor) -> NoticeView:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from datetime import UTC, datetime
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -25,7 +25,7 @@ from dispatch.intake import Cipher
 from dispatch.keys import sees
 from dispatch.merging import merge
 from dispatch.numbers import CaseNumbers
-from dispatch.relay import Announce, Relay
+from dispatch.relay import Announce, Relay, notices_of
 from dispatch.reports import NewReport
 from dispatch.reveals import Reveals
 from dispatch.rules import Rules
@@ -44,15 +44,18 @@ Counts = dict[str, dict[str, int]]
 Points = dict[str, list[dict[str, Any]]]
 Duplicates = list[dict[str, Any]]
 Views = list[CaseView]
+T = TypeVar("T")
 DRAIN_SECONDS = 5.0
 ATTEMPTS = 20
 _SORTED = msgspec.json.Encoder(order="sorted")
 
 
-class Filed(msgspec.Struct, frozen=True):
-    """The answer to a report: the case, and whether it was made now or had been there."""
+class Filed(msgspec.Struct, Generic[T], frozen=True):
+    """The answer to a report: the case as it is presented, and whether it was made now or had been there."""
 
-    case: CaseView
+    id: str
+    rev: int
+    case: T
     created: bool
 
 
@@ -103,33 +106,51 @@ class CaseService:
 
     # -- in
 
-    async def report(self, *, actor: Actor, report: NewReport, key: str | None = None) -> Filed:
+    async def report(
+        self, *, actor: Actor, report: NewReport, present: Callable[[CaseView], T], key: str | None = None
+    ) -> Filed[T]:
         """Take in an event or ticket, exactly once for its key (or a program's `source_id`).
 
-        Raises `Invalid` (fields, unknown category, out of area), `IdempotencyMismatch`, `IdempotencyKeyRequired`.
+        `present` makes of the case what is answered, before the case is forgotten. Raises `Invalid` (fields, unknown category,
+        out of area), `IdempotencyMismatch`, `IdempotencyKeyRequired`.
         """
         now = self._clock()
         identity = intake.case_id(actor, key, report.source_id)
         intake.check_report(report, now)
         digest = intake.report_digest(report)
         sensed = intake.sense(report, self.rules, now)
-        case = intake.build_case(
-            report, sensed, identity=identity, case_no=await self._numbers.take(now), digest=digest, actor=actor, now=now,
-            rules=self.rules, cipher=self._cipher, duplicates=self._near(sensed, now, identity, actor),
-        )  # fmt: skip
-        if self._announce is not None:
-            case["origin"] = self._announce({"live": case["live"], "case_no": case["case_no"]})
+        case_no = await self._numbers.take(now)
+        writing, filed, live, notices = self._write_new(report, sensed, identity, case_no, digest, actor, now, present)
+        del sensed
         try:
-            created = await self.store.insert(case)
+            created = await writing
         except StorageUnavailable:
             self.relay.doubt(now)
             raise
         if not created:
-            return await self._present(identity, digest, actor)
-        self._seen(case)
-        if case["outbox"]:
-            self.relay.tell(case, case["outbox"])
-        return Filed(case_view(case, actor, now, self.rules), True)
+            return await self._present(identity, digest, actor, present)
+        self.follow(identity, live, case_no)
+        self.relay.tell(notices)
+        return filed
+
+    def _write_new(
+        self, report: NewReport, sensed: intake.Sensed, identity: str, case_no: str, digest: str, actor: Actor, now: datetime,
+        present: Callable[[CaseView], T],
+    ) -> tuple[Awaitable[bool], Filed[T], dict[str, Any], list[dict[str, Any]]]:  # fmt: skip
+        """Build the case and hand it to the database; return the answer that is due when it is written, and what is to be told.
+
+        Everything that needs the whole case is made here, before the wait: dozens of cases are under way at a time, and what
+        is not held while they wait is memory that the next one finds in the processor's cache.
+        """
+        case = intake.build_case(
+            report, sensed, identity=identity, case_no=case_no, digest=digest, actor=actor, now=now,
+            rules=self.rules, cipher=self._cipher, duplicates=self._near(sensed, now, identity, actor),
+        )  # fmt: skip
+        live = case["live"]
+        if self._announce is not None:
+            case["origin"] = self._announce({"live": live, "case_no": case_no})
+        filed = Filed(identity, live["rev"], present(case_view(case, actor, now, self.rules)), True)
+        return self.store.insert(case), filed, live, notices_of(case, case["outbox"])
 
     def _near(self, sensed: intake.Sensed, now: datetime, identity: str, actor: Actor) -> list[dict[str, Any]]:
         point = sensed.place.point
@@ -149,13 +170,13 @@ class CaseService:
         live = self.board.get(identity)
         return live is not None and sees(actor.scope, live)
 
-    async def _present(self, identity: str, digest: str, actor: Actor) -> Filed:
+    async def _present(self, identity: str, digest: str, actor: Actor, present: Callable[[CaseView], T]) -> Filed[T]:
         case = await self.store.find(identity)
         if case is None:
             raise StorageUnavailable("the case that holds this key cannot be read now")
         if case["request"] != digest:
             raise IdempotencyMismatch("this key came with another body before")
-        return Filed(case_view(case, actor, self._clock(), self.rules), False)
+        return Filed(identity, case["live"]["rev"], present(case_view(case, actor, self._clock(), self.rules)), False)
 
     def _seen(self, case: Case) -> None:
         """Let the memory of this process know at once; other processes learn by the feed."""
@@ -262,7 +283,7 @@ class CaseService:
             self._seen(decision.case)
         for done in written:
             if done.notices:
-                self.relay.tell(done.case, done.notices)
+                self.relay.tell(notices_of(done.case, done.notices))
         return bool(written)
 
     async def _written(self, decision: engine.Decision, case: Case, actor: Actor) -> Sequence[engine.Decision]:
@@ -305,7 +326,7 @@ class CaseService:
         if won:
             self._seen(decision.case)
             if decision.notices:
-                self.relay.tell(decision.case, decision.notices)
+                self.relay.tell(notices_of(decision.case, decision.notices))
         return won
 
     # -- reads

@@ -208,16 +208,22 @@ class GroupInserter(_Grouped):
         self._mark = mark
         self._waiting: list[_Waiter] = []
 
-    async def insert(self, document: Document) -> bool:
-        """Insert and return True when it is on the journal of a majority; False when a document with this `_id` was there.
+    def insert(self, document: Document) -> asyncio.Future[bool]:
+        """Insert; gives True when it is on the journal of a majority, False when a document with this `_id` was there.
 
-        Raises `Invalid` for what cannot be stored, `DuplicateValue` when another unique value exists already,
-        `StorageUnavailable` when the database does not confirm before the deadline (it may or may not be written then).
+        The document is encoded at once and need not be kept. When awaited raises `Invalid` for what cannot be stored,
+        `DuplicateValue` when another unique value exists already, `StorageUnavailable` when the database does not confirm before
+        the deadline (it may or may not be written then).
         """
-        waiter = self._waiter(document["_id"], document.get(self._mark) if self._mark else None, _encoded(document))
-        self._waiting.append(waiter)
-        self._wake()
-        return await waiter.future
+        waiter = self._waiter(document["_id"], document.get(self._mark) if self._mark else None, None)
+        try:
+            waiter.content = _encoded(document)
+        except Invalid as error:
+            waiter.fail(error)
+        else:
+            self._waiting.append(waiter)
+            self._wake()
+        return waiter.future
 
     def _pending(self) -> int:
         return len(self._waiting)

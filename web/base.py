@@ -237,9 +237,12 @@ class ApiHandler(RequestHandler):
 
     def answer(self, value: Any, *, status: int = 200) -> None:
         """Send a value as JSON."""
+        self.answer_encoded(encode(value), status=status)
+
+    def answer_encoded(self, body: bytes, *, status: int = 200) -> None:
+        """Send what is JSON already."""
         if status != 200:
             self.set_status(status)
-        body = encode(value)
         self.put_header("Content-Length", str(len(body)))
         self.finish(body)
 

@@ -11,7 +11,7 @@ from dispatch.chain import verify
 from dispatch.reports import NewReport
 from dispatch.store import CASES
 from storage.client import Database
-from tests.dispatch.town import CLERK, DISPATCHER, OPERATOR, WALKER, Player, clerk_of, event, new_key, open_service, ticket
+from tests.dispatch.town import CLERK, DISPATCHER, OPERATOR, WALKER, Player, clerk_of, event, new_key, open_service, ticket, whole
 
 DOORS = [
     (WALKER, event(photos=(), description="路口有燃气味很浓")),
@@ -21,7 +21,7 @@ DOORS = [
 
 async def _reported(database: Database, who: Actor, report: NewReport) -> tuple[Any, dict[str, Any], Any]:
     service = await open_service(database)
-    case = (await service.report(actor=who, report=report, key=new_key())).case
+    case = (await service.report(actor=who, present=whole, report=report, key=new_key())).case
     stored = await database.find_one(CASES, {"_id": case.id})
     assert stored is not None
     return service, stored, case
@@ -54,7 +54,7 @@ async def test_danger_when_sensitive_is_told_to_no_grid_worker(database: Databas
 
 async def test_danger_when_dispatched_by_hand_takes_the_territory_along(database: Database) -> None:
     service = await open_service(database)
-    case = (await service.report(actor=WALKER, report=event(category="0501"), key=new_key())).case
+    case = (await service.report(actor=WALKER, present=whole, report=event(category="0501"), key=new_key())).case
     assert case.state == "filed"
     player = Player(service, case.id)
     await player.do(DISPATCHER, "reclassify", category="0501", urgency="emergency", reason="现场有人受伤")

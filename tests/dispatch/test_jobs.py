@@ -26,13 +26,16 @@ from tests.dispatch.town import (
     event,
     new_key,
     open_service,
+    whole,
 )  # fmt: skip
 
 
 async def test_lights_when_time_passes_change_once_and_in_order(database: Database) -> None:
     clock = Clock()
     service = await open_service(database, clock)
-    case = (await service.report(actor=WALKER, report=event(category="0203"), key=new_key())).case  # 24 h, sign in within 30 m
+    case = (
+        await service.report(actor=WALKER, present=whole, report=event(category="0203"), key=new_key())
+    ).case  # 24 h, sign in within 30 m
     clock.forward(minutes=25)
     assert await service.sweep_lights() == 1 and await service.sweep_lights() == 0
     assert (await service.get(actor=CLERK, case_id=case.id)).light == "yellow"
@@ -54,7 +57,7 @@ async def test_lights_when_two_sweep_at_once_are_changed_by_one(database: Databa
     clock = Clock()
     one, other = await open_service(database, clock), await open_service(database, clock)
     for _ in range(12):
-        await one.report(actor=WALKER, report=event(category="0203"), key=new_key())
+        await one.report(actor=WALKER, present=whole, report=event(category="0203"), key=new_key())
     clock.forward(minutes=25)
     await asyncio.gather(one.sweep_lights(), other.sweep_lights())
     counts = [sum(entry["action"] == "light" for entry in case["timeline"]) for case in await database.find(CASES, {})]
@@ -64,7 +67,7 @@ async def test_lights_when_two_sweep_at_once_are_changed_by_one(database: Databa
 async def test_action_when_light_changed_meanwhile_is_not_stale(database: Database) -> None:
     clock = Clock()
     service = await open_service(database, clock)
-    case = (await service.report(actor=WALKER, report=event(category="0203"), key=new_key())).case
+    case = (await service.report(actor=WALKER, present=whole, report=event(category="0203"), key=new_key())).case
     clock.forward(minutes=25)
     await service.sweep_lights()
     signed = await service.act(actor=CLERK, case_id=case.id, action="sign_in", rev=case.rev, fields={}, key=None)
@@ -74,7 +77,7 @@ async def test_action_when_light_changed_meanwhile_is_not_stale(database: Databa
 async def test_sweep_when_explained_walks_the_index_of_lights(database: Database) -> None:
     clock = Clock()
     service = await open_service(database, clock, indexed=True)
-    await service.report(actor=WALKER, report=event(), key=new_key())
+    await service.report(actor=WALKER, present=whole, report=event(), key=new_key())
     due = {"next_light_at": {"$lte": clock.now, "$type": "date"}}
     plan = str((await database.explain(CASES, due, [("next_light_at", 1)], 200))["queryPlanner"]["winningPlan"])
     assert "next_light_at" in plan and "COLLSCAN" not in plan and "SORT" not in plan
@@ -84,7 +87,7 @@ async def test_sweep_when_explained_walks_the_index_of_lights(database: Database
 
 async def test_notices_when_delivered_twice_arrive_once_and_leave_the_rev(database: Database) -> None:
     service = await open_service(database)
-    filed = [(await service.report(actor=WALKER, report=event(), key=new_key())).case for _ in range(5)]
+    filed = [(await service.report(actor=WALKER, present=whole, report=event(), key=new_key())).case for _ in range(5)]
     assert sum(await asyncio.gather(service.relay.sweep(), service.relay.tend())) == 5
     assert await service.relay.sweep() == 0 and await service.relay.tend() == 0
     assert await database.count(NOTICES, {}) == 5
@@ -100,10 +103,10 @@ async def _let_it_die(database: Database, service: CaseService) -> None:
 async def test_notices_of_a_process_that_is_gone_are_made_up_by_another(database: Database) -> None:
     clock = Clock()
     gone, other = await open_service(database, clock), await open_service(database, clock)
-    told = (await gone.report(actor=WALKER, report=event(), key=new_key())).case
+    told = (await gone.report(actor=WALKER, present=whole, report=event(), key=new_key())).case
     await gone.relay.tend()
     clock.forward(minutes=10)
-    untold = (await gone.report(actor=WALKER, report=event(), key=new_key())).case
+    untold = (await gone.report(actor=WALKER, present=whole, report=event(), key=new_key())).case
     await Player(gone, untold.id).do(CLERK, "request_return")
     gone.relay._waiting.clear()  # killed before it delivered
     await other.relay.tend()
@@ -130,7 +133,7 @@ async def test_mark_stays_behind_what_waits_and_what_is_in_doubt(database: Datab
     born = clock.now
     service.relay.doubt(born)
     clock.forward(seconds=70)
-    await service.report(actor=WALKER, report=event(), key=new_key())
+    await service.report(actor=WALKER, present=whole, report=event(), key=new_key())
     service.relay._waiting.clear()  # the write landed, the answer was lost
     assert await database.count(NOTICES, {}) == 0
     assert await since() == clock.now - SLOWEST_WRITE  # looked up, nothing is in doubt any more
@@ -152,7 +155,7 @@ async def test_write_that_is_not_confirmed_is_looked_up(database: Database, monk
 
     monkeypatch.setattr(service.store, "insert", lose_the_answer)
     with pytest.raises(StorageUnavailable):
-        await service.report(actor=WALKER, report=event(), key="k")
+        await service.report(actor=WALKER, present=whole, report=event(), key="k")
     await service.relay.tend()
     assert await database.count(NOTICES, {}) == 0
     clock.forward(seconds=61)
@@ -162,7 +165,7 @@ async def test_write_that_is_not_confirmed_is_looked_up(database: Database, monk
 
 async def test_outbox_when_many_are_told_keeps_the_last(database: Database) -> None:
     service = await open_service(database)
-    case = (await service.report(actor=WALKER, report=event(), key=new_key())).case
+    case = (await service.report(actor=WALKER, present=whole, report=event(), key=new_key())).case
     old = [{"id": f"old{number}", "kind": "urge", "keys": [], "at": Clock().now, "by": ""} for number in range(60)]
     await database.update_one(CASES, {"_id": case.id}, {"$push": {"outbox": {"$each": old}}})
     await Player(service, case.id).do(CLERK, "request_return")
@@ -174,7 +177,7 @@ async def test_outbox_when_many_are_told_keeps_the_last(database: Database) -> N
 
 async def test_inbox_when_asked_holds_what_is_addressed_to_the_actor(database: Database) -> None:
     service = await open_service(database)
-    case = (await service.report(actor=WALKER, report=event(), key=new_key())).case
+    case = (await service.report(actor=WALKER, present=whole, report=event(), key=new_key())).case
     player = Player(service, case.id)
     await player.do(CLERK, "request_return")
     await service.relay.sweep()
@@ -207,7 +210,7 @@ async def test_stop_when_jobs_are_at_work_lets_each_finish(database: Database, c
     clock = Clock()
     service = await open_service(database, clock)
     for _ in range(8):
-        await service.report(actor=WALKER, report=event(category="0203"), key=new_key())
+        await service.report(actor=WALKER, present=whole, report=event(category="0203"), key=new_key())
     clock.forward(minutes=25)
     jobs = Jobs(database, service, holder="one")
     jobs.start()
@@ -224,7 +227,7 @@ async def test_stop_when_jobs_are_at_work_lets_each_finish(database: Database, c
 async def test_relay_when_closed_has_delivered_and_takes_its_mark_away(database: Database) -> None:
     service = await open_service(database)
     await service.relay.tend()
-    await service.report(actor=WALKER, report=event(), key=new_key())
+    await service.report(actor=WALKER, present=whole, report=event(), key=new_key())
     await service.close()
     assert await database.count(NOTICES, {}) == 1 and await database.count(MARKS, {}) == 0
     assert await service.relay.sweep() == 0 and await service.relay.tend() == 0

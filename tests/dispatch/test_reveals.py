@@ -9,7 +9,7 @@ import pytest
 from dispatch.reveals import PER_HOUR, Reveals
 from storage.client import Database
 from storage.errors import TooMany
-from tests.dispatch.town import OPERATOR, SUPERVISOR, Clock, new_key, open_service, ticket
+from tests.dispatch.town import OPERATOR, SUPERVISOR, Clock, new_key, open_service, ticket, whole
 
 
 async def test_looks_when_the_hour_is_used_up_are_refused_until_one_is_an_hour_old(database: Database) -> None:
@@ -39,7 +39,7 @@ async def test_looks_when_many_at_once_are_counted_exactly(database: Database) -
 
 async def test_reveal_when_too_often_is_refused_and_leaves_no_entry(database: Database) -> None:
     service = await open_service(database)
-    case = (await service.report(actor=OPERATOR, report=ticket(), key=new_key())).case
+    case = (await service.report(actor=OPERATOR, present=whole, report=ticket(), key=new_key())).case
     for _ in range(PER_HOUR):
         await service.reveal(actor=OPERATOR, case_id=case.id, reason="回访核实")
     with pytest.raises(TooMany):

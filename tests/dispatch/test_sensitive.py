@@ -10,7 +10,7 @@ from dispatch.service import CaseService
 from dispatch.store import CASES, CaseQuery, visible_to
 from storage.client import Database
 from storage.errors import NotFound
-from tests.dispatch.town import CLERK, DISPATCHER, OPERATOR, WALKER, Player, actor, event, new_key, open_service, ticket
+from tests.dispatch.town import CLERK, DISPATCHER, OPERATOR, WALKER, Player, actor, event, new_key, open_service, ticket, whole
 
 NEAR = actor("grid_worker", "near", areas=frozenset({"52"}), scope=Scope(areas=frozenset({"52"}), reporter="near"))
 FAR = actor("grid_worker", "far", areas=frozenset({"522"}), scope=Scope(areas=frozenset({"522"}), reporter="far"))
@@ -33,7 +33,7 @@ async def _is_seen(service: CaseService, database: Database, who: Actor, case_id
 
 async def test_sensitive_case_when_it_awaits_its_check_is_seen_by_the_workers_of_the_place(database: Database) -> None:
     service = await open_service(database, indexed=True)
-    case = (await service.report(actor=OPERATOR, report=ticket(category="0902", file=True), key=new_key())).case
+    case = (await service.report(actor=OPERATOR, present=whole, report=ticket(category="0902", file=True), key=new_key())).case
     player, seen = Player(service, case.id), dict[str, bool]()
     steps = ((CLERK, "sign_in"), (CLERK, "contact"), (CLERK, "submit_result"),
              (DISPATCHER, "send_check"), (NEAR, "check_pass"))  # fmt: skip
@@ -50,13 +50,13 @@ async def test_sensitive_case_when_it_awaits_its_check_is_seen_by_the_workers_of
 @pytest.mark.parametrize("who", [OPERATOR, DISPATCHER, CLERK, WALKER], ids=lambda who: who.role)
 async def test_sensitive_event_when_reported_is_seen_by_whose_work_it_needs(database: Database, who: Actor) -> None:
     service = await open_service(database, indexed=True)
-    case = (await service.report(actor=WALKER, report=event(category="0901"), key=new_key())).case
+    case = (await service.report(actor=WALKER, present=whole, report=event(category="0901"), key=new_key())).case
     assert await _is_seen(service, database, who, case.id)
 
 
 async def test_hidden_reporter_when_unit_submits_need_not_have_been_called(database: Database) -> None:
     service = await open_service(database)
-    case = (await service.report(actor=OPERATOR, report=ticket(appeal_type="report"), key=new_key())).case
+    case = (await service.report(actor=OPERATOR, present=whole, report=ticket(appeal_type="report"), key=new_key())).case
     player = Player(service, case.id)
     signed = await player.do(CLERK, "sign_in")
     assert "contact" not in [clock.kind for clock in signed.clocks]

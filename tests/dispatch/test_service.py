@@ -27,11 +27,12 @@ from tests.dispatch.town import (
     new_key,
     open_service,
     ticket,
+    whole,
 )  # fmt: skip
 
 
 async def reported(service, who=WALKER, report=None):
-    filed = await service.report(actor=who, report=report or event(), key=new_key())
+    filed = await service.report(actor=who, present=whole, report=report or event(), key=new_key())
     return Player(service, filed.case.id), filed.case
 
 
@@ -324,14 +325,14 @@ async def test_offered_actions_when_filled_by_type_are_accepted(database: Databa
         (ticket(file=False), OPERATOR),
         (event(category="0203"), WALKER),
     ):
-        made = (await service.report(actor=who, report=report, key=new_key())).case
+        made = (await service.report(actor=who, present=whole, report=report, key=new_key())).case
         tried = (
             {action["name"] for action in (await service.get(actor=actor(role), case_id=made.id)).actions}
             if role != "citizen"
             else set()
         )
         for name in sorted(tried - {"merge"}):
-            again = (await service.report(actor=who, report=report, key=new_key())).case
+            again = (await service.report(actor=who, present=whole, report=report, key=new_key())).case
             offered = next(
                 item for item in (await service.get(actor=actor(role), case_id=again.id)).actions if item["name"] == name
             )

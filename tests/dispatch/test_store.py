@@ -28,6 +28,7 @@ from tests.dispatch.town import (
     new_key,
     open_service,
     ticket,
+    whole,
 )  # fmt: skip
 
 MANY = actor(
@@ -116,7 +117,7 @@ def test_query_when_wrong_is_refused(query: dict[str, Any]) -> None:
 
 async def test_sensitive_case_when_listed_is_seen_by_its_units_and_cleared_people_only(database: Database) -> None:
     service = await open_service(database, indexed=True)
-    filed = await service.report(actor=WALKER, report=event(category="0901"), key=new_key())
+    filed = await service.report(actor=WALKER, present=whole, report=event(category="0901"), key=new_key())
     plain = Actor(id="p", role="dispatcher", scope=Scope(city=True))
     assert (await service.list(actor=plain, query=CaseQuery())).items == []
     assert [case.id for case in (await service.list(actor=clerk_of("urban1"), query=CaseQuery())).items] == [filed.case.id]

@@ -29,6 +29,7 @@ from tests.dispatch.town import (
     new_key,
     open_service,
     ticket,
+    whole,
 )  # fmt: skip
 
 ROLES = (OPERATOR, DISPATCHER, CLERK, LEADER, WALKER, CITIZEN, SUPERVISOR, clerk_of("water1"), clerk_of("water2"))
@@ -78,7 +79,7 @@ async def test_walk_when_random_keeps_every_promise(database: Database, seed: in
     dice, clock = random.Random(seed), Clock()
     service = await open_service(database, clock)
     for who, report in REPORTS:
-        case_id = (await service.report(actor=who, report=report, key=new_key())).case.id
+        case_id = (await service.report(actor=who, present=whole, report=report, key=new_key())).case.id
         for _ in range(25):
             clock.forward(minutes=dice.choice((1, 5, 60)))
             await service.sweep_lights()

@@ -83,7 +83,7 @@ async def test_insert_when_answers_are_lost_and_changed_since_then_the_mark_tell
 ) -> None:
     inserter = GroupInserter(proxied, "cases", mark="number", lanes=1)
     proxy.lose_answers("insert", 1_000)
-    mine = asyncio.create_task(inserter.insert({"_id": "a", "number": 5}))
+    mine = asyncio.ensure_future(inserter.insert({"_id": "a", "number": 5}))
     async with asyncio.timeout(20):
         while True:
             if await database.update_one("cases", {"_id": "a"}, {"$set": {"state": "filed"}}):
@@ -105,7 +105,7 @@ async def test_insert_when_database_comes_back_in_time_then_nobody_notices(
 ) -> None:
     inserter = GroupInserter(proxied, "cases")
     proxy.go_down()
-    waiting = [asyncio.create_task(inserter.insert({"_id": str(n)})) for n in range(20)]
+    waiting = [asyncio.ensure_future(inserter.insert({"_id": str(n)})) for n in range(20)]
     asyncio.get_running_loop().call_later(0.3, proxy.heal)
     assert all(await asyncio.gather(*waiting))
     assert await database.count("cases", {}) == 20
@@ -219,7 +219,7 @@ async def test_apply_when_answers_are_lost_then_still_exact(database: Database, 
 
 async def test_drain_when_writes_wait_then_all_are_answered(database: Database) -> None:
     inserter = GroupInserter(database, "cases", lanes=1, max_group=2)
-    tasks = [asyncio.create_task(inserter.insert({"_id": str(n)})) for n in range(9)]
+    tasks = [asyncio.ensure_future(inserter.insert({"_id": str(n)})) for n in range(9)]
     await asyncio.sleep(0)
     await inserter.drain()
     assert all(await asyncio.gather(*tasks))
