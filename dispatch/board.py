@@ -7,7 +7,7 @@ a scope may see.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Sequence, Set
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -83,6 +83,8 @@ class Board:
         known = self._open.get(identity)
         if known is not None and known.rev == live["rev"] and known.light == live["light"]:
             return known
+        if len(self._shared) > MOST_SHARED:
+            self._shared.clear()
         same, codes = self._same, self._codes
         what, between, where = live["line"].partition(_BETWEEN)
         return OpenCase(
@@ -94,13 +96,12 @@ class Board:
 
     def _same(self, value: T) -> T:
         """Return the first one of equal values."""
-        shared = self._shared
-        if len(shared) > MOST_SHARED:
-            shared.clear()
-        return shared.setdefault(value, value)  # type: ignore[no-any-return]
+        return self._shared.setdefault(value, value)  # type: ignore[no-any-return]
 
-    def _codes(self, codes: list[str]) -> tuple[str, ...]:
+    def _codes(self, codes: Sequence[str]) -> tuple[str, ...]:
         given = tuple(codes)
+        if not given:
+            return given
         found = self._shared.get(given)
         return found if found is not None else self._same(tuple([self._same(code) for code in given]))
 

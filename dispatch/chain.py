@@ -31,6 +31,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _ENCODER = msgspec.json.Encoder(order="sorted")
 _PLAIN = frozenset({str, int, bool, float, type(None)})
+_ELSEWHERE = frozenset({"hash", "texts"})  # not hashed, or hashed by digests
 
 
 class ChainProblem(msgspec.Struct, frozen=True):
@@ -66,12 +67,7 @@ def canonical(entry: Mapping[str, Any]) -> bytes:
     >>> canonical({"b": datetime(2026, 11, 21, 8, 30, tzinfo=UTC), "a": (1, None), "hash": "…"})
     b'{"a":[1,null],"b":1795249800000}'
     """
-    plain = dict(entry)
-    plain.pop("hash", None)
-    plain.pop("texts", None)
-    for key, value in entry.items():
-        if type(value) not in _PLAIN and key in plain:
-            plain[key] = _plain(value)
+    plain = {key: value if type(value) in _PLAIN else _plain(value) for key, value in entry.items() if key not in _ELSEWHERE}
     if texts := entry.get("texts"):
         plain["texts"] = {name: text["digest"] for name, text in texts.items()}
     return _ENCODER.encode(plain)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-__all__ = ["LIGHT_RANK", "changes_until", "light_at", "next_change", "running", "stop", "summary"]
+__all__ = ["LIGHT_RANK", "changes_until", "light_at", "running", "stop", "summary"]
 
 LIGHT_RANK = {"green": 0, "yellow": 1, "red": 2, "deep_red": 3}
 _ENDS_AT = {"green": "yellow_at", "yellow": "due_at", "red": "deep_red_at"}  # by light: the mark at which it ends
@@ -36,12 +36,6 @@ def light_at(clock: Clock, now: datetime) -> str:
     return "red" if now < clock["deep_red_at"] else "deep_red"
 
 
-def next_change(clock: Clock) -> datetime | None:
-    """Return when the stored light of a running clock is no longer true, None when it cannot get worse."""
-    following = _ENDS_AT.get(clock["light"])
-    return None if following is None else clock[following]
-
-
 def changes_until(clocks: list[Clock], now: datetime) -> list[tuple[datetime, int, str]]:
     """Return the changes of light that running clocks have passed and do not show yet: when, which clock, which light."""
     found = []
@@ -59,13 +53,20 @@ def summary(clocks: list[Clock]) -> tuple[str, datetime | None, datetime | None]
     The worst running clock gives the light; the case clock (running or stopped) gives the due time, before there is one the
     earliest running clock.
     """
-    open_clocks = running(clocks)
-    case_clocks = [clock for clock in clocks if clock["kind"] == "case"]
-    shown = open_clocks or case_clocks[-1:]
-    light = max([clock["light"] for clock in shown], key=LIGHT_RANK.__getitem__, default="green")
-    if case_clocks:
-        due = case_clocks[-1]["due_at"]
-    else:
-        due = min([clock["due_at"] for clock in open_clocks], default=clocks[-1]["due_at"] if clocks else None)
-    changes = [at for clock in open_clocks if (at := next_change(clock)) is not None]
-    return light, due, min(changes, default=None)
+    case_clock: Clock | None = None
+    light, due, changes = "", None, []
+    for clock in clocks:
+        if clock["kind"] == "case":
+            case_clock = clock
+        if clock["done_at"] is None:
+            shown = clock["light"]
+            if not light or LIGHT_RANK[shown] > LIGHT_RANK[light]:
+                light = shown
+            if due is None or clock["due_at"] < due:
+                due = clock["due_at"]
+            if shown in _ENDS_AT:
+                changes.append(clock[_ENDS_AT[shown]])
+    following = min(changes, default=None)
+    if case_clock is not None:
+        return light or case_clock["light"], case_clock["due_at"], following
+    return light or "green", due or (clocks[-1]["due_at"] if clocks else None), following

@@ -63,10 +63,11 @@ def permitted(at: Situation, subject: str = "case") -> list[Transition]:
 
 def offer(at: Situation, subject: str = "case") -> list[dict[str, Any]]:
     """Return the actions open to the actor now, each with its fields (api.md "The case": `actions`)."""
-    return [
-        {"name": row.action, "needs_rev": row.needs_rev, "fields": [_described(field, at) for field in row.fields]}
-        for row in permitted(at, subject)
-    ]
+    return [_ALWAYS_OFFERED.get(id(row)) or _offered(row, at) for row in permitted(at, subject)]
+
+
+def _offered(row: Transition, at: Situation) -> dict[str, Any]:
+    return {"name": row.action, "needs_rev": row.needs_rev, "fields": [_described(field, at) for field in row.fields]}
 
 
 def _described(field: Field, at: Situation) -> dict[str, Any]:
@@ -90,6 +91,18 @@ def _always(field: Field) -> dict[str, Any]:
     if field.options:
         found["options"] = list(field.options)
     return found
+
+
+def _is_the_same_for_all(row: Transition) -> bool:
+    return all(field.required_when is None and field.options_from is None for field in row.fields)
+
+
+# By the row of the table: made once for all answers, never changed.
+_ALWAYS_OFFERED: dict[int, dict[str, Any]] = {
+    id(row): {"name": row.action, "needs_rev": row.needs_rev, "fields": [_always(field) for field in row.fields]}
+    for row in TABLE
+    if _is_the_same_for_all(row)
+}
 
 
 def decide(

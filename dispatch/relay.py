@@ -28,8 +28,9 @@ from dispatch.store import CASES
 from storage.client import Database
 from storage.errors import HeyunError, NotFound
 from storage.indexes import Index
+from storage.shared import Shared
 
-__all__ = ["INDEXES", "MARKS", "NOTICES", "TELLINGS", "Announce", "NoticeView", "Relay", "notices_of"]
+__all__ = ["INDEXES", "MARKS", "NOTICES", "TELLINGS", "Announce", "NoticeView", "Notices", "Relay", "notices_of"]
 
 NOTICES = "notices"
 MARKS = "relays"
@@ -44,10 +45,8 @@ PAUSE_SECONDS = 0.2  # notices of one burst travel together
 GONE_SECONDS = 20  # a mark that is older than this, by the database's clock, is of a process that is gone
 SLOWEST_WRITE = timedelta(seconds=60)  # longer than a writer's deadline: an older write is told or in doubt
 
-_TOLD = ("_id", "kind", "case", "case_no", "line", "at", "keys")
-
 log = logging.getLogger(__name__)
-Notices = list[dict[str, Any]]
+Notices = Sequence[Shared]
 Announce = Callable[[dict[str, Any]], str]
 
 
@@ -72,7 +71,7 @@ class Relay:
         self._database = database
         self._clock = clock
         self._announce = announce
-        self._waiting: Notices = []
+        self._waiting: list[Shared] = []
         self._in_doubt: list[datetime] = []
         self._lock = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
@@ -119,10 +118,9 @@ class Relay:
         return len(notices) - len(there)
 
     def _telling(self, notices: Notices) -> dict[str, Any]:
-        items = [{name: notice[name] for name in _TOLD} for notice in notices]
-        telling: dict[str, Any] = {"_id": secrets.token_hex(12), "at": self._clock(), "items": items}
+        telling: dict[str, Any] = {"_id": secrets.token_hex(12), "at": self._clock(), "items": notices}
         if self._announce is not None:
-            telling["origin"] = self._announce({"items": items})
+            telling["origin"] = self._announce({"items": list(notices)})
         return telling
 
     async def tend(self) -> int:
@@ -157,7 +155,7 @@ class Relay:
     async def _make_up(self, since: datetime) -> int:
         """Put the notices born at or after an instant into the inboxes where they are missing."""
         projection = {"outbox": 1, "case_no": 1, "live.line": 1, "live.urgency": 1}
-        moved, group = 0, Notices()
+        moved, group = 0, list[Shared]()
         async for case in self._database.iterate(CASES, {"told_at": {"$gte": since}}, projection=projection, batch_size=GROUP):
             group += notices_of(case, [item for item in case["outbox"] if item["at"] >= since])
             if len(group) >= GROUP:
@@ -200,13 +198,15 @@ class Relay:
 
 
 def notices_of(case: dict[str, Any], items: Sequence[dict[str, Any]]) -> Notices:
-    """Return items of the outbox of a case as they stand in the inboxes."""
+    """Return items of the outbox of a case as they stand in the inboxes; each is written twice, there and among the tellings."""
     live = case["live"]
     return [
-        {
-            "_id": item["id"], "kind": item["kind"], "keys": item["keys"], "at": item["at"], "by": item["by"],
-            "case": case["_id"], "case_no": case["case_no"], "line": live["line"], "urgency": live["urgency"], "read_by": [],
-        }
+        Shared(
+            {
+                "_id": item["id"], "kind": item["kind"], "keys": item["keys"], "at": item["at"], "by": item["by"],
+                "case": case["_id"], "case_no": case["case_no"], "line": live["line"], "urgency": live["urgency"], "read_by": [],
+            }
+        )
         for item in items
     ]  # fmt: skip
 

@@ -78,6 +78,7 @@ class Rules:
     confident: float = 0.35
     case_prefix: str = "GY"
     timezone: str = "Asia/Shanghai"
+    _instant: tuple[datetime | None, datetime] = (None, datetime.min)  # clocks of one write begin together
     _second: tuple[datetime | None, WorkCalendar | None] = (None, None)
     _known: dict[tuple[Limit, str | None], _Marks] = field(default_factory=dict)
 
@@ -118,7 +119,9 @@ class Rules:
         Periods begin and end at whole seconds: inside a second (its very beginning apart) the due time either moves with the
         start or stands still.
         """
-        second = start.replace(microsecond=0)
+        if start is not self._instant[0]:
+            self._instant = start, start.replace(microsecond=0)
+        second = self._instant[1]
         if start == second:
             due = due_at(start, limit, self.calendar, hours)
             return due, thresholds(start, due, limit, self.calendar, hours, rules=self.lights)

@@ -25,7 +25,7 @@ from dispatch.intake import Cipher
 from dispatch.keys import sees
 from dispatch.merging import merge
 from dispatch.numbers import CaseNumbers
-from dispatch.relay import Announce, Relay, notices_of
+from dispatch.relay import Announce, Notices, Relay, notices_of
 from dispatch.reports import NewReport
 from dispatch.reveals import Reveals
 from dispatch.rules import Rules
@@ -136,7 +136,7 @@ class CaseService:
     def _write_new(
         self, report: NewReport, sensed: intake.Sensed, identity: str, case_no: str, digest: str, actor: Actor, now: datetime,
         present: Callable[[CaseView], T],
-    ) -> tuple[Awaitable[bool], Filed[T], dict[str, Any], list[dict[str, Any]]]:  # fmt: skip
+    ) -> tuple[Awaitable[bool], Filed[T], dict[str, Any], Notices]:  # fmt: skip
         """Build the case and hand it to the database; return the answer that is due when it is written, and what is to be told.
 
         Everything that needs the whole case is made here, before the wait: dozens of cases are under way at a time, and what

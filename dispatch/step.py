@@ -14,7 +14,7 @@ from typing import Any
 
 from dispatch import clockwork
 from dispatch.actors import Actor
-from dispatch.chain import link, sealed_text
+from dispatch.chain import entry_hash, sealed_text
 from dispatch.keys import case_keys
 from dispatch.rules import Rules
 from dispatch.situation import Case, Situation
@@ -181,9 +181,10 @@ class Step:
             entry["id"] = f"{self.entry_id}.{len(self.entries)}"
         else:
             entry |= {"key": self.key, "digest": self.digest} if self.key else {"digest": self.digest}
-        linked = link(entry, head["hash"])
-        self.entries.append(linked)
-        self.set("head", {"seq": linked["seq"], "hash": linked["hash"]})
+        entry["prev_hash"] = head["hash"]
+        entry["hash"] = entry_hash(entry)
+        self.entries.append(entry)
+        self.set("head", {"seq": entry["seq"], "hash": entry["hash"]})
         self.data = {}
 
     def _texts(self, row: Transition) -> dict[str, dict[str, str]]:

@@ -40,6 +40,7 @@ def parse_or_none(cell: str) -> Hours | None:
         return None
 
 
+@lru_cache(maxsize=65_536)
 def is_open(hours: Hours, minute: int) -> bool:
     """Tell whether the minute of the local day falls into the spans.
 

@@ -21,7 +21,7 @@ from orgs.units import UnitTree
 
 __all__ = ["Precedent", "Precedents"]
 
-MOST = 16_384  # answers of about 0.5 KB; then all are forgotten
+MOST = 32_768  # answers of about 0.5 KB; then all are forgotten
 
 _Key = tuple[object, ...]
 

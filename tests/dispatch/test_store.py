@@ -51,7 +51,7 @@ async def _filled(database: Database) -> Any:
     for number in range(60):
         at = Location(lon=106.605 + number % 8 * 0.01, lat=26.62, crs="WGS-84")
         report = ticket(location=at) if number % 3 == 0 else event(location=at, category=("0201", "0901")[number % 5 == 0])
-        await service.report(actor=OPERATOR if number % 3 == 0 else WALKER, report=report, key=new_key())
+        await service.report(actor=OPERATOR if number % 3 == 0 else WALKER, present=whole, report=report, key=new_key())
         clock.forward(seconds=1)
     return service
 
