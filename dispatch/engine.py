@@ -29,6 +29,7 @@ from dispatch.situation import Case, Situation
 from dispatch.states import STATES, TABLE, Transition, find, is_for_role, rows_for
 from dispatch.step import Step
 from storage.errors import Forbidden, Invalid
+from storage.shared import Shared
 
 __all__ = ["Decision", "apply", "decide", "offer", "permitted", "relight", "system_step", "update_of"]
 
@@ -98,8 +99,8 @@ def _is_the_same_for_all(row: Transition) -> bool:
 
 
 # By the row of the table: made once for all answers, never changed.
-_ALWAYS_OFFERED: dict[int, dict[str, Any]] = {
-    id(row): {"name": row.action, "needs_rev": row.needs_rev, "fields": [_always(field) for field in row.fields]}
+_ALWAYS_OFFERED: dict[int, Shared] = {
+    id(row): Shared({"name": row.action, "needs_rev": row.needs_rev, "fields": [_always(field) for field in row.fields]})
     for row in TABLE
     if _is_the_same_for_all(row)
 }

@@ -15,8 +15,9 @@ from dispatch import engine
 from dispatch.actors import Actor
 from dispatch.rules import Rules
 from dispatch.situation import Case, Situation
+from storage.shared import Shared
 
-__all__ = ["CaseView", "ClockView", "EntryView", "LocationView", "case_view", "entry_view", "hides_reporter", "moment"]
+__all__ = ["CaseView", "ClockView", "EntryView", "LocationView", "case_view", "entry_view", "hides_reporter", "moment", "packed"]
 
 _UNIT_ROLES = frozenset({"unit_clerk", "unit_leader", "org_coordinator"})
 _CALLER_ROLES = frozenset({"operator", "dispatcher", "supervisor", "unit_clerk", "unit_leader"})
@@ -172,6 +173,23 @@ def case_view(case: Case, actor: Actor, now: datetime, rules: Rules) -> CaseView
         merged_into=case.get("merged_into"),
         actions=engine.offer(at),
     )
+
+
+def packed(view: CaseView) -> CaseView:
+    """Return a view that is only going to be encoded, with the ready-made JSON of what many cases have in common."""
+    match: dict[str, Any] = view.match
+    view.category, view.lead = _ready(view.category), _ready(view.lead)
+    view.area_path, view.actions = _all_ready(view.area_path), _all_ready(view.actions)
+    match["candidates"], match["assists"] = _all_ready(match["candidates"]), _all_ready(match["assists"])
+    return view
+
+
+def _ready(value: Any) -> Any:
+    return value.json if type(value) is Shared else value
+
+
+def _all_ready(values: Items) -> Items:
+    return [_ready(value) for value in values]
 
 
 def _location(place: dict[str, Any]) -> LocationView:

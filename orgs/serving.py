@@ -6,14 +6,19 @@ organization's score has an upper and a lower bound; who cannot reach the fifth 
 keeps the best score that was left out (its `ceiling`). An answer whose last score reaches the ceilings is proven to be that of
 a full scan; otherwise (organizations full) the layers are scanned in full. So the answer is always exact. At an hour when some
 of a layer are closed, its parts are asked instead: layers of those with the same opening hours.
+
+What a question reads lies together: the numbers of a cell are one array, not hundreds of objects all over the memory, where
+each would have to be fetched for itself.
 """
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from math import asin, inf, sqrt
+from typing import TypeAlias
 
 import msgspec
 import numpy as np
@@ -47,8 +52,10 @@ EVERYWHERE = 5.0  # no squared chord on the unit sphere is longer than 4
 TWO_RADII = 2 * EARTH_RADIUS_M
 WHOLE_DAY = 12 * 60
 
-Entry = tuple[float, float, float, float, float, str]  # x, y, z, reach (squared chord), worth, code
-Found = tuple[float, str, float, float]  # minus score, code, metres, fit: sorts best first
+WIDTH = 6  # numbers of an entry: x, y, z, reach (squared chord), worth, position of the organization in the order of codes
+Entries: TypeAlias = "array[float]"  # one entry after the other
+Found = tuple[float, float, float, float]  # minus score, position of the organization, metres, fit: sorts best first
+Numbered = tuple[int, Party]  # with its position in the order of codes
 Floats = NDArray[np.float64]
 Box = tuple[float, float, float, float]  # west, south, east, north
 
@@ -56,7 +63,7 @@ Box = tuple[float, float, float, float]  # west, south, east, north
 class Leaf(msgspec.Struct, frozen=True, gc=False):
     """Who can be among the best five in a cell, and the best score that somebody left out could have there."""
 
-    entries: tuple[Entry, ...]
+    entries: Entries
     ceiling: float
 
 
@@ -80,11 +87,11 @@ class Inner(msgspec.Struct, frozen=True, gc=False):
 class Layer:
     """Organizations of one kind and one way of coverage: they differ only in place, worth and hours."""
 
-    def __init__(self, parties: Sequence[Party], *, by_circle: bool, plain: bool = False, whole: bool = True) -> None:
+    def __init__(self, parties: Sequence[Numbered], *, by_circle: bool, plain: bool = False, whole: bool = True) -> None:
         """`plain` ranks by distance alone; `whole` says that this is not a part of another layer."""
-        placed = [party for party in parties if party.placed and (party.reach >= 0 or not by_circle)]
-        self.all: tuple[Entry, ...] = tuple(_entry(party, by_circle, plain) for party in placed)
-        self.unplaced = tuple((party.worth, party.organization.code) for party in parties if not party.placed and not by_circle)
+        placed = [(number, party) for number, party in parties if party.placed and (party.reach >= 0 or not by_circle)]
+        self.all: Entries = array("d", [value for number, party in placed for value in _entry(number, party, by_circle, plain)])
+        self.unplaced = tuple((party.worth, float(number)) for number, party in parties if not party.placed and not by_circle)
         self._parts = self._by_hours(parties, by_circle) if whole and not plain else ()
         self._most = NEAREST_ENTRIES if plain else CELL_ENTRIES
         self._box = _box_of(placed) if len(placed) > self._most else None
@@ -101,7 +108,7 @@ class Layer:
             return Leaf(self.all, -inf)
         if self._columns is None:
             self._columns = _columns_of(self.all)
-            self._root = self._cut(Uncut(self._box, np.arange(len(self.all)), -inf, 0))
+            self._root = self._cut(Uncut(self._box, np.arange(len(self.all) // WIDTH), -inf, 0))
         node = self._root
         while type(node) is Inner:
             position = (lon >= node.lon) + 2 * (lat >= node.lat)
@@ -116,31 +123,31 @@ class Layer:
         layers = [part for hours, part in self._parts if is_open(hours, minute)]
         return [self] if len(layers) == len(self._parts) else layers
 
-    def _by_hours(self, parties: Sequence[Party], by_circle: bool) -> Sequence[tuple[Hours, Layer]]:
+    def _by_hours(self, parties: Sequence[Numbered], by_circle: bool) -> Sequence[tuple[Hours, Layer]]:
         """One part for each of the commonest opening hours; the others together, of whom any may be open."""
-        counted = Counter(party.hours for party in parties)
+        counted = Counter(party.hours for _, party in parties)
         if len(counted) < 2:
             return [(hours, self) for hours in counted]
         common = {hours for hours, _ in counted.most_common(MOST_PARTS)}
-        groups: dict[Hours | None, list[Party]] = {}
-        for party in parties:
-            groups.setdefault(party.hours if party.hours in common else None, []).append(party)
+        groups: dict[Hours | None, list[Numbered]] = {}
+        for number, party in parties:
+            groups.setdefault(party.hours if party.hours in common else None, []).append((number, party))
         return [(hours or ALWAYS, Layer(members, by_circle=by_circle, whole=False)) for hours, members in groups.items()]
 
     def _cut(self, cell: Uncut) -> Leaf | Inner:
         assert self._columns is not None  # noqa: S101  # made before the first cell
         who, ceiling = _who_can_win(cell.box, cell.who, cell.ceiling, self._columns)
         if len(who) <= self._most or cell.depth == MAX_DEPTH:
-            return Leaf(tuple(self.all[position] for position in who), ceiling)
+            return Leaf(self._columns.entries(who), ceiling)
         west, south, east, north = cell.box
         lon, lat = (west + east) / 2, (south + north) / 2
         quarters = ((west, south, lon, lat), (lon, south, east, lat), (west, lat, lon, north), (lon, lat, east, north))
         return Inner(lon, lat, [Uncut(quarter, who, ceiling, cell.depth + 1) for quarter in quarters])
 
 
-def _entry(party: Party, by_circle: bool, plain: bool) -> Entry:
+def _entry(number: int, party: Party, by_circle: bool, plain: bool) -> tuple[float, ...]:
     reach, worth = party.reach if by_circle else EVERYWHERE, 0.0 if plain else party.worth
-    return party.x, party.y, party.z, reach, worth, party.organization.code
+    return party.x, party.y, party.z, reach, worth, float(number)
 
 
 class ServiceIndex:
@@ -148,12 +155,13 @@ class ServiceIndex:
 
     def __init__(self, organizations: Iterable[Organization]) -> None:
         self.parties = {org.code: party_of(org) for org in organizations if org.may_help}
-        everybody = list(self.parties.values())
+        self._ordered = [self.parties[code] for code in sorted(self.parties)]
+        everybody = list(enumerate(self._ordered))
         self._kinds = _layers(everybody)
-        self._approved = _layers([party for party in everybody if party.organization.approved])
+        self._approved = _layers([(number, party) for number, party in everybody if party.organization.approved])
         self._nearest = Layer(everybody, by_circle=True, plain=True)
-        self._areas = frozenset(area for party in everybody for area in party.areas)
-        self._edges = sorted({minute for party in everybody for span in party.hours for minute in span})
+        self._areas = frozenset(area for _, party in everybody for area in party.areas)
+        self._edges = sorted({minute for _, party in everybody for span in party.hours for minute in span})
         self._chosen: dict[tuple[object, ...], Sequence[tuple[Layer, float]]] = {}
 
     def nearest(self, lon: float, lat: float, *, limit: int = LIMIT) -> list[tuple[str, float]]:
@@ -168,7 +176,7 @@ class ServiceIndex:
             found.clear()
             _scan(found, self._nearest.all, unit_vector(lon, lat), 0.0)
             found.sort()
-        return [(code, metres) for _, code, metres, _ in found[:limit]]
+        return [(self._ordered[int(number)].organization.code, metres) for _, number, metres, _ in found[:limit]]
 
     def rank(
         self,
@@ -187,8 +195,8 @@ class ServiceIndex:
         """
         layers = self._layers_for(areas, kinds, minute, approved_only)
         best = self._best(layers, point, minute, loads or {}, limit)
-        parties = self.parties
-        return tuple(helper_of(parties[code], fit, metres, -score) for score, code, metres, fit in best)
+        parties = self._ordered
+        return tuple([helper_of(parties[int(number)], fit, metres, -score) for score, number, metres, fit in best])
 
     def _layers_for(
         self, areas: Sequence[str], kinds: Sequence[str], minute: int, approved: bool
@@ -232,14 +240,15 @@ class ServiceIndex:
         """Return the best `limit` of `found` that are open and have capacity left, each organization once."""
         found.sort()
         best: list[Found] = []
-        seen: set[str] = set()
+        seen: set[float] = set()
         for entry in found:
-            code = entry[1]
-            if code in seen:
+            number = entry[1]
+            if number in seen:
                 continue
-            seen.add(code)
-            party = self.parties[code]
-            free = loads.get(code, party.organization.load) < party.organization.capacity
+            seen.add(number)
+            party = self._ordered[int(number)]
+            organization = party.organization
+            free = loads.get(organization.code, organization.load) < organization.capacity
             if free and (not party.hours or is_open(party.hours, minute)):
                 best.append(entry)
                 if len(best) == limit:
@@ -259,38 +268,40 @@ def _choose(
     return found
 
 
-def _scan(found: list[Found], entries: Iterable[Entry], vector: tuple[float, float, float], fit: float) -> None:
+def _scan(found: list[Found], entries: Entries, vector: tuple[float, float, float], fit: float) -> None:
     """Add who covers the point. The square of the chord orders as haversine does and costs three multiplications."""
     px, py, pz = vector
     base, weight = (WEIGHTS["kind"] * fit, WEIGHTS["distance"] * HALF_DISTANCE_M)
-    for x, y, z, reach, worth, code in entries:
+    numbers = iter(entries)
+    for x, y, z, reach, worth, number in zip(numbers, numbers, numbers, numbers, numbers, numbers, strict=True):
         x -= px
         y -= py
         z -= pz
         chord = x * x + y * y + z * z
         if chord <= reach:
             metres = TWO_RADII * asin(sqrt(chord) / 2)
-            found.append((-(base + weight / (HALF_DISTANCE_M + metres) + worth), code, metres, fit))
+            found.append((-(base + weight / (HALF_DISTANCE_M + metres) + worth), number, metres, fit))
 
 
 def _add_unplaced(found: list[Found], layer: Layer, fit: float, *, placed: bool) -> None:
     """Add who has no point; without a point of the case everybody who covers the area counts so."""
     base = WEIGHTS["kind"] * fit + WEIGHTS["distance"] * HALF_DISTANCE_M / (HALF_DISTANCE_M + UNPLACED_M)
-    found.extend((-(base + worth), code, inf, fit) for worth, code in layer.unplaced)
+    found.extend((-(base + worth), number, inf, fit) for worth, number in layer.unplaced)
     if not placed:
-        found.extend((-(base + entry[4]), entry[5], inf, fit) for entry in layer.all if entry[3] == EVERYWHERE)
+        table = zip(layer.all[3::WIDTH], layer.all[4::WIDTH], layer.all[5::WIDTH], strict=True)
+        found.extend((-(base + worth), number, inf, fit) for reach, worth, number in table if reach == EVERYWHERE)
 
 
-def _layers(parties: Sequence[Party]) -> dict[str, dict[str, Layer]]:
+def _layers(parties: Sequence[Numbered]) -> dict[str, dict[str, Layer]]:
     """Return the layers by kind and area; the area "" is the layer of the circles."""
-    groups: dict[str, dict[str, list[Party]]] = {}
-    for party in parties:
+    groups: dict[str, dict[str, list[Numbered]]] = {}
+    for number, party in parties:
         for kind in party.organization.kinds:
             of_kind = groups.setdefault(kind, {})
             if party.reach >= 0:
-                of_kind.setdefault("", []).append(party)
+                of_kind.setdefault("", []).append((number, party))
             for area in party.areas:
-                of_kind.setdefault(area, []).append(party)
+                of_kind.setdefault(area, []).append((number, party))
     return {
         kind: {area: Layer(members, by_circle=area == "") for area, members in of_kind.items()}
         for kind, of_kind in groups.items()
@@ -298,24 +309,30 @@ def _layers(parties: Sequence[Party]) -> dict[str, dict[str, Layer]]:
 
 
 class _Columns(msgspec.Struct, frozen=True):
-    """The entries of a layer as columns, for the bounds of whole cells at once."""
+    """The entries of a layer as a table and its columns, for the bounds of whole cells at once."""
 
+    table: Floats
     x: Floats
     y: Floats
     z: Floats
     reach_m: Floats
     worth: Floats
 
+    def entries(self, who: NDArray[np.intp]) -> Entries:
+        """Return the entries at these positions."""
+        return array("d", self.table[who].tobytes())
 
-def _columns_of(entries: Sequence[Entry]) -> _Columns:
-    table = np.array([entry[:5] for entry in entries], dtype=np.float64)
+
+def _columns_of(entries: Entries) -> _Columns:
+    table = np.frombuffer(entries, dtype=np.float64).reshape(-1, WIDTH)
     reach = np.sqrt(np.clip(table[:, 3], 0.0, 4.0)) / 2
-    return _Columns(table[:, 0].copy(), table[:, 1].copy(), table[:, 2].copy(), TWO_RADII * np.arcsin(reach), table[:, 4].copy())
+    x, y, z, worth = (table[:, column].copy() for column in (0, 1, 2, 4))
+    return _Columns(table, x, y, z, TWO_RADII * np.arcsin(reach), worth)
 
 
-def _box_of(parties: Sequence[Party]) -> Box:
-    lons = [party.organization.lon or 0.0 for party in parties]
-    lats = [party.organization.lat or 0.0 for party in parties]
+def _box_of(parties: Sequence[Numbered]) -> Box:
+    lons = [party.organization.lon or 0.0 for _, party in parties]
+    lats = [party.organization.lat or 0.0 for _, party in parties]
     return min(lons) - MARGIN_DEGREES, min(lats) - MARGIN_DEGREES, max(lons) + MARGIN_DEGREES, max(lats) + MARGIN_DEGREES
 
 

@@ -1,7 +1,7 @@
 """Parts that many documents have in common, encoded once.
 
 A candidate, an area of a path or a unit stands in thousands of cases with the very same content. As a `Shared` it is an ordinary
-dict to whoever reads it and is copied into each document as the bytes that it is stored as.
+dict to whoever reads it and is copied into each document as the bytes that it is stored as, into each answer as its JSON.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 from bson import encode
 
 __all__ = ["Shared"]
@@ -17,14 +18,22 @@ _RAW_DOCUMENT = 101  # by this mark the encoder knows what carries its own bytes
 
 
 class Shared(dict[str, Any]):
-    """A dict that is never changed after it was made; `raw` is its BSON."""
+    """A dict of texts, numbers and such dicts that is never changed after it was made; `raw` is its BSON."""
 
-    __slots__ = ("raw",)
+    __slots__ = ("_json", "raw")
     _type_marker = _RAW_DOCUMENT
 
     def __init__(self, content: Mapping[str, Any]) -> None:
         super().__init__(content)
         self.raw = encode(dict(content))
+        self._json: msgspec.Raw | None = None
+
+    @property
+    def json(self) -> msgspec.Raw:
+        """Its JSON, made when it is first asked for."""
+        if self._json is None:
+            self._json = msgspec.Raw(msgspec.json.encode(dict(self)))
+        return self._json
 
     def _refuse(self, *_: Any, **__: Any) -> Any:
         raise TypeError("a shared part is never changed; make a copy")

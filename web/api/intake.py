@@ -12,7 +12,7 @@ import msgspec
 from dispatch.actors import Actor
 from dispatch.reports import Caller, Location, NewReport
 from dispatch.service import Filed
-from dispatch.views import CaseView
+from dispatch.views import CaseView, packed
 from hotline.tickets import to_report
 from storage.errors import HeyunError
 from web.base import ApiHandler, encode, operation
@@ -103,11 +103,15 @@ class BatchAnswer(msgspec.Struct):
 _ITEM = msgspec.json.Decoder(BatchItem)
 
 
+def _encoded(view: CaseView) -> bytes:
+    return encode(packed(view))
+
+
 async def take_in(services: Services, actor: Actor, body: EventBody, key: str | None) -> Filed[bytes]:
     """Hand a report to its door; returns the case as it is sent and whether it is new."""
     if body.photos:
         await services.pictures.check(actor, body.photos)
-    filed = await services.cases.report(actor=actor, report=body.report(actor), present=encode, key=key)
+    filed = await services.cases.report(actor=actor, report=body.report(actor), present=_encoded, key=key)
     if body.photos:
         await services.pictures.attach(body.photos, filed.id)
     return filed
