@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from math import cos, hypot, radians
 from typing import Any
@@ -12,10 +12,11 @@ from dispatch.rules import place_of
 from dispatch.situation import Situation, lead_of
 from storage.errors import FieldError
 
-__all__ = ["AGREEMENTS", "ON_THE_SPOT_M", "disagreements", "metres_between"]
+__all__ = ["CHECKS", "ON_THE_SPOT_M", "Check", "metres_between"]
 
 Values = dict[str, Any]
 Found = FieldError | None
+Check = Callable[[Situation, Values], Found]
 
 CLOCK_SKEW = timedelta(minutes=5)
 DEGREE_M = 111_320.0  # metres of one degree of latitude
@@ -127,7 +128,7 @@ def _longer(at: Situation, code: str) -> bool:
     return at.rules.case_limit(changed).nominal_minutes > at.rules.case_limit(at.case).nominal_minutes
 
 
-AGREEMENTS: dict[str, Callable[[Situation, Values], Found]] = {
+CHECKS: dict[str, Check] = {
     "category_known": _category_known,
     "citizen_told": _citizen_told,
     "unit_fits": _unit_fits,
@@ -142,10 +143,3 @@ AGREEMENTS: dict[str, Callable[[Situation, Values], Found]] = {
     "no_downgrade": _no_downgrade,
     "no_late_lengthening": _no_late_lengthening,
 }
-
-
-def disagreements(names: tuple[str, ...], at: Situation, values: Values) -> Iterator[FieldError]:
-    """Give what the named agreements find wrong."""
-    for name in names:
-        if (error := AGREEMENTS[name](at, values)) is not None:
-            yield error

@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from dispatch.clocks import Limit
-from dispatch.conditions import CONDITIONS
 from dispatch.fields import Field
 from dispatch.limits import LIMIT_WORDS
 from dispatch.masking import mask_text
 from dispatch.model import CRS_NAMES
+from dispatch.registry import CONDITIONS
 from dispatch.situation import Situation
 from storage.errors import FieldError
 

@@ -7,7 +7,10 @@ from typing import Any
 
 from dispatch.situation import Situation, lead_of, open_tasks
 
-__all__ = ["CONDITIONS", "SOURCES"]
+__all__ = ["CONDITIONS", "SOURCES", "Condition", "Source"]
+
+Condition = Callable[[Situation], bool]
+Source = Callable[[Situation], dict[str, Any]]
 
 
 def _no_category(at: Situation) -> bool:
@@ -26,7 +29,7 @@ def _has_point(at: Situation) -> bool:
     return at.case["place"]["lon"] is not None
 
 
-CONDITIONS: dict[str, Callable[[Situation], bool]] = {
+CONDITIONS: dict[str, Condition] = {
     "no_category": _no_category,
     "needs_photo": _needs_photo,
     "assists_open": _assists_open,
@@ -83,7 +86,7 @@ def _checkers(at: Situation) -> dict[str, Any]:
     return {"options": list(at.rules.on_duty("grid_worker", at.case, at.now))}
 
 
-SOURCES: dict[str, Callable[[Situation], dict[str, Any]]] = {
+SOURCES: dict[str, Source] = {
     "candidates": _candidates,
     "other_units": _other_units,
     "proposals": _proposals,

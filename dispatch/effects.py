@@ -16,7 +16,10 @@ from dispatch.rules import place_of
 from dispatch.situation import is_citizen_case, lead_of, must_contact, open_tasks
 from dispatch.step import Step
 
-__all__ = ["CHOOSERS", "EFFECTS"]
+__all__ = ["CHOOSERS", "EFFECTS", "Chooser", "Effect"]
+
+Effect = Callable[[Step], None]
+Chooser = Callable[[Step], str]
 
 _OUT = frozenset({"returned", "waived", "withdrawn"})  # states of a task whose unit takes no part any more
 MOST_MOVED = Limit(2, "wd")  # domain.md §3.3 rule 6
@@ -279,9 +282,9 @@ def after_decision(step: Step) -> str:
     return "approved" if step.fields["approve"] else "rejected"
 
 
-CHOOSERS: dict[str, Callable[[Step], str]] = {"after_check": after_check, "decision": after_decision}
+CHOOSERS: dict[str, Chooser] = {"after_check": after_check, "decision": after_decision}
 
-EFFECTS: dict[str, Callable[[Step], None]] = {
+EFFECTS: dict[str, Effect] = {
     "open_intake": _open_intake,
     "file": _file,
     "dispatch_when_clear": _dispatch_when_clear,

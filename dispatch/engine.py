@@ -15,15 +15,12 @@ from typing import Any
 import msgspec
 
 from dispatch.actors import SYSTEM
-from dispatch.agreements import disagreements
 from dispatch.checks import is_required, read_fields
 from dispatch.clockwork import changes_until
-from dispatch.conditions import SOURCES
-from dispatch.effects import CHOOSERS, EFFECTS
 from dispatch.errors import NotAllowed
 from dispatch.fields import Field
-from dispatch.guards import FORBIDDING, GUARDS
 from dispatch.notices import compose
+from dispatch.registry import CHECKS, CHOOSERS, EFFECTS, FORBIDDING, GUARDS, SOURCES
 from dispatch.rules import Rules
 from dispatch.situation import Case, Situation
 from dispatch.states import STATES, TABLE, Transition, find, is_for_role, rows_for
@@ -120,7 +117,7 @@ def decide(
     row = _row_or_raise(at, action, subject, internal)
     values, errors = read_fields(row.fields, sent, at)
     if not errors:
-        errors = list(disagreements(row.checks, at, values))
+        errors = [error for name in row.checks if (error := CHECKS[name](at, values)) is not None]
     if errors:
         raise Invalid("some fields cannot be accepted", errors=errors)
     step = Step(at.case, at.actor, at.now, at.rules, key, digest)

@@ -14,7 +14,7 @@ from dispatch.states import ALIVE, FINAL, STATES, TABLE, TABLE_VERSION, Transiti
 __all__ = ["FOLDER", "actions_page", "pages", "states_page"]
 
 FOLDER = Path(__file__).parent.parent / "docs" / "reference"
-NOTE = "<!-- Generated from dispatch/states.py by `python -m dispatch.reference`; do not edit. -->"
+NOTE = "<!-- Generated from dispatch/rows by `python -m dispatch.reference`; do not edit. -->"
 _CHOSEN = {"by:after_check": ("visiting", "closed"), "by:decision": ()}
 
 

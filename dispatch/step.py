@@ -18,7 +18,7 @@ from dispatch.chain import entry_hash, sealed_text
 from dispatch.keys import case_keys
 from dispatch.rules import Rules
 from dispatch.situation import Case, Situation
-from dispatch.states import Transition
+from dispatch.transition import Transition
 from storage.shared import Shared
 
 __all__ = ["Step", "entry_actor"]

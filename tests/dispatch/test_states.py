@@ -5,12 +5,9 @@ from __future__ import annotations
 import pytest
 
 from dispatch.actors import ROLES
-from dispatch.agreements import AGREEMENTS
-from dispatch.conditions import CONDITIONS, SOURCES
-from dispatch.effects import CHOOSERS, EFFECTS
 from dispatch.fields import TYPES
-from dispatch.guards import FORBIDDING, GUARDS
 from dispatch.notices import ADDRESSEES
+from dispatch.registry import CHECKS, CHOOSERS, CONDITIONS, EFFECTS, FORBIDDING, GUARDS, SOURCES
 from dispatch.states import ALIVE, ENDED, FINAL, REQUEST_STATES, STATES, TABLE, TASK_STATES, find, rows_for
 
 LEADS_TO = {"by:after_check": {"visiting", "closed"}, "by:decision": {"filed"}}  # what a chooser or an approval may bring
@@ -58,7 +55,7 @@ def test_row_when_read_names_only_what_exists(row) -> None:
     assert row.roles and row.roles <= set(ROLES), "somebody may do it"
     assert set(row.states) <= set(states) and row.states
     assert row.next is None or row.next in states or row.next.removeprefix("by:") in CHOOSERS
-    assert set(row.guards) <= set(GUARDS) and set(row.checks) <= set(AGREEMENTS)
+    assert set(row.guards) <= set(GUARDS) and set(row.checks) <= set(CHECKS)
     assert set(row.effects) <= set(EFFECTS) and set(row.notices) <= set(ADDRESSEES)
     for field in row.fields:
         assert field.type in TYPES

@@ -1,0 +1,1 @@
+"""The rows of the table of transitions, one module for each part of a case's life. Pure data."""

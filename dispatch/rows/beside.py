@@ -1,0 +1,62 @@
+"""What may be done beside the state: urge, put right, add, look up."""
+
+from __future__ import annotations
+
+from dispatch.fields import Field, choice, text
+from dispatch.model import URGENCIES
+from dispatch.transition import (
+    ALIVE,
+    DESK,
+    DISPATCH,
+    HELD,
+    PHOTOS,
+    REASON,
+    REPORTERS,
+    STATES,
+    SYSTEM_ONLY,
+    UNIT,
+    WALKERS,
+    Transition,
+)
+
+__all__ = ["ROWS"]
+
+ROWS = (
+    Transition(
+        action="urge", number="T48", states=HELD, next=None, roles=DISPATCH | {"supervisor", "citizen", "operator"},
+        adding=True, guards=("may_urge_now",), fields=(text("note", 2),), effects=("urge",), notices=("lead", "third_urge"),
+    ),
+    Transition(
+        action="reclassify", number="T50", states=("reported", "filed", "dispatched", "handling"), next=None,
+        roles=DESK | DISPATCH | {"supervisor"}, guards=("in_area",), public=False,
+        fields=(
+            Field(name="category", type="category", required=True, options_from="proposals"),
+            choice("urgency", URGENCIES, required=False), REASON,
+        ),
+        checks=("category_known", "no_downgrade", "no_late_lengthening"), effects=("reclassify",), notices=("lead",),
+    ),
+    Transition(
+        action="correct_location", number="T51", states=("reported", "filed", "dispatched", "handling"), next=None,
+        roles=DESK | DISPATCH | WALKERS, guards=("in_area",), public=False,
+        fields=(Field(name="location", type="point", required=True, options_from="place"), text("address", most=200)),
+        effects=("correct_location",), notices=("lead",),
+    ),
+    Transition(
+        action="supplement", number="T52", states=ALIVE, next=None,
+        roles=REPORTERS, adding=True, guards=("own_or_desk",), fields=(text("text", 2), PHOTOS),
+        effects=("supplement",), notices=("lead",),
+    ),
+    Transition(
+        action="light", number="3.4", states=ALIVE, next=None, roles=SYSTEM_ONLY, public=False, offered=False,
+        effects=("light",), notices=("holder",),
+    ),
+    Transition(
+        action="absorb", number="T13", states=ALIVE, next=None, roles=SYSTEM_ONLY, public=False, offered=False,
+        effects=("absorb",), notices=("lead",),
+    ),
+    Transition(
+        action="reveal", number="7.2", states=STATES, next=None,
+        roles=DESK | DISPATCH | UNIT | {"supervisor"},
+        adding=True, public=False, guards=("may_know_reporter",), fields=(text("reason", 2, most=200),), offered=False,
+    ),
+)  # fmt: skip

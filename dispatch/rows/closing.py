@@ -1,0 +1,67 @@
+"""From the result over check and visit to closure and rating."""
+
+from __future__ import annotations
+
+from dispatch import fields as f
+from dispatch.fields import Field, choice, text
+from dispatch.transition import DESK, DISPATCH, NOTE, PHOTOS_NEEDED, POSITION, SYSTEM_ONLY, WALKERS, Transition
+
+__all__ = ["ROWS"]
+
+ROWS = (
+    Transition(
+        action="send_back", number="T34", states=("handled",), next="handling", roles=DISPATCH, guards=("in_area",),
+        fields=(choice("defect", f.REVIEW_DEFECTS), NOTE), effects=("back_to_work",), notices=("lead",),
+    ),
+    Transition(
+        action="send_check", number="T35", states=("handled",), next="checking", roles=DISPATCH | SYSTEM_ONLY, limit="check",
+        guards=("in_area", "check_asked"), fields=(Field(name="checker", type="person", options_from="checkers"),),
+        effects=("reviewed",), notices=("checkers",),
+    ),
+    Transition(
+        action="to_visit", number="T36", states=("handled",), next="visiting", roles=DISPATCH | SYSTEM_ONLY, limit="visit",
+        guards=("in_area", "no_check_asked", "citizen_reported"), effects=("reviewed",), notices=("operators",),
+    ),
+    Transition(
+        action="check_pass", number="T37", states=("checking",), next="by:after_check", roles=WALKERS, limit="visit",
+        guards=("in_area", "did_not_dispatch", "not_of_lead"),
+        fields=(PHOTOS_NEEDED, POSITION, text("reason"), NOTE),
+        checks=("on_the_spot",), effects=("checked", "close_when_closed"), notices=("after_check",),
+    ),
+    Transition(
+        action="check_fail", number="T38", states=("checking",), next="handling", roles=WALKERS,
+        guards=("in_area", "did_not_dispatch", "not_of_lead"),
+        fields=(PHOTOS_NEEDED, choice("defect", f.CHECK_DEFECTS), POSITION, text("reason"), NOTE),
+        checks=("on_the_spot",), effects=("rework",), notices=("lead",),
+    ),
+    Transition(
+        action="visit_ok", number="T39", states=("visiting",), next="closed", roles=DESK | {"link"},
+        guards=("in_area", "did_not_dispatch", "not_of_lead"),
+        fields=(
+            Field(name="contacted", type="boolean", required=True), Field(name="solved", type="boolean", required=True),
+            choice("satisfaction", f.SATISFACTION), NOTE,
+        ),
+        checks=("visit_agrees",), effects=("visited", "close"), notices=("reporter", "lead"),
+    ),
+    Transition(
+        action="visit_redo", number="T40", states=("visiting",), next="handling", roles=DESK,
+        guards=("in_area", "did_not_dispatch", "not_of_lead"), fields=(choice("reason", f.REDO_REASONS), text("note", 2)),
+        effects=("redo",), notices=("lead",),
+    ),
+    Transition(
+        action="close", number="T42", states=("handled",), next="closed", roles=DISPATCH,
+        guards=("in_area", "no_check_asked", "no_citizen"), fields=(NOTE,), effects=("reviewed", "close"),
+        notices=("reporter", "lead"),
+    ),
+    Transition(
+        action="rate", number="T44", states=("closed", "answered"), next=None, roles=frozenset({"citizen", "link", "operator"}),
+        adding=True, guards=("speaks_for_reporter", "not_of_lead", "not_rated", "rating_open"),
+        fields=(
+            Field(name="efficiency", type="number", required=True, min=1, max=5),
+            Field(name="quality", type="number", required=True, min=1, max=5),
+            Field(name="attitude", type="number", required=True, min=1, max=5),
+            text("text"),
+        ),
+        effects=("rate",), notices=("lead",),
+    ),
+)  # fmt: skip

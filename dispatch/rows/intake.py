@@ -1,0 +1,53 @@
+"""From the report to the filed case, or to its early end."""
+
+from __future__ import annotations
+
+from dispatch import fields as f
+from dispatch.fields import Field, choice, text
+from dispatch.transition import DESK, DISPATCH, DOORS, NOTE, REASON, REPORTERS, SYSTEM_ONLY, Transition
+
+__all__ = ["ROWS"]
+
+ROWS = (
+    Transition(
+        action="submit", number="T02", states=("",), next="reported", roles=DOORS, limit="intake", offered=False,
+        effects=("open_intake",),
+    ),
+    Transition(
+        action="file", number="T11", states=("reported",), next="filed", roles=DESK | SYSTEM_ONLY, limit="dispatch",
+        guards=("placed", "in_area"),
+        fields=(
+            Field(name="category", type="category", required_when="no_category", options_from="proposals"),
+            choice("urgency", f.ORDINARY_URGENCIES, required=False),
+            text("title", most=60),
+        ),
+        checks=("category_known",),
+        effects=("file", "dispatch_when_clear"),
+    ),
+    Transition(
+        action="direct_answer", number="T04", states=("reported",), next="answered", roles=DESK | {"robot"},
+        guards=("answerable",),
+        fields=(text("answer", 10, clean=True), Field(name="told", type="boolean", required=True)),
+        checks=("citizen_told",), effects=("answer",), notices=("reporter",),
+    ),
+    Transition(
+        action="refuse", number="T05", states=("reported",), next="refused", roles=DESK, guards=("not_emergency",),
+        fields=(choice("reason", f.REFUSE_REASONS), text("next_door", 5, clean=True), text("reply", 10, clean=True)),
+        effects=("refuse",), notices=("reporter",),
+    ),
+    Transition(
+        action="cancel", number="T12", states=("reported", "filed"), next="cancelled", roles=REPORTERS,
+        guards=("own_or_desk",), fields=(choice("reason", f.CANCEL_REASONS), NOTE), effects=("stop",),
+        notices=("reporter",),
+    ),
+    Transition(
+        action="cancel", number="T12", states=("dispatched",), next="cancelled", roles=DISPATCH, guards=("in_area",),
+        fields=(choice("reason", f.CANCEL_REASONS), NOTE), effects=("stop",), notices=("reporter", "lead"),
+    ),
+    Transition(
+        action="merge", number="T13", states=("reported", "filed", "dispatched", "handling"), next="merged",
+        roles=DESK | DISPATCH, guards=("in_area",),
+        fields=(Field(name="main", type="case", required=True, options_from="duplicates"), REASON),
+        effects=("merge",), notices=("reporter", "lead"),
+    ),
+)  # fmt: skip
