@@ -28,7 +28,7 @@ from dispatch.step import Step
 from storage.errors import Forbidden, Invalid
 from storage.shared import Shared
 
-__all__ = ["Decision", "apply", "decide", "offer", "permitted", "relight", "system_step", "update_of"]
+__all__ = ["Decision", "apply", "catch_up", "decide", "offer", "permitted", "system_step", "update_of"]
 
 
 KEPT_NOTICES = 50  # of a case: far more than are born while a process that died has not been replaced
@@ -154,6 +154,12 @@ def _not_allowed(at: Situation, subject: str, reason: str) -> NotAllowed:
 def apply(step: Step, row: Transition, values: dict[str, Any]) -> None:
     """Apply a row whose guards and fields were looked at, and what the system does after it in the same write."""
     _apply_row(step, row, values)
+    _apply_queue(step)
+    step.settle()
+
+
+def _apply_queue(step: Step) -> None:
+    """Take what the effects asked the system to do next."""
     while step.queue:
         action, fields = step.queue.pop(0)
         following = find("case", step.case["live"]["state"], SYSTEM.role, action)
@@ -161,7 +167,6 @@ def apply(step: Step, row: Transition, values: dict[str, Any]) -> None:
         present, step.actor = step.actor, SYSTEM
         _apply_row(step, following, fields)
         step.actor = present
-    step.settle()
 
 
 def _apply_row(step: Step, row: Transition, values: dict[str, Any]) -> None:
@@ -192,16 +197,47 @@ def _decision(step: Step) -> Decision:
     return Decision(step.case, update_of(step), step.entries, step.notices)
 
 
-def relight(case: Case, now: datetime, rules: Rules) -> Decision:
-    """Bring the lights of a case up to `now`: one entry for each change, in order. The rev stays."""
-    row = find("case", case["live"]["state"], SYSTEM.role, "light")
-    step = Step(case, SYSTEM, now, rules, None, "")
-    if row is not None:
-        for at, clock, light in changes_until(case["clocks"], now):
+def catch_up(case: Case, now: datetime, rules: Rules) -> Decision:
+    """Bring a case up to `now`: the lights that have changed and the timers that have run out, in the order of their instants,
+    each with an entry of its own. The rev stays where only lights have changed."""
+    step, acted = Step(case, SYSTEM, now, rules, None, ""), False
+    while (event := _next_event(step)) is not None:
+        if "light" in event:
+            row = find("case", step.case["live"]["state"], SYSTEM.role, "light")
+            values = {"clock": event["clock"], "light": event["light"], "since": event["at"]}
+        else:
+            step.stop_timer(event["name"])
+            row, values = _timed(step, event), {"since": event["at"]}
+            acted = acted or row is not None
+        if row is not None:
             step.data = {}
-            _apply_row(step, row, {"clock": clock, "light": light, "since": at})
+            _apply_row(step, row, values)
+            _apply_queue(step)
+        elif "light" in event:
+            break
+        step.item = None
+        step.settle()
     step.settle()
-    return Decision(step.case, update_of(step), step.entries, step.notices)
+    return _decision(step) if acted else Decision(step.case, update_of(step), step.entries, step.notices)
+
+
+def _next_event(step: Step) -> dict[str, Any] | None:
+    """Return the earliest change of a light or timer that is due and has not been brought about."""
+    lights = [{"at": at, "clock": clock, "light": light} for at, clock, light in changes_until(step.case["clocks"], step.now)]
+    timers = [timer for timer in step.case.get("timers") or () if timer["at"] <= step.now]
+    return min([*lights[:1], *timers], key=lambda event: event["at"], default=None)
+
+
+def _timed(step: Step, timer: dict[str, Any]) -> Transition | None:
+    """Return the row of a timer that has run out and put its item into the step; None when the case has moved on."""
+    subject, state = timer["subject"], step.case["live"]["state"]
+    if subject != "case":
+        step.item = next((item for item in step.case[f"{subject}s"] if item["id"] == timer["item"]), None)
+        if step.item is None:
+            return None
+        state = step.item["state"]
+    row = find(subject, state, SYSTEM.role, timer["action"])
+    return row if row is not None and _refusal(row, step.situation()) is None else None
 
 
 def update_of(step: Step) -> dict[str, Any]:

@@ -180,6 +180,7 @@ def _end(step: Step, outcome: str | None) -> None:
     step.set("closed_at", step.now)
     step.set("outcome", outcome)
     step.stop_clocks()
+    step.stop_timers()
     step.live["open"] = False
 
 

@@ -15,7 +15,6 @@ __all__ = ["FOLDER", "actions_page", "pages", "states_page"]
 
 FOLDER = Path(__file__).parent.parent / "docs" / "reference"
 NOTE = "<!-- Generated from dispatch/rows by `python -m dispatch.reference`; do not edit. -->"
-_CHOSEN = {"by:after_check": ("visiting", "closed"), "by:decision": ()}
 
 
 def pages() -> dict[str, str]:
@@ -48,15 +47,10 @@ def states_page() -> str:
 
 
 def _edges() -> list[str]:
-    names: dict[tuple[str, str], list[str]] = {
-        ("dispatched", "filed"): ["return approved"],
-        ("handling", "filed"): ["return approved"],
-    }
+    names: dict[tuple[str, str], list[str]] = {}
     for row in TABLE:
-        if row.subject == "case" and row.next is not None:
-            for state in row.states:
-                for following in _CHOSEN.get(row.next, (row.next,)):
-                    names.setdefault((state or "[*]", following), []).append(row.action)
+        for before, after in row.changes:
+            names.setdefault((before or "[*]", after), []).append(row.action)
     found = [f"{before} --> {after}: {', '.join(dict.fromkeys(actions))}" for (before, after), actions in names.items()]
     return [*found, *(f"{state} --> [*]" for state in FINAL)]
 
@@ -102,7 +96,8 @@ def _next(row: Transition) -> str:
     if row.next is None:
         return "stays"
     if row.next.startswith("by:"):
-        return " or ".join(f"`{state}`" for state in _CHOSEN[row.next]) or "`approved` or `rejected`"
+        after = dict.fromkeys(after for _, after in row.changes) if row.subject == "case" else ("approved", "rejected")
+        return " or ".join(f"`{state}`" for state in after)
     return f"`{row.next}`"
 
 

@@ -11,10 +11,11 @@ from types import ModuleType
 from typing import Any
 
 from dispatch import agreements, conditions, effects, guards
+from dispatch.chapters import oversight, requests, teamwork, verification
 
 __all__ = ["CHECKS", "CHOOSERS", "CONDITIONS", "EFFECTS", "FORBIDDING", "GUARDS", "SOURCES"]
 
-CHAPTERS: tuple[ModuleType, ...] = ()
+CHAPTERS: tuple[ModuleType, ...] = (requests, verification, teamwork, oversight)
 
 
 def _all(name: str, common: Mapping[str, Any]) -> dict[str, Any]:

@@ -296,7 +296,7 @@ class CaseService:
     # -- timers
 
     async def sweep_lights(self, *, group: int = 200) -> int:
-        """Bring every light that is due up to date, each change once and in order; returns how many cases changed.
+        """Bring every light and timer that is due up to date, each change once and in order; returns how many cases changed.
 
         A case that fails is logged and left for the next sweep.
         """
@@ -314,7 +314,7 @@ class CaseService:
 
     async def _relight(self, case: Case, now: datetime) -> bool:
         try:
-            decision = engine.relight(case, now, self.rules)
+            decision = engine.catch_up(case, now, self.rules)
             won = await self.store.update(case, decision.update, decision.entries[-1]["id"] if decision.entries else None)
         except StorageUnavailable as error:
             self.relay.doubt(now)

@@ -7,7 +7,7 @@ through `dispatch.registry`.
 
 from __future__ import annotations
 
-from dispatch.rows import beside, closing, dispatching, handling, intake
+from dispatch.rows import beside, closing, dispatching, handling, intake, oversight, requests, teamwork, verification
 from dispatch.transition import ALIVE, ENDED, FINAL, HELD, REQUEST_STATES, STATES, TASK_STATES, Transition
 
 __all__ = [
@@ -23,6 +23,10 @@ TABLE: tuple[Transition, ...] = (
     *handling.ROWS,
     *closing.ROWS,
     *beside.ROWS,
+    *verification.ROWS,
+    *requests.ROWS,
+    *teamwork.ROWS,
+    *oversight.ROWS,
 )
 
 

@@ -89,9 +89,10 @@ class Step:
     def edit(self, name: str) -> Any:
         """Return a part of the case that may be changed now."""
         if self._fresh:
-            return self.case[name]
+            return self.case.setdefault(name, []) if name == "timers" else self.case[name]
         if name not in self.touched:
-            self.case[name] = deepcopy(self.case.get(name))
+            present = self.case.get(name)
+            self.case[name] = [] if present is None and name == "timers" else deepcopy(present)
             self.touched[name] = None
         return self.case[name]
 
@@ -136,6 +137,25 @@ class Step:
         if self.case["clocks"]:
             clockwork.stop(self.clocks, self.now, *kinds)
 
+    def set_timer(self, name: str, at: datetime, action: str, *, subject: str = "case", item: str | None = None) -> None:
+        """Have the system take an action at an instant; a timer of this name that was there is set anew.
+
+        The action is a row of the table for the system. When the case (or the item) is no longer in a state that the row is for,
+        or a guard refuses, nothing happens. An action that sets its own timer again must set it later than `now`.
+        """
+        self.stop_timer(name)
+        self.edit("timers").append({"name": name, "at": at, "action": action, "subject": subject, "item": item})
+
+    def stop_timer(self, name: str) -> None:
+        """Take a timer back, if it is set."""
+        if any(timer["name"] == name for timer in self.case.get("timers") or ()):
+            self.set("timers", [timer for timer in self.case["timers"] if timer["name"] != name])
+
+    def stop_timers(self) -> None:
+        """Take all timers back: the case has come to an end of its own."""
+        if self.case.get("timers"):
+            self.set("timers", [])
+
     def then(self, action: str, fields: dict[str, Any]) -> None:
         """Let the system go on with another action in the same write."""
         self.queue.append((action, fields))
@@ -148,6 +168,8 @@ class Step:
                 self.clocks.append(self.rules.clock(kind, limit, self.now))
         self.starting = {}
         light, due, following = clockwork.summary(self.case["clocks"])
+        for timer in self.case.get("timers") or ():
+            following = timer["at"] if following is None else min(following, timer["at"])
         live = self.live
         live["light"], live["due_at"] = light, due
         pending = [request["kind"] for request in self.case["requests"] if request["state"] == "pending"]

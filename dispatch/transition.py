@@ -15,9 +15,19 @@ __all__ = [
 ]  # fmt: skip
 
 STATES = (
-    "reported", "filed", "dispatched", "handling", "handled", "checking", "visiting", "closed", "answered", "refused",
-    "cancelled", "merged",
-)  # fmt: skip
+    "reported",
+    "filed",
+    "dispatched",
+    "handling",
+    "handled",
+    "checking",
+    "visiting",
+    "closed",
+    "answered",
+    "refused",
+    "cancelled",
+    "merged",
+)
 ALIVE = ("reported", "filed", "dispatched", "handling", "handled", "checking", "visiting")
 HELD = ("dispatched", "handling", "handled", "checking", "visiting")  # a unit answers for the case
 ENDED = ("closed", "answered", "refused", "cancelled", "merged")
@@ -40,7 +50,8 @@ class Transition(msgspec.Struct, frozen=True, kw_only=True):
     `next` is a state, None (the state stays) or `"by:<name>"`, a chooser of `dispatch.effects`. `states` holds `""` for what
     makes a case. `adding` actions carry no rev (design.md §2). `limit` names the node whose clock the next state runs.
     `number` is the row of domain.md §2.4. `public` entries are shown
-    to the citizen.
+    to the citizen. `leads` are the changes of the case's state (before, after) that are not told by `states` and `next`: those
+    that a chooser or an effect may bring.
     """
 
     action: str
@@ -58,11 +69,19 @@ class Transition(msgspec.Struct, frozen=True, kw_only=True):
     adding: bool = False
     public: bool = True
     offered: bool = True
+    leads: tuple[tuple[str, str], ...] = ()
 
     @property
     def needs_rev(self) -> bool:
         """Deciding actions carry the rev that the person saw."""
         return not self.adding
+
+    @property
+    def changes(self) -> tuple[tuple[str, str], ...]:
+        """The changes of the case's state that the row may bring: (before, after)."""
+        if self.subject != "case" or self.next is None or self.next.startswith("by:"):
+            return self.leads
+        return *((state, self.next) for state in self.states), *self.leads
 
 
 PHOTOS = Field(name="photos", type="photos", max=9)

@@ -27,6 +27,7 @@ ROWS = (
         guards=("in_area", "did_not_dispatch", "not_of_lead"),
         fields=(PHOTOS_NEEDED, POSITION, text("reason"), NOTE),
         checks=("on_the_spot",), effects=("checked", "close_when_closed"), notices=("after_check",),
+        leads=(("checking", "visiting"), ("checking", "closed")),
     ),
     Transition(
         action="check_fail", number="T38", states=("checking",), next="handling", roles=WALKERS,

@@ -46,7 +46,7 @@ ROWS = (
         public=False, guards=("in_area", "not_asking_unit"),
         fields=(Field(name="approve", type="boolean", required=True), text("opinion", 2),
                 Field(name="dispatch_wrong", type="boolean")),
-        effects=("decide_return",), notices=("asking_unit",),
+        effects=("decide_return",), notices=("asking_unit",), leads=(("dispatched", "filed"), ("handling", "filed")),
     ),
     Transition(
         subject="request", action="withdraw_request", number="2.4b", states=("pending",), next="withdrawn", roles=UNIT,

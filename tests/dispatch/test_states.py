@@ -10,18 +10,11 @@ from dispatch.notices import ADDRESSEES
 from dispatch.registry import CHECKS, CHOOSERS, CONDITIONS, EFFECTS, FORBIDDING, GUARDS, SOURCES
 from dispatch.states import ALIVE, ENDED, FINAL, REQUEST_STATES, STATES, TABLE, TASK_STATES, find, rows_for
 
-LEADS_TO = {"by:after_check": {"visiting", "closed"}, "by:decision": {"filed"}}  # what a chooser or an approval may bring
 NOT_IN_ACTIONS = {"submit", "auto_dispatch", "absorb", "light", "reveal"}
 
 
 def _following(state: str) -> set[str]:
-    found: set[str] = set()
-    for row in TABLE:
-        if row.subject == "case" and state in row.states and row.next:
-            found |= LEADS_TO.get(row.next, {row.next})
-    if state in ("dispatched", "handling"):
-        found.add("filed")  # a return is approved
-    return found
+    return {after for row in TABLE for before, after in row.changes if before == state}
 
 
 def test_states_when_walked_from_the_start_are_all_reached() -> None:
@@ -55,6 +48,8 @@ def test_row_when_read_names_only_what_exists(row) -> None:
     assert row.roles and row.roles <= set(ROLES), "somebody may do it"
     assert set(row.states) <= set(states) and row.states
     assert row.next is None or row.next in states or row.next.removeprefix("by:") in CHOOSERS
+    assert {state for change in row.changes for state in change} <= {*STATES, ""}
+    assert row.subject != "case" or not (row.next or "").startswith("by:") or row.leads, "a chooser's states are told in `leads`"
     assert set(row.guards) <= set(GUARDS) and set(row.checks) <= set(CHECKS)
     assert set(row.effects) <= set(EFFECTS) and set(row.notices) <= set(ADDRESSEES)
     for field in row.fields:

@@ -1,0 +1,18 @@
+"""Urging and supervising by hand and by rule, special endings, spot checks, bad ratings, reopening, archiving."""
+
+from __future__ import annotations
+
+from dispatch.agreements import Check
+from dispatch.conditions import Condition, Source
+from dispatch.effects import Chooser, Effect
+from dispatch.guards import Guard
+
+__all__ = ["CHECKS", "CHOOSERS", "CONDITIONS", "EFFECTS", "FORBIDDING", "GUARDS", "SOURCES"]
+
+GUARDS: dict[str, Guard] = {}
+FORBIDDING: frozenset[str] = frozenset()
+CHECKS: dict[str, Check] = {}
+CONDITIONS: dict[str, Condition] = {}
+SOURCES: dict[str, Source] = {}
+CHOOSERS: dict[str, Chooser] = {}
+EFFECTS: dict[str, Effect] = {}
