@@ -33,7 +33,7 @@ class Jobs:
         self._scheduler = AsyncIOScheduler(timezone="UTC", job_defaults={"coalesce": True})
         self._leases = {name: Lease(database, name, holder, ttl_seconds=90) for name in ("lights", "relay")}
         self._running: dict[str, asyncio.Task[int]] = {}
-        self._every(LIGHT_SECONDS, "lights", cases.sweep_lights)
+        self._every(LIGHT_SECONDS, "lights", cases.sweep)
         self._every(RELAY_SECONDS, "relay", cases.relay.sweep)
         self._every(RELAY_SECONDS, "own notices", cases.relay.tend)
 

@@ -6,7 +6,6 @@ actions must name it, adding actions are tried again on the present case (design
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from datetime import UTC, datetime
@@ -32,11 +31,10 @@ from dispatch.rules import Rules
 from dispatch.situation import Case, Situation
 from dispatch.states import TABLE
 from dispatch.store import CaseQuery, CaseStore, list_filter
+from dispatch.sweeping import Sweep
 from dispatch.views import CaseView, EntryView, case_view, entry_view
 from storage.client import Database
 from storage.errors import FieldError, Invalid, NotFound, StaleRev, StorageUnavailable
-
-log = logging.getLogger(__name__)
 
 __all__ = ["CaseService", "Filed", "Page", "action_key", "utc_now"]
 
@@ -97,11 +95,11 @@ class CaseService:
         self._root_area = root_area
         self._clock = clock
         self._announce = announce
-        self._closing = False
+        self._sweep = Sweep(self.store, rules, self.relay, clock, self._seen)
 
     async def close(self) -> None:
         """End what works in the background, each with the group that it is at."""
-        self._closing = True
+        self._sweep.close()
         await self.relay.close(settled=await self.store.drain(DRAIN_SECONDS))
 
     # -- in
@@ -295,39 +293,9 @@ class CaseService:
 
     # -- timers
 
-    async def sweep_lights(self, *, group: int = 200) -> int:
-        """Bring every light and timer that is due up to date, each change once and in order; returns how many cases changed.
-
-        A case that fails is logged and left for the next sweep.
-        """
-        now, changed, failed = self._clock(), 0, set[str]()
-        while not self._closing and (cases := await self.store.find_lights_due(now, group)):
-            cases = [case for case in cases if case["_id"] not in failed]
-            if not cases:
-                break
-            for case in cases:
-                if await self._relight(case, now):
-                    changed += 1
-                else:
-                    failed.add(case["_id"])
-        return changed
-
-    async def _relight(self, case: Case, now: datetime) -> bool:
-        try:
-            decision = engine.catch_up(case, now, self.rules)
-            won = await self.store.update(case, decision.update, decision.entries[-1]["id"] if decision.entries else None)
-        except StorageUnavailable as error:
-            self.relay.doubt(now)
-            log.warning("the light of case %s cannot be changed now: %s", case["_id"], error)
-            return False
-        except Exception:
-            log.exception("the light of case %s cannot be changed", case["_id"])
-            return False
-        if won:
-            self._seen(decision.case)
-            if decision.notices:
-                self.relay.tell(notices_of(decision.case, decision.notices))
-        return won
+    async def sweep(self) -> int:
+        """Bring every light and timer that is due up to date, each change once and in order; returns how many cases changed."""
+        return await self._sweep.run()
 
     # -- reads
 

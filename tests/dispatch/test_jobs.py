@@ -37,10 +37,10 @@ async def test_lights_when_time_passes_change_once_and_in_order(database: Databa
         await service.report(actor=WALKER, present=whole, report=event(category="0203"), key=new_key())
     ).case  # 24 h, sign in within 30 m
     clock.forward(minutes=25)
-    assert await service.sweep_lights() == 1 and await service.sweep_lights() == 0
+    assert await service.sweep() == 1 and await service.sweep() == 0
     assert (await service.get(actor=CLERK, case_id=case.id)).light == "yellow"
     clock.forward(hours=60)
-    assert await service.sweep_lights() == 1
+    assert await service.sweep() == 1
     seen = await service.get(actor=CLERK, case_id=case.id)
     assert (seen.light, seen.rev) == ("deep_red", case.rev)
     stored = await service.store.find_whole(case.id)
@@ -59,7 +59,7 @@ async def test_lights_when_two_sweep_at_once_are_changed_by_one(database: Databa
     for _ in range(12):
         await one.report(actor=WALKER, present=whole, report=event(category="0203"), key=new_key())
     clock.forward(minutes=25)
-    await asyncio.gather(one.sweep_lights(), other.sweep_lights())
+    await asyncio.gather(one.sweep(), other.sweep())
     counts = [sum(entry["action"] == "light" for entry in case["timeline"]) for case in await database.find(CASES, {})]
     assert counts == [1] * 12
 
@@ -69,7 +69,7 @@ async def test_action_when_light_changed_meanwhile_is_not_stale(database: Databa
     service = await open_service(database, clock)
     case = (await service.report(actor=WALKER, present=whole, report=event(category="0203"), key=new_key())).case
     clock.forward(minutes=25)
-    await service.sweep_lights()
+    await service.sweep()
     signed = await service.act(actor=CLERK, case_id=case.id, action="sign_in", rev=case.rev, fields={}, key=None)
     assert (signed.state, signed.light) == ("handling", "green")
 

@@ -82,7 +82,7 @@ async def test_walk_when_random_keeps_every_promise(database: Database, seed: in
         case_id = (await service.report(actor=who, present=whole, report=report, key=new_key())).case.id
         for _ in range(25):
             clock.forward(minutes=dice.choice((1, 5, 60)))
-            await service.sweep_lights()
+            await service.sweep()
             await _try(service, dice.choice(ROLES), case_id, dice)
         await _check(service, case_id, clock)
 
@@ -96,7 +96,7 @@ async def _check(service: Any, case_id: str, clock: Clock) -> None:
     assert live["rev"] <= case["head"]["seq"] == len(case["timeline"])
     assert (case["closed_at"] is not None) == (not live["open"])
     assert (case["lead"] is None) <= (live["state"] in ("reported", "filed", *STATES[7:]))
-    await service.sweep_lights()
+    await service.sweep()
     case = await service.store.find(case_id)
     running = [clock_ for clock_ in case["clocks"] if clock_["done_at"] is None]
     assert all(clock_["light"] == light_at(clock_, clock.now) for clock_ in running)
