@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import csv
 import gzip
 import json
 import os
@@ -85,6 +86,15 @@ class Installation:
     def settle(self) -> None:
         """Have the database write out what earlier measurements left in its cache, so that the next one does not pay for it."""
         self.embedded.checkpoint()
+
+    def plain_categories(self) -> list[str]:
+        """Return the categories whose report is complete without a photo and not sensitive: filed and dispatched in the write."""
+        with (self.pack / "categories.csv").open(encoding="utf-8") as file:
+            return [
+                row["code"]
+                for row in csv.DictReader(file)
+                if not {"K", "S"} & set(row["flags"]) and row["urgency"] != "emergency"
+            ]
 
     def points(self, count: int, *, seed: int = 7) -> list[tuple[float, float]]:
         """Return points inside grids, spread over the whole city."""

@@ -9,7 +9,6 @@ are made inside a round and their median is quoted.
 from __future__ import annotations
 
 import argparse
-import csv
 import gzip
 import json
 import os
@@ -100,8 +99,8 @@ def _measured(place: Installation, server: str, number: int, seconds: float) -> 
         arguments = [*arguments, "--uri", place.uri, "--name", database, "--token", TOKEN, "--port", str(port)]
     job = Job(
         host="127.0.0.1", port=port, path=EVENTS, token=TOKEN if server == "textbook" else place.tokens["grid_worker"],
-        connections=CONNECTIONS, seconds=WARMUP_SECONDS, points=place.points(4000, seed=number), categories=_categories(place),
-        seed=number * 100 + 99,
+        connections=CONNECTIONS, seconds=WARMUP_SECONDS, points=place.points(4000, seed=number),
+        categories=place.plain_categories(), seed=number * 100 + 99,
     )  # fmt: skip
     with place.process(arguments, port=port, processes=processes, database=database) as running:
         send(job)
@@ -133,14 +132,6 @@ def _used_seconds(pids: Sequence[int]) -> float:
         ticks += int(fields[11]) + int(fields[12])
     per_second: int = os.sysconf("SC_CLK_TCK")
     return ticks / per_second
-
-
-def _categories(place: Installation) -> list[str]:
-    """Return the categories whose report is complete without a photo and not sensitive: filed and dispatched in the write."""
-    with (place.pack / "categories.csv").open(encoding="utf-8") as file:
-        return [
-            row["code"] for row in csv.DictReader(file) if not {"K", "S"} & set(row["flags"]) and row["urgency"] != "emergency"
-        ]
 
 
 def _figures(rounds: list[Round]) -> dict[str, float]:

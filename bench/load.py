@@ -29,7 +29,10 @@ _LENGTH = re.compile(rb"(?i)content-length: *(\d+)")
 
 
 class Job(msgspec.Struct, kw_only=True):
-    """What to send: where, how many connections, for how many seconds, from which places and categories, with which seed."""
+    """What to send: where, how many connections, for how many seconds, from which places and categories, with which seed.
+
+    With `given` these requests (path, idempotency key, body) are sent instead, each connection its own share in their order.
+    """
 
     host: str
     port: int
@@ -38,9 +41,10 @@ class Job(msgspec.Struct, kw_only=True):
     connections: int
     seconds: float
     warmup_seconds: float = 0.5
-    points: list[tuple[float, float]]
-    categories: list[str]
-    seed: int
+    points: list[tuple[float, float]] = []
+    categories: list[str] = []
+    seed: int = 0
+    given: list[tuple[str, str, str]] = []
 
 
 class Outcome(msgspec.Struct, kw_only=True):
@@ -69,11 +73,12 @@ class Connection(asyncio.Protocol):
         self._send()
 
     def _send(self) -> None:
+        request = next(self.requests, None)
         self.sent_at = time.perf_counter()
-        if self.sent_at >= self.until:
+        if request is None or self.sent_at >= self.until:
             self.transport.close()
-            return
-        self.transport.write(next(self.requests))
+        else:
+            self.transport.write(request)
 
     def data_received(self, data: bytes) -> None:
         self.buffer += data
@@ -96,11 +101,15 @@ class Connection(asyncio.Protocol):
 def requests_of(job: Job, share: int) -> Iterator[bytes]:
     """Yield ready-made HTTP requests, every one with its own place, category, text and key."""
     head = (
-        f"POST {job.path} HTTP/1.1\r\nHost: {job.host}:{job.port}\r\nAuthorization: Bearer {job.token}\r\n"
+        f"POST {{path}} HTTP/1.1\r\nHost: {job.host}:{job.port}\r\nAuthorization: Bearer {job.token}\r\n"
         "Content-Type: application/json\r\nAccept-Language: zh-CN\r\nIdempotency-Key: {key}\r\nContent-Length: {length}\r\n\r\n"
     )
+    if job.given:
+        for path, key, text in job.given[share :: job.connections]:
+            yield head.format(path=path, key=key, length=len(text.encode())).encode() + text.encode()
+        return
     for key, body in event_bodies(job.points, job.categories, seed=job.seed * 1000 + share):
-        yield head.format(key=key, length=len(body)).encode() + body
+        yield head.format(path=job.path, key=key, length=len(body)).encode() + body
 
 
 def _made(requests: Iterator[bytes]) -> Iterator[bytes]:

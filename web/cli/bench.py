@@ -10,14 +10,14 @@ import click
 
 __all__ = ["bench"]
 
-NAMES = ("intake", "geo", "stream", "memory")
+NAMES = ("intake", "geo", "stream", "memory", "lifecycle", "lists")
 
 
 @click.command()
 @click.argument("name", required=False, type=click.Choice(NAMES))
 @click.option("--json", "as_json", is_flag=True, help="The last line of standard output is one JSON object.")
 def bench(name: str | None, as_json: bool) -> None:
-    """Measure intake, geo, stream and memory, each against its floor and a textbook rival in the same run."""
+    """Measure one thing or all, each against its floor or a rival in the same run."""
     results = {one: importlib.import_module(f"bench.{one}").main() for one in ([name] if name else NAMES)}
     if as_json:
         sys.stdout.write(json.dumps(results[name] if name else results) + "\n")
