@@ -16,7 +16,7 @@ from storage.errors import HeyunError
 
 __all__ = ["Channel", "Message", "SendFailed", "SendRefused", "reason_of"]
 
-_NOT_IN_REASONS = re.compile(r"[^A-Za-z0-9_.-]+")
+_CODE = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,9 +73,5 @@ def reason_of(channel: str, code: object) -> str:
     ('sms_isv.BUSY', 'smtp_550', 'sms_unknown')
     """
     text = str(code)
-    return f"{channel}_{'unknown' if len(text) > 40 or _NOT_IN_REASONS.search(text) or _is_number(text) else text}"
-
-
-def _is_number(text: str) -> bool:
-    """A code is never as long as a phone number."""
-    return text.isdigit() and len(text) > 6
+    is_code = _CODE.fullmatch(text) and not (text.isdigit() and len(text) > 6)  # so many digits may be a phone number
+    return f"{channel}_{text if is_code else 'unknown'}"

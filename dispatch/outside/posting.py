@@ -53,10 +53,12 @@ class Poster:
         self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)
         self._session: aiohttp.ClientSession | None = None
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str] | None = None) -> Answer:
+    async def post(
+        self, url: str, body: bytes, headers: Mapping[str, str] | None = None, *, query: Mapping[str, str] | None = None
+    ) -> Answer:
         """Send JSON and return the answer, whatever its status. Raises `SendFailed` when there is none."""
         sent = {"Content-Type": "application/json; charset=utf-8", **(headers or {})}
-        return await self._ask("POST", URL(url), body, sent)
+        return await self._ask("POST", URL(url).update_query(query or {}), body, sent)
 
     async def get(self, url: str, query: Mapping[str, str]) -> Answer:
         """Ask and return the answer, whatever its status. Raises `SendFailed` when there is none."""
