@@ -21,6 +21,7 @@ Check = Callable[[Situation, Values], Found]
 CLOCK_SKEW = timedelta(minutes=5)
 DEGREE_M = 111_320.0  # metres of one degree of latitude
 ON_THE_SPOT_M = 200.0  # domain.md T37
+VISIT_TRIES, VISIT_DAYS = 3, 2  # domain.md T39
 _NEEDS_NO_UNIT = frozenset({"duplicate", "info_missing"})  # domain.md §2.6 rule 2
 
 
@@ -55,8 +56,11 @@ def _assists_fit(at: Situation, values: Values) -> Found:
 
 
 def _organizations_known(at: Situation, values: Values) -> Found:
-    sensitive = at.case["live"]["sensitive"] and values.get("organizations")
-    return FieldError(field="organizations", code="sensitive", message="not for a sensitive case") if sensitive else None
+    """Sensitive cases are for approved organizations only."""
+    chosen = values.get("organizations", ()) if at.case["live"]["sensitive"] else ()
+    if all(at.rules.directory.is_approved(item["code"]) for item in chosen):
+        return None
+    return FieldError(field="organizations", code="sensitive", message="only approved ones for a sensitive case")
 
 
 def _limit_not_longer(at: Situation, values: Values) -> Found:
@@ -96,13 +100,23 @@ def _on_the_spot(at: Situation, values: Values) -> Found:
 
 
 def _visit_agrees(at: Situation, values: Values) -> Found:
-    if not values["contacted"]:
-        if values["satisfaction"] == "unrated" and values.get("note"):
-            return None
-        return FieldError(field="satisfaction", code="unrated", message="not reached: unrated, with the tries in the note")
+    if not values["contacted"] or values["satisfaction"] == "unrated":
+        return _given_up(at, values)
     if not values["solved"]:
         return FieldError(field="solved", code="redo", message="not solved: send it back with visit_redo")
     return None
+
+
+def _given_up(at: Situation, values: Values) -> Found:
+    """Nobody is closed unrated before enough calls on different days were put down with `visit_try` (domain.md T39)."""
+    if values["satisfaction"] != "unrated":
+        return FieldError(field="satisfaction", code="unrated", message="not reached: unrated")
+    tries = at.facts.get("visit_tries") or ()
+    days = {at.rules.calendar.local_date(tried) for tried in tries}
+    if len(tries) >= VISIT_TRIES and len(days) >= VISIT_DAYS:
+        return None
+    wanted = f"unrated after {VISIT_TRIES} calls in vain on {VISIT_DAYS} days"
+    return FieldError(field="satisfaction", code="more_tries", message=f"{wanted}; so far {len(tries)} on {len(days)}")
 
 
 def _no_downgrade(at: Situation, values: Values) -> Found:

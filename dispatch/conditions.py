@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from dispatch.situation import Situation, lead_of, open_tasks
+from dispatch.situation import Situation, lead_of, undone_parts
 
 __all__ = ["CONDITIONS", "SOURCES", "Condition", "Source"]
 
@@ -22,7 +22,7 @@ def _needs_photo(at: Situation) -> bool:
 
 
 def _assists_open(at: Situation) -> bool:
-    return bool(open_tasks(at.case))
+    return bool(undone_parts(at.case))
 
 
 def _has_point(at: Situation) -> bool:

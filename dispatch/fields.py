@@ -9,18 +9,29 @@ from __future__ import annotations
 import msgspec
 
 __all__ = [
+    "AGENCIES",
     "CANCEL_REASONS",
     "CHECK_DEFECTS",
+    "CHECK_RESULTS",
     "CONTACT_RESULTS",
     "CONTACT_WAYS",
+    "COORDINATION_TRIGGERS",
+    "EXPLAIN_REASONS",
     "ORDINARY_URGENCIES",
+    "PART_KINDS",
+    "RECTIFY_RESULTS",
     "REDO_REASONS",
     "REFUSE_REASONS",
+    "REOPEN_KINDS",
     "RESULTS",
     "RETURN_REASONS",
     "REVIEW_DEFECTS",
     "SATISFACTION",
+    "SUPERVISE_LEVELS",
+    "SUSPENSION_REASONS",
+    "TRANSFER_WAYS",
     "TYPES",
+    "VERDICTS",
     "Field",
     "choice",
     "text",
@@ -41,27 +52,40 @@ REFUSE_REASONS = (
     "unlawful", "civil_only",
 )  # fmt: skip
 CANCEL_REASONS = ("withdrawn", "untrue", "test", "out_of_scope")
+PART_KINDS = ("assist", "joint")  # domain.md §2.5
 RESULTS = ("resolved", "partly", "explained", "cannot")
 REVIEW_DEFECTS = ("off_point", "no_photo", "not_contacted", "copied_reply", "assist_missing")
 CHECK_DEFECTS = ("not_done", "partly_done", "wrong_place", "new_damage")
 REDO_REASONS = ("not_contacted", "not_solved")
 CONTACT_WAYS = ("phone", "visit", "message", "other")
 CONTACT_RESULTS = ("reached", "unreachable")
+SUSPENSION_REASONS = ("funding", "long_works", "season", "land", "wider_project", "legal_procedure")  # domain.md T27
+COORDINATION_TRIGGERS = ("returns", "redo", "no_owner", "dispute")  # domain.md T30
 SATISFACTION = ("very_satisfied", "satisfied", "basically_satisfied", "dissatisfied", "very_dissatisfied", "unrated")
+EXPLAIN_REASONS = ("unreasonable", "unlawful_claim", "policy_forbids")  # domain.md T41
+SUPERVISE_LEVELS = ("notice", "letter", "listed")  # domain.md T49: level 1, 2, 3
+RECTIFY_RESULTS = ("rectified", "mistaken", "unfounded_explained")  # domain.md T45
+REOPEN_KINDS = ("citizen_appeal", "spot_check", "false_closure")  # domain.md T46
+CHECK_RESULTS = ("pass", "fail")
+VERDICTS = ("confirmed", "untrue", "not_found")  # domain.md T10
+AGENCIES = ("110", "119", "120", "122", "water", "power", "gas", "other_place")  # domain.md T07
+TRANSFER_WAYS = ("one_key", "three_way", "written")
 
 
 class Field(msgspec.Struct, frozen=True, kw_only=True):
     """One field of an action.
 
     `min` and `max` bound the length of a text, the number of photos or codes, or the value of a number. `required_when` names
-    a condition of `dispatch.conditions` on the case, `options_from` a source of options there; `default` a source of the
-    suggested value. `clean` forbids personal data in the text (it will be published).
+    a condition of `dispatch.conditions` on the case, `only_when` one without which there is no such field, `options_from` a
+    source of options there; `default` a source of the suggested value. `clean` forbids personal data in the text (it will be
+    published).
     """
 
     name: str
     type: str
     required: bool = False
     required_when: str | None = None
+    only_when: str | None = None
     min: int | None = None
     max: int | None = None
     options: tuple[str, ...] = ()

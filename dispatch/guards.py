@@ -7,9 +7,19 @@ never do it to this case (403); all others mean that the case does not allow it 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from dispatch.situation import Situation, holds_lead, in_area, is_citizen_case, lead_of, must_contact, task_units
+from dispatch.asking import pending
+from dispatch.situation import (
+    Situation,
+    holds_lead,
+    in_area,
+    is_citizen_case,
+    lead_of,
+    must_contact,
+    open_supervisions,
+    task_units,
+)
 
 __all__ = ["FORBIDDING", "GUARDS", "Guard", "sign_off_wanted"]
 
@@ -54,19 +64,8 @@ def _not_of_lead(at: Situation) -> bool:
 
 
 def _not_asking_unit(at: Situation) -> bool:
-    return at.item is not None and at.item["unit"] != at.actor.unit and at.item["unit"] not in at.actor.units
-
-
-def _asked_it(at: Situation) -> bool:
-    return at.item is not None and at.item["unit"] in at.actor.units
-
-
-def _own_assist(at: Situation) -> bool:
-    return at.item is not None and at.item["kind"] == "assist" and at.item["unit"]["code"] in at.actor.units
-
-
-def _assist_task(at: Situation) -> bool:
-    return at.item is not None and at.item["kind"] == "assist"
+    asking = None if at.item is None else at.item["unit"]
+    return asking is None or (asking != at.actor.unit and asking not in at.actor.units)
 
 
 def _lead_or_dispatcher(at: Situation) -> bool:
@@ -94,12 +93,12 @@ def _not_emergency(at: Situation) -> bool:
 
 
 def _no_pending_return(at: Situation) -> bool:
-    return not any(item["kind"] == "return" and item["state"] == "pending" for item in at.case["requests"])
+    return pending(at.case, "return") is None
 
 
 def _first_return(at: Situation) -> bool:
     lead = lead_of(at.case)
-    asked = (item for item in at.case["requests"] if item["kind"] == "return" and item["state"] != "withdrawn")
+    asked = (item for item in at.case["requests"] if item["kind"] == "return" and item["state"] not in ("withdrawn", "expired"))
     return not any(item["unit"] == lead for item in asked)
 
 
@@ -114,8 +113,10 @@ def _contacted(at: Situation) -> bool:
 
 
 def sign_off_wanted(at: Situation) -> bool:
-    """Complaints, 举报 and results after a redo need the unit leader's signature (domain.md T33)."""
-    return at.case["appeal_type"] in _SIGNED or at.facts["redo"] >= 1
+    """Complaints, 举报, results after a redo or reopening and what is supervised need the unit leader's signature (domain.md
+    T33)."""
+    is_second = at.facts["redo"] >= 1 or bool(at.case.get("closures"))
+    return at.case["appeal_type"] in _SIGNED or is_second or bool(open_supervisions(at.case))
 
 
 def _sign_off_needed(at: Situation) -> bool:
@@ -128,10 +129,6 @@ def _not_signed_off(at: Situation) -> bool:
 
 def _signed_off(at: Situation) -> bool:
     return at.actor.role == "unit_leader" or not sign_off_wanted(at) or bool(at.facts["signed_off"])
-
-
-def _case_in_hand(at: Situation) -> bool:
-    return at.state in ("dispatched", "handling")
 
 
 def _check_asked(at: Situation) -> bool:
@@ -150,13 +147,20 @@ def _no_citizen(at: Situation) -> bool:
     return not is_citizen_case(at.case)
 
 
+def _put_right_at(at: Situation) -> datetime | None:
+    """When a bad rating was settled, so that the reporter is asked once more (domain.md T45)."""
+    found = at.case.get("rectification")
+    return found["closed_at"] if found else None
+
+
 def _not_rated(at: Situation) -> bool:
-    return "rating" not in at.case
+    rating = at.case.get("rating")
+    return rating is None or (_put_right_at(at) is not None and "again" not in rating)
 
 
 def _rating_open(at: Situation) -> bool:
-    closed = at.case["closed_at"]
-    return closed is not None and at.now <= closed + RATING_WINDOW
+    since = _put_right_at(at) or at.case["closed_at"]
+    return since is not None and at.now <= since + RATING_WINDOW
 
 
 def _may_urge_now(at: Situation) -> bool:
@@ -176,9 +180,6 @@ GUARDS: dict[str, Guard] = {
     "did_not_dispatch": _did_not_dispatch,
     "not_of_lead": _not_of_lead,
     "not_asking_unit": _not_asking_unit,
-    "asked_it": _asked_it,
-    "own_assist": _own_assist,
-    "assist_task": _assist_task,
     "lead_or_dispatcher": _lead_or_dispatcher,
     "may_know_reporter": _may_know_reporter,
     "placed": _placed,
@@ -191,7 +192,6 @@ GUARDS: dict[str, Guard] = {
     "sign_off_needed": _sign_off_needed,
     "not_signed_off": _not_signed_off,
     "signed_off": _signed_off,
-    "case_in_hand": _case_in_hand,
     "check_asked": _check_asked,
     "no_check_asked": _no_check_asked,
     "citizen_reported": _citizen_reported,
@@ -204,6 +204,6 @@ GUARDS: dict[str, Guard] = {
 FORBIDDING = frozenset(
     {
         "in_area", "is_lead", "takes_part", "own_or_desk", "speaks_for_reporter", "did_not_dispatch",
-        "not_of_lead", "not_asking_unit", "asked_it", "own_assist", "lead_or_dispatcher", "may_know_reporter",
+        "not_of_lead", "not_asking_unit", "lead_or_dispatcher", "may_know_reporter",
     }
 )  # fmt: skip

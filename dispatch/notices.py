@@ -1,6 +1,7 @@
 """Notices: who is told what. They are born in the write of the case (its outbox) and addressed by keys.
 
-`p:ID` a person, `u:CODE` the people of a unit (`u:*` whoever stands for all units), `ROLE:CODE` a role in an area
+`p:ID` a person, `u:CODE` the people of a unit (`u:*` whoever stands for all units), `o:CODE` those of an organization,
+`ROLE:CODE` a role in an area
 (`ROLE:*` in the whole city).
 """
 
@@ -30,15 +31,44 @@ def _lead(case: Case, item: dict[str, Any] | None) -> list[str]:
     return _unit(lead_of(case))
 
 
-def _assists(case: Case, item: dict[str, Any] | None) -> list[str]:
-    if item is not None:
-        return _unit(item["unit"]["code"])
-    codes = [task["unit"]["code"] for task in case["tasks"] if task["kind"] == "assist" and task["state"] == "pending"]
-    return ["u:" + code for code in codes] + (["u:*"] if codes else [])
+def _party(case: Case, item: dict[str, Any] | None) -> list[str]:
+    """The unit or organization of a task."""
+    if item is None:
+        return []
+    return _unit(item["unit"]["code"]) if item["unit"] else ["o:" + item["organization"]["code"], "o:*"]
 
 
-def _asking_unit(case: Case, item: dict[str, Any] | None) -> list[str]:
-    return _unit(item["unit"]) if item else []
+def _given(case: Case, item: dict[str, Any] | None) -> list[str]:
+    """Whoever was given a task beside the lead's by the entry just made."""
+    new = [task for task in case["tasks"] if task.get("entry") == case["head"]["seq"] and task["kind"] != "lead"]
+    return [key for task in new for key in _party(case, task)]
+
+
+def _answered_to(case: Case, item: dict[str, Any] | None) -> list[str]:
+    """To whom the result of a task is handed in: the lead, who coordinates, who called."""
+    others = (item.get("coordinator"), item.get("caller")) if item else ()
+    return [key for code in (lead_of(case), *others) for key in _unit(code)]
+
+
+def _asker(case: Case, item: dict[str, Any] | None) -> list[str]:
+    """The unit that asked for something; of an appeal, the reporter."""
+    if item is None:
+        return []
+    return _unit(item["unit"]) if item["unit"] else _reporter(case, item)
+
+
+def _deciders(case: Case, item: dict[str, Any] | None) -> list[str]:
+    """Who decides the request (the newest, when it has just been asked); after escalation one level up too."""
+    request = next(one for one in reversed(case["requests"]) if item is None or one["id"] == item["id"])
+    return [key for role in request.get("deciders", ("dispatcher",)) for key in _role(role)(case, item)]
+
+
+def _signers_or_deciders(case: Case, item: dict[str, Any] | None) -> list[str]:
+    """The leaders of the unit, whose signature is asked for; once it is there, who decides."""
+    request = case["requests"][-1]
+    if request["signed_by"] is not None:
+        return _deciders(case, item)
+    return [f"leader:{request['unit']}", "leader:*"]
 
 
 def _role(role: str) -> Callable[[Case, dict[str, Any] | None], list[str]]:
@@ -54,12 +84,33 @@ def _after_check(case: Case, item: dict[str, Any] | None) -> list[str]:
     return ADDRESSEES["operators"](case, item)
 
 
+def _verifier(case: Case, item: dict[str, Any] | None) -> list[str]:
+    """Who was sent to look at the place and has not come back yet: a person, or where nobody was on duty all of the place."""
+    sent = case.get("verification")
+    if sent is None or sent["verdict"] is not None:
+        return []
+    return ["p:" + sent["worker"]] if sent["worker"] else ADDRESSEES["checkers"](case, item)
+
+
+def _withdrawn(case: Case, item: dict[str, Any] | None) -> list[str]:
+    """The units of tasks that were taken back."""
+    return [key for task in case["tasks"] if task["state"] == "withdrawn" and task["unit"] for key in _unit(task["unit"]["code"])]
+
+
+def _drawn(case: Case, item: dict[str, Any] | None) -> list[str]:
+    """The supervisors, when the case was drawn for a check."""
+    return ADDRESSEES["supervisors"](case, item) if case["facts"].get("sampled") else []
+
+
 _HOLDERS = {
     "reported": "operators",
+    "verifying": "verifier",
+    "transferred": "operators",
     "filed": "dispatchers",
     "handled": "dispatchers",
     "checking": "checkers",
     "visiting": "operators",
+    "coordinating": "supervisors",
 }
 
 
@@ -68,46 +119,102 @@ def _holder(case: Case, item: dict[str, Any] | None) -> list[str]:
     return ADDRESSEES[_HOLDERS.get(case["live"]["state"], "lead")](case, item)
 
 
+def _spot_checker(case: Case, item: dict[str, Any] | None) -> list[str]:
+    """Whoever was drawn, else the grid workers of the place."""
+    checker = case["spot_check"]["checker"]
+    return ["p:" + checker] if checker else ADDRESSEES["checkers"](case, item)
+
+
+def _asked_again(case: Case, item: dict[str, Any] | None) -> list[str]:
+    """The reporter, once a bad rating is settled."""
+    return _reporter(case, item) if case["rectification"]["closed_at"] is not None else []
+
+
+def _district_duty(case: Case, item: dict[str, Any] | None) -> list[str]:
+    """Whoever dispatches and supervises in the district of the case (domain.md §2.8)."""
+    codes = [area["code"] for area in case["place"]["path"] if area["level"] == "district"]
+    return [f"{role}:{code}" for role in ("dispatcher", "supervisor") for code in codes]
+
+
+def _city_duty(case: Case, item: dict[str, Any] | None) -> list[str]:
+    return ["dispatcher:*", "supervisor:*"]
+
+
+def _unit_leader(case: Case, item: dict[str, Any] | None) -> list[str]:
+    lead = lead_of(case)
+    return [f"leader:{lead}", "leader:*"] if lead else []
+
+
 def _third_urge(case: Case, item: dict[str, Any] | None) -> list[str]:
     """The third reminder of one case also goes to the unit's leader (domain.md T48)."""
-    lead = lead_of(case)
-    return [f"leader:{lead}", "leader:*"] if lead and case["facts"]["urges"] >= 3 else []
+    return _unit_leader(case, item) if case["facts"]["urges"] >= 3 else []
 
 
 ADDRESSEES: dict[str, Callable[[Case, dict[str, Any] | None], list[str]]] = {
     "reporter": _reporter,
     "lead": _lead,
-    "assists": _assists,
-    "asking_unit": _asking_unit,
+    "party": _party,
+    "given": _given,
+    "answered_to": _answered_to,
+    "asker": _asker,
+    "deciders": _deciders,
+    "signers_or_deciders": _signers_or_deciders,
     "dispatchers": _role("dispatcher"),
     "operators": _role("operator"),
     "checkers": _role("grid_worker"),
     "after_check": _after_check,
+    "verifier": _verifier,
+    "withdrawn": _withdrawn,
+    "drawn": _drawn,
     "third_urge": _third_urge,
     "holder": _holder,
     "supervisors": _role("supervisor"),
+    "leaders": _role("leader"),
+    "unit_leader": _unit_leader,
+    "spot_checker": _spot_checker,
+    "asked_again": _asked_again,
+    "district_duty": _district_duty,
+    "city_duty": _city_duty,
 }
+
+
+_UNITS_OWN = frozenset({"sign_in", "contact", "supervise"})  # clocks of what the lead unit has to do besides the case itself
+
+
+def _of_light(data: Case) -> tuple[str, ...]:
+    """Who hears of a light besides whoever acts next."""
+    if data["light"] == "yellow":
+        return ()
+    return ("supervisors", "unit_leader") if data["clock"] in _UNITS_OWN else ("supervisors",)
 
 
 def _also(action: str, entry: Case, case: Case, called: Sequence[str]) -> tuple[str, ...]:
     """Danger to life is told to the dispatchers and to whoever is called, or where nobody is on duty to the grid workers of
     the place (domain.md §2.8); what is sensitive is told to no grid worker."""
     if action == "light":
-        return ("supervisors",) if entry["data"]["light"] in ("red", "deep_red") else ()
+        return _of_light(entry["data"])
+    if action == "alarm":
+        return (entry["data"]["told"],)
+    if action == "rate":
+        return ("supervisors", "unit_leader") if entry["data"].get("bad") else ()
     if case["live"]["urgency"] != "emergency":
         return ()
     if action == "submit":
         return ("operators",)
-    if action in ("dispatch", "auto_dispatch"):
-        return ("dispatchers",) if called or case["live"]["sensitive"] else ("dispatchers", "checkers")
+    raised = ("given",) if "raised" in entry.get("data", ()) else ()
+    if raised or action in ("dispatch", "auto_dispatch"):
+        return (*raised, "dispatchers") if called or case["live"]["sensitive"] else (*raised, "dispatchers", "checkers")
     return ()
 
 
 def compose(names: tuple[str, ...], action: str, entry: dict[str, Any], case: Case, item: dict[str, Any] | None) -> Case | None:
     """Return the notice of a timeline entry for all who are named, or None when there is nobody to tell.
 
-    One notice holds all addresses: a person who stands for several of them is told once. Its id is the entry's.
+    One notice holds all addresses: a person who stands for several of them is told once. Its id is the entry's. A light that
+    brings a step of the ladder tells nobody itself: the step does, in the same write.
     """
+    if action == "light" and "step" in entry["data"]:
+        return None
     called = entry["data"].get("called", ()) if "data" in entry else ()
     wanted = names + _also(action, entry, case, called)
     if not wanted and not called:
@@ -128,6 +235,8 @@ def actor_addresses(actor: Actor) -> list[str]:
         keys += ["u:*"] if whole else ["u:" + code for code in sorted(actor.units)]
         if actor.role == "unit_leader":
             keys += ["leader:*"] if whole else ["leader:" + code for code in sorted(actor.units)]
+    if actor.organization:
+        keys.append("o:" + actor.organization)
     areas = ["*"] if actor.scope.city else sorted(actor.areas | actor.scope.areas)
     keys += [f"{actor.role}:{code}" for code in areas]
     return keys

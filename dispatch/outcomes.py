@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
+from datetime import datetime
 from typing import Any
 
-from dispatch.clocks import Limit
+from dispatch.asking import drop_requests
+from dispatch.clocks import Limit, due_at
 from dispatch.model import URGENCIES
 from dispatch.rules import REDO_LIMIT
-from dispatch.situation import lead_of, open_tasks
+from dispatch.situation import PARTS, holds_lead, lead_of, undone_parts
 from dispatch.step import Step
+from dispatch.tasks import case_due, end_tasks, follow_tasks, hand_in
 
-__all__ = ["OUTCOMES"]
+__all__ = ["OUTCOMES", "archive_later"]
 
+ARCHIVE_AFTER = Limit(15, "d")  # domain.md T47
 REWORK_SHARE = 0.5  # domain.md T38: half the original limit, at least 4 wh
 
 
@@ -23,11 +28,19 @@ def _contact(step: Step) -> None:
     if facts["reached"] or facts["tries"] >= 3:
         step.stop_clocks("contact")
     step.data.update(way=fields["way"], result=fields["result"], when=fields["at"])
+    _remember_lead(step)
 
 
 def _progress(step: Step) -> None:
     step.public = bool(step.fields.get("public"))
     _photos(step)
+    _remember_lead(step)
+
+
+def _remember_lead(step: Step) -> None:
+    """Whoever works on the case for the lead unit may not judge it later, whatever other post they hold (domain.md §2.2)."""
+    if holds_lead(step.case, step.actor):
+        _remember_handler(step)
 
 
 def _photos(step: Step) -> None:
@@ -66,9 +79,10 @@ def _submit_result(step: Step) -> None:
     )
     step.set("outcome", fields["result"])
     task = _lead_task(step)
-    task["state"], task["submitted_at"] = "submitted", step.now
-    for other in open_tasks(step.case):
+    hand_in(task, step.now, _lead_due(step, task))
+    for other in undone_parts(step.case):
         other["state"], other["waived_because"] = "waived", fields["waive_reason"]
+    _accept_parts(step)
     _remember_handler(step)
     if step.actor.role == "unit_leader":
         step.facts["signed_off"] = step.actor.id
@@ -78,17 +92,17 @@ def _submit_result(step: Step) -> None:
     _photos(step)
 
 
-def _move_task(step: Step) -> None:
-    assert step.item is not None  # noqa: S101  # rows of tasks always come with one
-    wanted = step.item["id"]
-    task = next(item for item in step.edit("tasks") if item["id"] == wanted)
-    task["state"] = step.next_state
-    if step.next_state == "signed" and task["signed_at"] is None:
-        task["signed_at"] = step.now
-    if step.next_state == "submitted":
-        task["submitted_at"] = step.now
-    step.data.update(task=wanted, unit=task["unit"]["code"])
-    _photos(step)
+def _lead_due(step: Step, task: dict[str, Any]) -> datetime | None:
+    """A lead is late when its own time and the case's are over: returns leave it the one, extensions move the other."""
+    return max((due for due in (task.get("due_at"), case_due(step.case)) if due is not None), default=None)
+
+
+def _accept_parts(step: Step) -> None:
+    """The result stands on what the other units have handed in."""
+    for task in step.edit("tasks"):
+        if task["kind"] in PARTS and task["state"] == "submitted":
+            task["state"] = "accepted"
+    follow_tasks(step)
 
 
 def _reviewed(step: Step) -> None:
@@ -168,31 +182,51 @@ def _visited(step: Step) -> None:
     step.data.update(visit)
 
 
+def _visit_try(step: Step) -> None:
+    tries = step.facts.setdefault("visit_tries", [])
+    tries.append(step.now)
+    step.data.update(way=step.fields["way"], count=len(tries))
+
+
 def _redo(step: Step) -> None:
     step.facts["redo"] += 1
+    step.facts["visit_tries"] = []
     step.stop_clocks("visit")
     limit = min(_case_limit(step), REDO_LIMIT, key=lambda item: item.nominal_minutes)
     _fresh_case_clock(step, limit)
     step.data["reason"] = step.fields["reason"]
 
 
-def _end(step: Step, outcome: str | None) -> None:
+def _end(step: Step, outcome: str | None, *, done: bool = False) -> None:
+    """Nothing runs and nothing is asked of anybody any more; when `done`, what units and organizations handed in counts."""
     step.set("closed_at", step.now)
     step.set("outcome", outcome)
+    drop_requests(step)
     step.stop_clocks()
+    end_tasks(step, done=done)
     step.stop_timers()
     step.live["open"] = False
+    archive_later(step)
+
+
+def _end_elsewhere(step: Step) -> None:
+    """Others have the matter now."""
+    _end(step, "transferred")
 
 
 def _close(step: Step) -> None:
-    _end(step, step.case["outcome"] or "resolved")
+    _end(step, step.case["outcome"] or "resolved", done=True)
+
+
+def archive_later(step: Step, since: datetime | None = None) -> None:
+    """Have the system archive the case when it has rested long enough since an instant (None: now; domain.md T47)."""
+    limit = step.rules.node_limit(step.case, "archive") or ARCHIVE_AFTER
+    step.set_timer("archive", due_at(since or step.now, limit, step.rules.calendar), "archive")
 
 
 def _stop(step: Step) -> None:
-    for task in step.edit("tasks"):
-        if task["state"] in ("pending", "signed", "submitted"):
-            task["state"] = "withdrawn"
     _end(step, "not_found" if step.fields["reason"] == "untrue" else None)
+    step.stop_timers()  # not even archived: `cancelled` is the last there is
     step.data["reason"] = step.fields["reason"]
 
 
@@ -211,9 +245,6 @@ def _refuse(step: Step) -> None:
 def _merge(step: Step) -> None:
     """The service changes the main case in the same transaction."""
     step.set("merged_into", step.fields["main"])
-    for task in step.edit("tasks"):
-        if task["state"] in ("pending", "signed", "submitted"):
-            task["state"] = "withdrawn"
     _end(step, "duplicate")
     step.data["main"] = step.fields["main"]
 
@@ -236,7 +267,8 @@ def _light(step: Step) -> None:
 
 def _rate(step: Step) -> None:
     grades = {name: step.fields[name] for name in ("efficiency", "quality", "attitude")}
-    step.set("rating", {**grades, "at": step.now})
+    again = {"again": True} if step.case.get("rating") is not None else {}
+    step.set("rating", {**grades, "at": step.now, **again})
     step.data.update(grades)
 
 
@@ -259,15 +291,16 @@ OUTCOMES: dict[str, Callable[[Step], None]] = {
     "progress": _progress,
     "sign_off": _sign_off,
     "submit_result": _submit_result,
-    "move_task": _move_task,
     "reviewed": _reviewed,
     "back_to_work": _back_to_work,
     "rework": _rework,
     "checked": _checked,
     "close_when_closed": _close_when_closed,
     "visited": _visited,
+    "visit_try": _visit_try,
     "redo": _redo,
     "close": _close,
+    "end_elsewhere": _end_elsewhere,
     "stop": _stop,
     "answer": _answer,
     "refuse": _refuse,

@@ -80,5 +80,11 @@ class Directory(Protocol):
     def organization(self, code: str) -> Helper | None:
         """Return the organization with this code, or None."""
 
+    def is_approved(self, code: str) -> bool:
+        """Tell whether the organization may be asked for help with sensitive cases."""
+
+    def units_below(self, code: str) -> tuple[UnitRef, ...]:
+        """Return the active units directly below a unit, by code."""
+
     def on_duty(self, role: str, place: Place, at: datetime) -> tuple[str, ...]:
         """Return the usernames of the people with `role` on duty for the place, nearest area first."""

@@ -40,7 +40,9 @@ def states_page() -> str:
         *(_state_row(state) for state in STATES),
         "",
         "A request (`return`) goes from `pending` to `approved`, `rejected` or `withdrawn`; when it is approved, the case goes"
-        " back to `filed`. A task of an assisting unit goes `pending` → `signed` → `submitted` → `accepted`, or is `waived`.",
+        " back to `filed`. A task of a unit goes `pending` → `signed` → `submitted` → `accepted`, or is `waived`, `withdrawn` or,"
+        " for the lead, `returned`. One of an organization goes `invited` → `claimed` → `serving` → `submitted` → `confirmed`, or is"
+        " `declined`, `released`, `expired` or `withdrawn`.",
         "",
     ]
     return "\n".join(lines)

@@ -11,11 +11,25 @@ from types import ModuleType
 from typing import Any
 
 from dispatch import agreements, conditions, effects, guards
-from dispatch.chapters import oversight, requests, teamwork, verification
+from dispatch.chapters import (
+    elsewhere,
+    emergency,
+    endings,
+    oversight,
+    partners,
+    rectification,
+    requests,
+    returns,
+    suspension,
+    teamwork,
+    verification,
+)
 
 __all__ = ["CHECKS", "CHOOSERS", "CONDITIONS", "EFFECTS", "FORBIDDING", "GUARDS", "SOURCES"]
 
-CHAPTERS: tuple[ModuleType, ...] = (requests, verification, teamwork, oversight)
+CHAPTERS: tuple[ModuleType, ...] = (
+    requests, returns, suspension, verification, elsewhere, teamwork, partners, oversight, emergency, endings, rectification,
+)  # fmt: skip
 
 
 def _all(name: str, common: Mapping[str, Any]) -> dict[str, Any]:

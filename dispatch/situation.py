@@ -13,9 +13,15 @@ import msgspec
 from dispatch.actors import Actor
 from dispatch.rules import Rules
 
-__all__ = ["Case", "Situation", "holds_lead", "in_area", "is_citizen_case", "lead_of", "must_contact", "open_tasks", "task_units"]
+__all__ = [
+    "GONE", "PARTS", "Case", "Situation", "holds_lead", "in_area", "is_citizen_case", "lead_of", "must_contact",
+    "open_supervisions", "task_units", "undone_parts",
+]  # fmt: skip
 
 Case = dict[str, Any]
+
+PARTS = ("assist", "joint", "sub", "whistle")  # kinds of tasks of units beside the lead's
+GONE = frozenset({"returned", "waived", "withdrawn"})  # states of a task whose unit takes no part any more
 
 
 class Situation(msgspec.Struct, frozen=True, gc=False):
@@ -44,14 +50,19 @@ def lead_of(case: Case) -> str | None:
     return case["lead"]["code"] if case.get("lead") else None
 
 
-def open_tasks(case: Case, kind: str = "assist") -> list[dict[str, Any]]:
-    """Tasks of a kind that are neither done, waived nor given back."""
-    return [task for task in case["tasks"] if task["kind"] == kind and task["state"] in ("pending", "signed", "submitted")]
+def undone_parts(case: Case) -> list[dict[str, Any]]:
+    """Tasks of units beside the lead's that have not been handed in, waived or withdrawn."""
+    return [task for task in case["tasks"] if task["kind"] in PARTS and task["state"] in ("pending", "signed")]
+
+
+def open_supervisions(case: Case) -> list[dict[str, Any]]:
+    """Supervisions that no supervisor has lifted."""
+    return [item for item in case.get("supervisions") or () if item["lifted_at"] is None]
 
 
 def task_units(case: Case) -> frozenset[str]:
-    """Units that take part now: the lead and all who assist."""
-    return frozenset(task["unit"]["code"] for task in case["tasks"] if task["state"] not in ("returned", "waived", "withdrawn"))
+    """Units that take part now: the lead and all who have a part."""
+    return frozenset(task["unit"]["code"] for task in case["tasks"] if task["unit"] and task["state"] not in GONE)
 
 
 def holds_lead(case: Case, actor: Actor) -> bool:

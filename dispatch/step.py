@@ -26,7 +26,8 @@ __all__ = ["Step", "entry_actor"]
 TEXT_FIELDS = frozenset(
     {
     "note", "text", "reason", "basis", "opinion", "handling", "public_reply", "answer", "reply", "next_door",
-    "unsolved_reason", "waive_reason", "address",
+    "unsolved_reason", "waive_reason", "address", "place", "people", "measures", "plan", "minutes",
+    "summary", "receipt", "feedback", "to",
     }
 )  # fmt: skip
 

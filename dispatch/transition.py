@@ -16,24 +16,34 @@ __all__ = [
 
 STATES = (
     "reported",
+    "verifying",
     "filed",
     "dispatched",
     "handling",
+    "coordinating",
+    "suspended",
     "handled",
     "checking",
     "visiting",
     "closed",
+    "archived",
     "answered",
     "refused",
     "cancelled",
     "merged",
+    "transferred",
 )
-ALIVE = ("reported", "filed", "dispatched", "handling", "handled", "checking", "visiting")
-HELD = ("dispatched", "handling", "handled", "checking", "visiting")  # a unit answers for the case
-ENDED = ("closed", "answered", "refused", "cancelled", "merged")
-FINAL = ("refused", "cancelled", "merged")  # nothing more may be done to them
+ALIVE = (
+    "reported", "verifying", "filed", "dispatched", "handling", "coordinating", "suspended", "handled", "checking", "visiting",
+)  # fmt: skip
+HELD = ("dispatched", "handling", "suspended", "handled", "checking", "visiting")  # a unit answers for the case
+ENDED = ("closed", "archived", "answered", "refused", "cancelled", "merged", "transferred")
+FINAL = ("archived", "cancelled", "merged")  # nothing more may be done to them
 REQUEST_STATES = ("pending", "approved", "rejected", "withdrawn", "expired")
-TASK_STATES = ("pending", "signed", "submitted", "accepted", "returned", "waived", "withdrawn")
+TASK_STATES = (
+    "pending", "signed", "submitted", "accepted", "returned", "waived", "withdrawn",
+    "invited", "claimed", "serving", "confirmed", "declined", "released", "expired",
+)  # fmt: skip
 
 UNIT = frozenset({"unit_clerk"})
 DESK = frozenset({"operator"})

@@ -20,6 +20,8 @@ from storage.shared import Shared
 __all__ = ["CaseView", "ClockView", "EntryView", "LocationView", "case_view", "entry_view", "hides_reporter", "moment", "packed"]
 
 _UNIT_ROLES = frozenset({"unit_clerk", "unit_leader", "org_coordinator"})
+_OUTSIDE = frozenset({"citizen", "link", "group_leader", "org_coordinator"})
+_TASK_OUTSIDE = ("id", "kind", "unit", "organization", "state", "dispatched_at", "signed_at", "submitted_at", "actions")
 _CALLER_ROLES = frozenset({"operator", "dispatcher", "supervisor", "unit_clerk", "unit_leader"})
 Items = list[dict[str, Any]]
 
@@ -37,7 +39,10 @@ class LocationView(msgspec.Struct, kw_only=True):
 
 
 class ClockView(msgspec.Struct, kw_only=True):
-    """One clock: what it counts, since when, until when, and the light it shows."""
+    """One clock: what it counts, since when, until when, and the light it shows.
+
+    A paused one stands still since `paused_at` and has `left_seconds` of counted time left.
+    """
 
     kind: str
     limit: str
@@ -45,6 +50,8 @@ class ClockView(msgspec.Struct, kw_only=True):
     due_at: str
     done_at: str | None
     light: str
+    paused_at: str | None = None
+    left_seconds: int | None = None
 
 
 class CaseView(msgspec.Struct, kw_only=True):
@@ -85,7 +92,14 @@ class CaseView(msgspec.Struct, kw_only=True):
     result: dict[str, Any] | None
     visit: dict[str, Any] | None
     rating: dict[str, Any] | None
+    supervisions: Items
+    rectification: dict[str, Any] | None
+    spot_check: dict[str, Any] | None
+    closures: Items
     refusal: dict[str, str] | None
+    verification: dict[str, Any] | None
+    transfer: dict[str, Any] | None
+    hand_overs: Items
     merged_into: str | None
     actions: Items
 
@@ -151,13 +165,13 @@ def case_view(case: Case, actor: Actor, now: datetime, rules: Rules) -> CaseView
         location=_location(case["place"]),
         area_path=case["place"]["path"],
         lead=case["lead"],
-        assists=[{**task["unit"], "task_state": task["state"]} for task in case["tasks"] if task["kind"] == "assist"],
+        assists=[{**task["unit"], "task_state": task["state"]} for task in case["tasks"] if task["kind"] in ("assist", "joint")],
         organizations=case["organizations"],
         reported_at=moment(live["reported_at"]),
         due_at=_maybe(live["due_at"]),
         closed_at=_maybe(case["closed_at"]),
         clocks=[_clock(clock) for clock in case["clocks"]],
-        tasks=[_item(task, at, "task") for task in case["tasks"]],
+        tasks=[_task(task, at) for task in case["tasks"]],
         requests=[_item(request, at, "request") for request in case["requests"]],
         match=_match(case["match"]),
         photos=case["photos"],
@@ -169,7 +183,14 @@ def case_view(case: Case, actor: Actor, now: datetime, rules: Rules) -> CaseView
         result=_plain(case.get("result")),
         visit=_plain(case.get("visit")),
         rating=_plain(case.get("rating")),
+        supervisions=_within(case.get("supervisions"), actor),
+        rectification=_plain(case.get("rectification")),
+        spot_check=_plain(case.get("spot_check")),
+        closures=_within(case.get("closures"), actor),
         refusal=case.get("refusal"),
+        verification=_plain(case.get("verification")),
+        transfer=_plain(case.get("transfer")),
+        hand_overs=[_plain(item) or {} for item in case.get("hand_overs") or ()],
         merged_into=case.get("merged_into"),
         actions=engine.offer(at),
     )
@@ -212,6 +233,8 @@ def _clock(clock: dict[str, Any]) -> ClockView:
         due_at=moment(clock["due_at"]),
         done_at=_maybe(clock["done_at"]),
         light=clock["light"],
+        paused_at=_maybe(clock.get("paused_at")),
+        left_seconds=clock.get("left_seconds"),
     )
 
 
@@ -225,6 +248,21 @@ def _item(item: dict[str, Any], at: Situation, subject: str) -> dict[str, Any]:
     shown = _plain(item) or {}
     shown["actions"] = engine.offer(within, subject)
     return shown
+
+
+def _task(task: dict[str, Any], at: Situation) -> dict[str, Any]:
+    """A task; from outside only one's own is seen with what was written on it."""
+    shown, actor = _item(task, at, "task"), at.actor
+    if actor.role not in _OUTSIDE or (task["kind"] == "org" and actor.serves(task["organization"]["code"])):
+        return shown
+    return {name: shown[name] for name in _TASK_OUTSIDE if name in shown}
+
+
+def _within(items: Items | None, actor: Actor) -> Items:
+    """What officials put down about a case is not shown to who reported it."""
+    if not items or actor.role in _OUTSIDE:
+        return []
+    return [_plain(item) or {} for item in items]
 
 
 def _plain(value: dict[str, Any] | None) -> dict[str, Any] | None:

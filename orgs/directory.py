@@ -139,6 +139,15 @@ class DirectorySnapshot:
         party: Party | None = self.services.parties.get(code)
         return helper_of(party, 0.0, float("inf"), 0.0) if party else None
 
+    def is_approved(self, code: str) -> bool:
+        """Tell whether the organization may be asked for help with sensitive cases."""
+        party: Party | None = self.services.parties.get(code)
+        return party is not None and party.organization.approved
+
+    def units_below(self, code: str) -> tuple[UnitRef, ...]:
+        """Return the active units directly below a unit, by code."""
+        return self.units.children(code)
+
     def on_duty(self, role: str, place: Place, at: datetime) -> tuple[str, ...]:
         """Return the usernames of the people with `role` on duty for the place, nearest area first."""
         return self._roster.on_duty(role, place.area_codes, at)

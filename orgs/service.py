@@ -129,6 +129,14 @@ class Parties:
         """Return the organization with this code, or None."""
         return self.snapshot.organization(code)
 
+    def is_approved(self, code: str) -> bool:
+        """Tell whether the organization may be asked for help with sensitive cases."""
+        return self.snapshot.is_approved(code)
+
+    def units_below(self, code: str) -> tuple[UnitRef, ...]:
+        """Return the active units directly below a unit, by code."""
+        return self.snapshot.units_below(code)
+
     def on_duty(self, role: str, place: Place, at: datetime) -> tuple[str, ...]:
         """Return the usernames of the people with `role` on duty for the place, nearest area first."""
         return self.snapshot.on_duty(role, place, at)

@@ -91,6 +91,10 @@ class UnitTree:
                 waiting.extend(self._children.get(code, ()))
         return frozenset(found)
 
+    def children(self, code: str) -> tuple[UnitRef, ...]:
+        """Return the units directly below a unit, by code."""
+        return tuple(self._refs[child] for child in sorted(self._children.get(code, ())))
+
     def covers(self, code: str, place: Place) -> bool:
         """Tell whether the unit works in the place: one of its areas holds the place or is on its path."""
         unit = self.by_code.get(code)

@@ -18,9 +18,9 @@ ROWS = (
         checks=("in_the_past",), effects=("contact",),
     ),
     Transition(
-        action="progress", number="T24", states=("handling",), next=None, roles=UNIT | {"org_coordinator"}, adding=True,
+        action="progress", number="T24", states=("handling", "suspended"), next=None, roles=UNIT | {"org_coordinator"}, adding=True,
         guards=("takes_part",), fields=(text("note", 2), PHOTOS, Field(name="public", type="boolean")),
-        effects=("progress",),
+        effects=("progress", "progress_of_suspended"),
     ),
     Transition(
         action="sign_off", number="T33", states=("handling",), next=None, roles=frozenset({"unit_leader"}), adding=True,
@@ -35,27 +35,30 @@ ROWS = (
             choice("result", f.RESULTS), text("handling", 20), text("public_reply", 20, clean=True), PROOF,
             text("unsolved_reason"), text("waive_reason", 5, when="assists_open"),
         ),
-        checks=("unsolved_explained",), effects=("submit_result",), notices=("dispatchers",),
+        checks=("unsolved_explained",), effects=("drop_requests", "submit_result"), notices=("dispatchers",),
     ),
     Transition(
         subject="task", action="task_sign", number="2.4b", states=("pending",), next="signed", roles=UNIT, adding=True,
-        guards=("own_assist", "case_in_hand"), effects=("move_task",),
+        guards=("own_part", "parts_may_move"), effects=("move_part",),
     ),
     Transition(
         subject="task", action="task_submit", number="2.4b", states=("signed",), next="submitted", roles=UNIT, adding=True,
-        guards=("own_assist", "case_in_hand"), fields=(text("note", 5), PHOTOS), effects=("move_task",), notices=("lead",),
+        guards=("own_part", "on_site", "parts_may_move"), fields=(text("note", 5), PHOTOS), effects=("move_part",),
+        notices=("answered_to",),
     ),
     Transition(
-        subject="task", action="task_accept", number="2.4b", states=("submitted",), next="accepted", roles=UNIT,
-        guards=("is_lead", "assist_task", "case_in_hand"), effects=("move_task",),
+        subject="task", action="task_accept", number="2.4b", states=("submitted",), next="accepted",
+        roles=UNIT | {"supervisor", "grid_lead"}, guards=("part_task", "answers_for_part", "parts_may_move"),
+        effects=("move_part",),
     ),
     Transition(
-        subject="task", action="task_reject", number="2.4b", states=("submitted",), next="signed", roles=UNIT,
-        guards=("is_lead", "assist_task", "case_in_hand"), fields=(REASON,), effects=("move_task",), notices=("assists",),
+        subject="task", action="task_reject", number="2.4b", states=("submitted",), next="signed",
+        roles=UNIT | {"supervisor", "grid_lead"}, guards=("part_task", "answers_for_part", "parts_may_move"), fields=(REASON,),
+        effects=("move_part",), notices=("party",),
     ),
     Transition(
         subject="task", action="task_waive", number="2.4b", states=("pending", "signed"), next="waived",
-        roles=UNIT | DISPATCH, guards=("lead_or_dispatcher", "assist_task", "case_in_hand"), fields=(REASON,),
-        effects=("move_task",), notices=("assists",),
+        roles=UNIT | DISPATCH, guards=("part_task", "answers_for_part", "parts_may_move"), fields=(REASON,),
+        effects=("move_part",), notices=("party",),
     ),
 )  # fmt: skip

@@ -142,6 +142,12 @@ class TownDirectory:
     def organization(self, code: str) -> Helper | None:
         return {"vol1": Helper(code="vol1", name="志愿服务队"), "vol2": Helper(code="vol2", name="爱心企业")}.get(code)
 
+    def is_approved(self, code: str) -> bool:
+        return code == "vol2"
+
+    def units_below(self, code: str) -> tuple[UnitRef, ...]:
+        return tuple(self._ref(unit) for unit in sorted(UNITS) if unit != "root") if code == "root" else ()
+
     def on_duty(self, role: str, place: Place, at: datetime) -> tuple[str, ...]:
         return ("walker",) if role == "grid_worker" else ()
 
@@ -265,6 +271,12 @@ SAMPLES: dict[str, Any] = {
 def fill(action: dict[str, Any]) -> dict[str, Any]:
     """Fill the required fields of an action as a program would that knows nothing but their types."""
     return {field["name"]: _value(field) for field in action["fields"] if field["required"]}
+
+
+def is_fillable(action: dict[str, Any]) -> bool:
+    """Tell whether such a program finds a value for every required field (not: a unit where none is left to propose)."""
+    wanted = (field for field in action["fields"] if field["required"])
+    return all("value" in field or field.get("options") or field["type"] in (*SAMPLES, "number") for field in wanted)
 
 
 def _value(field: dict[str, Any]) -> Any:

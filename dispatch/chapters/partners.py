@@ -1,0 +1,150 @@
+"""Social organizations on a case: invited, they claim a place, come, and hand in what they did. They never hold a case up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dispatch.agreements import Check
+from dispatch.conditions import Condition, Source
+from dispatch.effects import Chooser, Effect
+from dispatch.guards import Guard
+from dispatch.situation import Situation, holds_lead
+from dispatch.step import Step
+from dispatch.tasks import HELPING, TAKEN, Task, ask_organization, follow_tasks, stop_invitation, task_now
+from storage.errors import FieldError
+
+__all__ = ["CHECKS", "CHOOSERS", "CONDITIONS", "EFFECTS", "FORBIDDING", "GUARDS", "SOURCES"]
+
+Values = dict[str, Any]
+Found = FieldError | None
+
+
+# -- guards
+
+
+def _own_help(at: Situation) -> bool:
+    return _help_task(at) and at.item is not None and at.actor.serves(at.item["organization"]["code"])
+
+
+def _help_task(at: Situation) -> bool:
+    return at.item is not None and at.item["kind"] == "org"
+
+
+def _own_help_or_dispatcher(at: Situation) -> bool:
+    return at.actor.role == "dispatcher" or _own_help(at)
+
+
+def _place_left(at: Situation) -> bool:
+    """Places are shared by all who were invited with the same entry; one that was given up is free again."""
+    item = at.item
+    if item is None:
+        return False
+    taken = sum(task["state"] in TAKEN for task in _of_the_call(at, item))
+    return bool(taken < item["places"])
+
+
+def _of_the_call(at: Situation, item: Task) -> list[Task]:
+    return [task for task in at.case["tasks"] if task["kind"] == "org" and task["entry"] == item["entry"]]
+
+
+def _thanks_for_help(at: Situation) -> bool:
+    """The lead, or who asked for help, says what it was worth."""
+    if at.actor.role == "citizen":
+        return bool(at.case["live"]["reporter"] == at.actor.id)
+    return holds_lead(at.case, at.actor)
+
+
+GUARDS: dict[str, Guard] = {
+    "help_task": _help_task,
+    "own_help": _own_help,
+    "own_help_or_dispatcher": _own_help_or_dispatcher,
+    "place_left": _place_left,
+    "thanks_for_help": _thanks_for_help,
+}
+FORBIDDING: frozenset[str] = frozenset({"own_help", "own_help_or_dispatcher", "thanks_for_help"})
+
+
+# -- what the fields must agree on
+
+
+def _organizations_free(at: Situation, values: Values) -> Found:
+    chosen = {item["code"] for item in values["organizations"]}
+    if any(item["code"] in chosen and item["task_state"] in HELPING for item in at.case["organizations"]):
+        return FieldError(field="organizations", code="asked_already", message="one of them has been asked or helps already")
+    return None
+
+
+def _places_fit(at: Situation, values: Values) -> Found:
+    if values.get("places", 1) <= len(values["organizations"]):
+        return None
+    return FieldError(field="places", code="range", message="not more places than organizations")
+
+
+CHECKS: dict[str, Check] = {"organizations_free": _organizations_free, "places_fit": _places_fit}
+CONDITIONS: dict[str, Condition] = {}
+
+
+def _near_organizations(at: Situation) -> dict[str, Any]:
+    free = [item for item in at.case["organizations"] if item["task_state"] not in HELPING]
+    codes = [item["code"] for item in free]
+    found: dict[str, Any] = {"options": codes, "labels": {item["code"]: item["name"] for item in free}}
+    if codes:
+        found["value"] = codes[:1]
+    return found
+
+
+SOURCES: dict[str, Source] = {"near_organizations": _near_organizations}
+
+
+# -- effects
+
+
+def _invite(step: Step) -> None:
+    chosen = step.fields["organizations"]
+    places = int(step.fields.get("places") or len(chosen))
+    tasks = [ask_organization(step, item, places, step.fields.get("note")) for item in chosen]
+    follow_tasks(step)
+    step.data.update(tasks=[task["id"] for task in tasks], organizations=[item["code"] for item in chosen], places=places)
+
+
+def _move_help(step: Step) -> None:
+    """The organization answers or is answered: the task goes to the row's next state."""
+    task = task_now(step)
+    if task["state"] == "invited":
+        stop_invitation(step, task)
+    task["state"] = step.next_state
+    follow_tasks(step)
+    step.data.update(task=task["id"], organization=task["organization"]["code"])
+
+
+def _serve(step: Step) -> None:
+    _move_help(step)
+    task_now(step)["service"] = {"people": step.fields["people"], "at": step.fields["at"]}
+    step.data["when"] = step.fields["at"]
+
+
+def _report_help(step: Step) -> None:
+    _move_help(step)
+    fields, photos = step.fields, step.fields.get("photos", [])
+    task_now(step)["result"] = {"note": fields["note"], "hours": fields["hours"], "photos": photos, "at": step.now}
+    step.data["hours"] = fields["hours"]
+    if photos:
+        step.data["photos"] = photos
+
+
+def _confirm_help(step: Step) -> None:
+    _move_help(step)
+    rating, thanks = step.fields.get("rating"), step.fields.get("text")
+    task_now(step)["confirmation"] = {"rating": rating, "thanks": thanks, "role": step.actor.role, "at": step.now}
+    if rating is not None:
+        step.data["rating"] = rating
+
+
+CHOOSERS: dict[str, Chooser] = {}
+EFFECTS: dict[str, Effect] = {
+    "invite": _invite,
+    "move_help": _move_help,
+    "serve": _serve,
+    "report_help": _report_help,
+    "confirm_help": _confirm_help,
+}

@@ -1,0 +1,166 @@
+"""Tasks of a case: what each unit and organization was given, until when, and what came of it (domain.md §2.4b, §2.5).
+
+Every task has `id`, `kind`, `state` and `entry`, the number of the timeline entry that gave it. Those of units (`lead`,
+`assist`, `joint`, `sub`, `whistle`) have `unit`, `limit` and `due_at`, and when handed in `result` and `late`; those of
+organizations (`org`) have `organization`, `places` and `expires_at` instead, and `unit` is None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from dispatch.clocks import Limit
+from dispatch.shifting import case_clock
+from dispatch.situation import GONE, Case
+from dispatch.step import Step
+
+__all__ = [
+    "HELPING", "TAKEN", "Task", "ask_organization", "assist_limit", "case_due", "end_tasks", "follow_tasks", "give_part",
+    "give_task", "hand_in", "is_open", "stop_invitation", "task_now",
+]  # fmt: skip
+
+Task = dict[str, Any]
+
+ASSIST_PERCENT = 60  # of the lead's limit (domain.md §2.5)
+_LEAST = {"wd": Limit(4, "wh"), "d": Limit(14, "h"), "wh": Limit(1, "wh"), "h": Limit(36, "m"), "m": Limit(1, "m")}
+_OPEN = frozenset({"pending", "signed", "submitted", "invited", "claimed", "serving"})
+TAKEN = frozenset({"claimed", "serving", "submitted", "confirmed"})  # an organization has the place
+HELPING = TAKEN | {"invited"}  # an organization may see the case
+
+
+def is_open(task: Task) -> bool:
+    """Tell whether something is still to be done about the task."""
+    return task["state"] in _OPEN
+
+
+def assist_limit(limit: Limit) -> Limit:
+    """Return the limit of a part of a lead's task where none was named: at most 60 % of the lead's, in whole units.
+
+    >>> [str(assist_limit(Limit.parse(cell))) for cell in ("10wd", "2wd", "1wd", "4wh", "24h", "2h", "1h")]
+    ['6wd', '1wd', '4wh', '2wh', '14h', '1h', '36m']
+    """
+    whole = limit.amount * ASSIST_PERCENT // 100
+    return Limit(whole, limit.unit) if whole else _LEAST[limit.unit]
+
+
+def case_due(case: Case) -> datetime | None:
+    """Return until when the lead must be done, None before the first dispatch."""
+    clock = case_clock(case["clocks"])
+    return None if clock is None else clock["due_at"]
+
+
+def _part_due(step: Step, unit: str, limit: Limit) -> datetime:
+    """When a unit must be done with a part: by its own working hours, never later than the case while that has time left."""
+    hours = step.rules.directory.unit_hours(unit) or None
+    due: datetime = step.rules.clock("task", limit, step.now, hours=hours)["due_at"]
+    last = case_due(step.case)
+    return due if last is None or last <= step.now else min(due, last)
+
+
+def give_task(step: Step, kind: str, unit: dict[str, str], limit: Limit, due: datetime, **more: Any) -> Task:
+    """Put down a task of a unit; `more` are parts that tasks of this kind have besides."""
+    tasks = step.edit("tasks")
+    task = {
+        "id": f"t{len(tasks) + 1}", "kind": kind, "unit": unit, "state": "pending", "entry": _entry(step),
+        "dispatched_at": step.now, "limit": str(limit), "due_at": due, "signed_at": None, "submitted_at": None, **more,
+    }  # fmt: skip
+    tasks.append(task)
+    return task
+
+
+def give_part(step: Step, kind: str, unit: dict[str, str], limit: Limit, **more: Any) -> Task:
+    """Put down a task beside the lead's, due by its own limit within the case's."""
+    return give_task(step, kind, unit, limit, _part_due(step, unit["code"], limit), **more)
+
+
+def ask_organization(step: Step, organization: dict[str, Any], places: int, note: str | None = None) -> Task:
+    """Invite an organization: one of so many places among all that are invited by the same entry. It runs out by a timer."""
+    tasks = step.edit("tasks")
+    task: Task = {
+        "id": f"t{len(tasks) + 1}", "kind": "org", "unit": None, "state": "invited", "entry": _entry(step),
+        "organization": {"code": organization["code"], "name": organization["name"]},
+        "dispatched_at": step.now, "places": places, "expires_at": None, "note": note,
+    }  # fmt: skip
+    tasks.append(task)
+    limit = step.rules.node_limit(step.case, "invitation")
+    if limit is not None:
+        task["expires_at"] = step.rules.clock("invitation", limit, step.now)["due_at"]
+        step.set_timer(_invitation(task), task["expires_at"], "task_expire", subject="task", item=task["id"])
+    _mark(step, organization)
+    return task
+
+
+def _entry(step: Step) -> int:
+    """The number of the timeline entry that is being made."""
+    number: int = step.case["head"]["seq"] + 1
+    return number
+
+
+def _invitation(task: Task) -> str:
+    return f"invitation:{task['id']}"
+
+
+def _mark(step: Step, organization: dict[str, Any]) -> None:
+    """Those that were not proposed are put down without a distance; `follow_tasks` writes the state."""
+    organizations = step.edit("organizations")
+    if all(item["code"] != organization["code"] for item in organizations):
+        organizations.append({**organization, "distance_m": None, "score": None, "reason": "", "task_state": None})
+
+
+def stop_invitation(step: Step, task: Task) -> None:
+    """An answer has come: nothing runs out any more."""
+    if task["kind"] == "org":
+        step.stop_timer(_invitation(task))
+
+
+def task_now(step: Step) -> Task:
+    """Return the task that the step is about, to be changed."""
+    assert step.item is not None  # noqa: S101  # rows of tasks always come with one
+    wanted = step.item["id"]
+    found: Task = next(item for item in step.edit("tasks") if item["id"] == wanted)
+    return found
+
+
+def hand_in(task: Task, now: datetime, due: datetime | None) -> None:
+    """The unit has submitted: at the due instant itself it is late."""
+    task["state"], task["submitted_at"] = "submitted", now
+    if due is not None:
+        task["late"] = now >= due
+
+
+def end_tasks(step: Step, *, done: bool) -> None:
+    """Leave no task open: the case has come to its end or goes back. What was handed in counts when the case is `done`."""
+    if not any(is_open(task) for task in step.case["tasks"]):
+        return
+    for task in step.edit("tasks"):
+        if is_open(task):
+            counts = done and task["state"] == "submitted"
+            task["state"] = ("confirmed" if task["kind"] == "org" else "accepted") if counts else "withdrawn"
+            stop_invitation(step, task)
+    _follow_organizations(step)
+
+
+def follow_tasks(step: Step) -> None:
+    """Bring into line what is derived from the tasks: who sees the case, and the mark of each organization."""
+    step.live["units"] = _units_now(step.case["tasks"])
+    _follow_organizations(step)
+
+
+def _follow_organizations(step: Step) -> None:
+    states = {task["organization"]["code"]: task["state"] for task in step.case["tasks"] if task["kind"] == "org"}
+    if not states:
+        return
+    organizations = step.edit("organizations")
+    for item in organizations:
+        item["task_state"] = states.get(item["code"], item["task_state"])
+    step.live["orgs"] = [item["code"] for item in organizations if item["task_state"] in HELPING]
+
+
+def _units_now(tasks: Iterable[Task]) -> list[str]:
+    """Units with a task, and those to whom they answer: who called for them, who coordinates."""
+    present = [task for task in tasks if task["unit"] and task["state"] not in GONE]
+    codes = [task["unit"]["code"] for task in present]
+    codes += [code for task in present for code in (task.get("caller"), task.get("coordinator")) if code]
+    return list(dict.fromkeys(codes))
