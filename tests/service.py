@@ -8,9 +8,10 @@ from __future__ import annotations
 import io
 import json
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from tornado.httpclient import AsyncHTTPClient, HTTPRequest, HTTPResponse
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
+from dispatch.service import utc_now
 from orgs.accounts import Accounts
 from storage.client import Database
 from tests.small_city import INSIDE, PEOPLE, write_pack
@@ -141,13 +143,15 @@ async def load_small_city(database: Database, folder: Path) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def open_service(uri: str, folder: Path, *, driver: str = "motor", name: str | None = None) -> AsyncIterator[Running]:
+async def open_service(
+    uri: str, folder: Path, *, driver: str = "motor", name: str | None = None, clock: Callable[[], datetime] = utc_now
+) -> AsyncIterator[Running]:
     """Serve a small city from a database of its own, dropped afterwards. `folder` takes keys and the pack."""
     name = name or f"heyun_test_{secrets.token_hex(6)}"
     database = await Database.connect(uri, name, driver=driver)
     try:
         tokens = await load_small_city(database, folder)
-        async with serving(Settings(mongodb_uri=uri, database=name, driver=driver, data=folder), tokens) as running:
+        async with serving(Settings(mongodb_uri=uri, database=name, driver=driver, data=folder), tokens, clock=clock) as running:
             yield running
     finally:
         await database.drop_database()
@@ -155,9 +159,11 @@ async def open_service(uri: str, folder: Path, *, driver: str = "motor", name: s
 
 
 @asynccontextmanager
-async def serving(settings: Settings, tokens: Mapping[str, str]) -> AsyncIterator[Running]:
+async def serving(
+    settings: Settings, tokens: Mapping[str, str], *, clock: Callable[[], datetime] = utc_now
+) -> AsyncIterator[Running]:
     """Serve what lies in the configured database on a free port of the loopback."""
-    services = await build(settings)
+    services = await build(settings, clock=clock)
     try:
         server = make_server(make_app(services))
         sockets = bind_sockets(0, "127.0.0.1")

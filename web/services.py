@@ -10,8 +10,9 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import dispatch.relay
 import dispatch.reveals
@@ -23,7 +24,7 @@ from dispatch import snapshots
 from dispatch.actors import SYSTEM
 from dispatch.city import City
 from dispatch.jobs import Jobs
-from dispatch.service import CaseService
+from dispatch.service import CaseService, utc_now
 from grid.service import Territory
 from orgs.accounts import Accounts
 from orgs.service import Parties
@@ -89,23 +90,26 @@ class Services:
         await self.closing.aclose()
 
 
-async def build(settings: Settings) -> Services:
-    """Connect, load all snapshots, follow the feed. Raises `NoCity`, `StorageUnavailable`, `StandaloneError`."""
+async def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> Services:
+    """Connect, load all snapshots, follow the feed. `clock` is the time by which cases are dated and fall due.
+
+    Raises `NoCity`, `StorageUnavailable`, `StandaloneError`.
+    """
     closing = contextlib.AsyncExitStack()
     try:
-        return await _build(settings, closing)
+        return await _build(settings, closing, clock)
     except BaseException:
         await closing.aclose()
         raise
 
 
-async def _build(settings: Settings, closing: contextlib.AsyncExitStack) -> Services:
+async def _build(settings: Settings, closing: contextlib.AsyncExitStack, clock: Callable[[], datetime]) -> Services:
     database = await _connect(settings, closing)
     feed = Feed(database, WATCHED)
     await feed.start()  # before anything is loaded, so that nothing that changes meanwhile is missed
     closing.push_async_callback(feed.stop)
     cipher = FieldCipher(Keyring.load_or_create(settings.keys))
-    territory, parties, core = await _snapshots(database, cipher, feed, closing)
+    territory, parties, core = await _snapshots(database, cipher, feed, closing, clock)
     accounts = _accounts(database, cipher, parties, feed, closing)
     auth = Authenticator(accounts)
     hub = Hub(feed, auth, core.cases.board)
@@ -138,7 +142,7 @@ async def _connect(settings: Settings, closing: contextlib.AsyncExitStack) -> Da
 
 
 async def _snapshots(
-    database: Database, cipher: FieldCipher, feed: Feed, closing: contextlib.AsyncExitStack
+    database: Database, cipher: FieldCipher, feed: Feed, closing: contextlib.AsyncExitStack, clock: Callable[[], datetime]
 ) -> tuple[Territory, Parties, Core]:
     begin = feed.last_id
     city = await cities.load(database)
@@ -155,7 +159,7 @@ async def _snapshots(
             threshold=city.params.dispatch.auto_score,
         ),
     )
-    core = await Core.load(database, territory, parties, catalogue, city, cipher, announce=feed.announce)
+    core = await Core.load(database, territory, parties, catalogue, city, cipher, announce=feed.announce, clock=clock)
     held.append(core)
     core.follow(feed)
     closing.callback(core.close)
