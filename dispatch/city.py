@@ -16,7 +16,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from dispatch.calendar import DEFAULT_HOURS, parse_hours
-from dispatch.clocks import LightRules, LimitCell, LimitTable
+from dispatch.clocks import LightRules, LimitTable
+from dispatch.limits import Bounds
 from storage.client import Database
 
 __all__ = ["CITY", "Bounds", "City", "DispatchParams", "DuplicateParams", "Params", "load", "params_of", "save"]
@@ -26,7 +27,6 @@ _DEFAULTS = Path(__file__).parent / "data" / "defaults.toml"
 
 Share = Annotated[float, msgspec.Meta(ge=0, le=1, description="a share between 0 and 1")]
 Metres = Annotated[int, msgspec.Meta(ge=1, le=5000, description="metres, 1 to 5000")]
-Count = Annotated[int, msgspec.Meta(ge=0)]
 Words = tuple[Annotated[str, msgspec.Meta(min_length=1)], ...]
 
 
@@ -49,17 +49,6 @@ class DuplicateParams(_Table, frozen=True, kw_only=True, forbid_unknown_fields=T
     similarity: Share
     shown: Annotated[int, msgspec.Meta(ge=1, le=50)]
     radius_by_category: dict[str, Metres] = {}
-
-
-class Bounds(_Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How much may be asked for: extensions, returns, suspension."""
-
-    extension_times: Count
-    extension_total: LimitCell
-    return_shift: LimitCell
-    returns_to_coordination: Count
-    redos_to_coordination: Count
-    suspension_days: Count
 
 
 class Params(_Table, frozen=True, kw_only=True, forbid_unknown_fields=True):

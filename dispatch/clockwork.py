@@ -50,8 +50,8 @@ def changes_until(clocks: list[Clock], now: datetime) -> list[tuple[datetime, in
 def summary(clocks: list[Clock]) -> tuple[str, datetime | None, datetime | None]:
     """Return the light of the case, its due time and when its light must be looked at next.
 
-    The worst running clock gives the light; the case clock (running or stopped) gives the due time, before there is one the
-    earliest running clock.
+    The worst running clock gives the light; the case clock (running or stopped) gives the due time. Before there is one, and
+    while it is paused, the earliest running clock does.
     """
     case_clock: Clock | None = None
     light, due, changes = "", None, []
@@ -67,6 +67,6 @@ def summary(clocks: list[Clock]) -> tuple[str, datetime | None, datetime | None]
             if shown in _ENDS_AT:
                 changes.append(clock[_ENDS_AT[shown]])
     following = min(changes, default=None)
-    if case_clock is not None:
+    if case_clock is not None and (due is None or case_clock.get("paused_at") is None):
         return light or case_clock["light"], case_clock["due_at"], following
     return light or "green", due or (clocks[-1]["due_at"] if clocks else None), following

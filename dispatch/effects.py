@@ -6,7 +6,7 @@ Each effect changes the working copy of a `Step`; `dispatch.outcomes` holds the 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from dispatch.clocks import Limit, moved_by_return
@@ -132,9 +132,9 @@ def move_by_returns(step: Step) -> None:
     """Put the due time of the case later by the time that approved returns have cost, in all at most the bound of the city."""
     clock, facts, rules = case_clock(step.clocks), step.facts, step.rules
     assert clock is not None  # noqa: S101  # what was dispatched once has one
-    first_due: datetime = facts.setdefault("first_due_at", clock["due_at"])
+    facts.setdefault("first_due_at", clock["due_at"])
     lost, most = timedelta(seconds=facts["lost_seconds"]), Limit.parse(rules.bounds.return_shift)
-    due = moved_by_return(first_due, lost, Limit.parse(clock["limit"]), rules.calendar, most=most)
+    due = moved_by_return(facts["first_due_at"], lost, Limit.parse(clock["limit"]), rules.calendar, most=most)
     clock["done_at"] = None
     move_to(clock, max(due, clock["due_at"]), step.now, rules)
 

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from dispatch.actors import SYSTEM
-from dispatch.checks import is_required, read_fields
+from dispatch.checks import applying, is_required, read_fields
 from dispatch.clockwork import changes_until
 from dispatch.errors import NotAllowed
 from dispatch.fields import Field
@@ -65,7 +65,8 @@ def offer(at: Situation, subject: str = "case") -> list[dict[str, Any]]:
 
 
 def _offered(row: Transition, at: Situation) -> dict[str, Any]:
-    return {"name": row.action, "needs_rev": row.needs_rev, "fields": [_described(field, at) for field in row.fields]}
+    fields = [_described(field, at) for field in applying(row.fields, at)]
+    return {"name": row.action, "needs_rev": row.needs_rev, "fields": fields}
 
 
 def _described(field: Field, at: Situation) -> dict[str, Any]:
@@ -92,7 +93,7 @@ def _always(field: Field) -> dict[str, Any]:
 
 
 def _is_the_same_for_all(row: Transition) -> bool:
-    return all(field.required_when is None and field.options_from is None for field in row.fields)
+    return all(field.required_when is None and field.only_when is None and field.options_from is None for field in row.fields)
 
 
 # By the row of the table: made once for all answers, never changed.

@@ -64,8 +64,9 @@ def _not_of_lead(at: Situation) -> bool:
 
 
 def _not_asking_unit(at: Situation) -> bool:
-    asking = None if at.item is None else at.item["unit"]
-    return asking is None or (asking != at.actor.unit and asking not in at.actor.units)
+    """Neither the unit that asked nor the person, whatever post they hold."""
+    asking, asker = (None, None) if at.item is None else (at.item["unit"], at.item["by"])
+    return asker != at.actor.id and (asking is None or (asking != at.actor.unit and asking not in at.actor.units))
 
 
 def _lead_or_dispatcher(at: Situation) -> bool:

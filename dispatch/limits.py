@@ -15,11 +15,14 @@ import msgspec
 
 from dispatch.model import URGENCIES, Category
 
-__all__ = ["LIMIT_WORDS", "Limit", "LimitCell", "LimitChoice", "LimitTable", "choose_limit", "limit_for"]
+__all__ = [
+    "DEFAULT_BOUNDS", "LIMIT_WORDS", "Bounds", "Limit", "LimitCell", "LimitChoice", "LimitTable", "choose_limit", "limit_for",
+]  # fmt: skip
 
 LIMIT_WORDS = "a number and a unit: m, h, wh (working hours), wd (working days) or d, like 30m or 5wd"
 LIMIT_PATTERN = r"^[1-9][0-9]{0,3}(m|h|wh|wd|d)$"
 LimitCell = Annotated[str, msgspec.Meta(pattern=LIMIT_PATTERN, description=LIMIT_WORDS)]
+Count = Annotated[int, msgspec.Meta(ge=0)]
 
 _CELL = re.compile(LIMIT_PATTERN)
 _NOMINAL_MINUTES = {"m": 1, "h": 60, "wh": 24 * 60 // 7, "d": 24 * 60, "wd": 24 * 60}  # seven working hours make a day
@@ -88,6 +91,20 @@ class LimitTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         cells = self.nodes[node]
         cell = cells.get(urgency) or cells.get(major) or cells.get("default")
         return None if cell is None else _parsed(cell)
+
+
+class Bounds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How much may be asked for (`[bounds]` in params.toml); the defaults are those of domain.md §2.4, §2.6, §3.3."""
+
+    extension_times: Count = 2
+    extension_total: LimitCell = "10wd"
+    return_shift: LimitCell = "2wd"
+    returns_to_coordination: Count = 2
+    redos_to_coordination: Count = 3
+    suspension_days: Count = 180
+
+
+DEFAULT_BOUNDS = Bounds()
 
 
 class LimitChoice(msgspec.Struct, frozen=True):

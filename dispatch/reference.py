@@ -39,9 +39,12 @@ def states_page() -> str:
         "| --- | --- | --- |",
         *(_state_row(state) for state in STATES),
         "",
-        "A request (`return`) goes from `pending` to `approved`, `rejected` or `withdrawn`; when it is approved, the case goes"
-        " back to `filed`. A task of a unit goes `pending` → `signed` → `submitted` → `accepted`, or is `waived`, `withdrawn` or,"
-        " for the lead, `returned`. One of an organization goes `invited` → `claimed` → `serving` → `submitted` → `confirmed`, or is"
+        "A request (`return`, `extension`, `suspension`, `appeal`) goes from `pending` to `approved`, `rejected`, `withdrawn` or"
+        " `expired`. The case keeps its state and its clock until it is approved; then a return leads to `filed`, a suspension to"
+        " `suspended`, an appeal to `reported` or to reopening, an extension moves the due time.",
+        "",
+        "A task of a unit goes `pending` → `signed` → `submitted` → `accepted`, or is `waived`, `withdrawn` or, for the lead,"
+        " `returned`. One of an organization goes `invited` → `claimed` → `serving` → `submitted` → `confirmed`, or is"
         " `declined`, `released`, `expired` or `withdrawn`.",
         "",
     ]

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol
 
 from dispatch.calendar import WorkCalendar
 from dispatch.clocks import LightRules, Limit, LimitTable, Thresholds, due_at, limit_for, thresholds
+from dispatch.limits import DEFAULT_BOUNDS, Bounds
 from dispatch.model import AreaRef, Category, Place, Point
 from dispatch.ports import Directory, Locator
 
@@ -75,7 +76,9 @@ class Rules:
     limits: LimitTable
     signals: TextSignals
     lights: LightRules
+    bounds: Bounds = DEFAULT_BOUNDS
     confident: float = 0.35
+    sampled_share: float = 0.10  # of what grid workers settle themselves: so much is drawn for a check (domain.md T03)
     case_prefix: str = "GY"
     timezone: str = "Asia/Shanghai"
     _instant: tuple[datetime | None, datetime] = (None, datetime.min)  # clocks of one write begin together
@@ -141,6 +144,14 @@ class Rules:
     def clock_until(self, kind: str, limit: Limit, start: datetime, due: datetime, *, hours: str | None = None) -> Clock:
         """Return a running clock that ends at `due`, whatever its limit alone would say."""
         return _clock(kind, limit, start, due, thresholds(start, due, limit, self.calendar, hours, rules=self.lights))
+
+    def duty_clock(self, kind: str, limit: Limit, now: datetime) -> Clock:
+        """Return a clock for somebody who must go there: it begins at the next working instant and runs in working time only."""
+        start = self.calendar.next_working(now)
+        due = due_at(start, limit, self.calendar)
+        if not limit.is_working:
+            due = self.calendar.add_worked(start, due - start)
+        return self.clock_until(kind, limit, start, due)
 
     def return_until(self, case: dict[str, Any], dispatched_at: datetime) -> datetime:
         """Return until when the lead unit may ask to give the case back."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from dispatch import city as cities
@@ -46,12 +48,13 @@ class Core:
     """City, rules and cases of this process. Made by `load`."""
 
     def __init__(
-        self, database: Database, city: City, rules: Rules, recent: RecentCases, cipher: FieldCipher, announce: Announce | None
-    ) -> None:
+        self, database: Database, city: City, rules: Rules, recent: RecentCases, cipher: FieldCipher,
+        announce: Announce | None, clock: Callable[[], datetime],
+    ) -> None:  # fmt: skip
         self.city = city
         self.rules = rules
         self.recent = recent
-        self.cases = CaseService(database, rules, cipher, recent, root_area=city.code, announce=announce)
+        self.cases = CaseService(database, rules, cipher, recent, root_area=city.code, announce=announce, clock=clock)
         self._database = database
         self._tasks: set[asyncio.Task[None]] = set()
         self._pruning: asyncio.TimerHandle | None = None
@@ -67,6 +70,7 @@ class Core:
         cipher: FieldCipher,
         *,
         announce: Announce | None = None,
+        clock: Callable[[], datetime] = utc_now,
     ) -> Core:
         """Read what the rules need. `city` and `catalogue` are loaded before, since the directory needs them too."""
         params = city.params
@@ -78,11 +82,12 @@ class Core:
             limits=params.limits,
             signals=await snapshots.load_signals(database, params),
             lights=params.lights,
+            bounds=params.bounds,
             case_prefix=city.case_prefix,
             timezone=city.timezone,
             confident=params.dispatch.propose_confidence,
         )
-        return cls(database, city, rules, _recent(city, catalogue), cipher, announce)
+        return cls(database, city, rules, _recent(city, catalogue), cipher, announce, clock)
 
     @property
     def catalogue(self) -> Catalogue:
@@ -153,7 +158,8 @@ class Core:
         calendar = await snapshots.load_calendar(self._database, city)
         rules = self.rules
         self.city, rules.catalogue, rules.signals, rules.calendar = city, catalogue, signals, calendar
-        rules.limits, rules.lights, rules.confident = params.limits, params.lights, params.dispatch.propose_confidence
+        rules.limits, rules.lights, rules.bounds = params.limits, params.lights, params.bounds
+        rules.confident = params.dispatch.propose_confidence
         log.info("catalogue version %s", catalogue.version)
 
 

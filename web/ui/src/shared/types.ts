@@ -23,6 +23,8 @@ export interface Clock {
   due_at: string | null
   done_at: string | null
   light: Light
+  paused_at?: string | null
+  left_seconds?: number | null
 }
 export interface Candidate {
   unit: Ref
