@@ -10,7 +10,7 @@ from dispatch.conditions import Condition, Source
 from dispatch.effects import Chooser, Effect
 from dispatch.guards import Guard
 from dispatch.rules import place_of
-from dispatch.situation import PARTS, Situation, holds_lead, in_area, lead_of
+from dispatch.situation import PARTS, Situation, in_area, lead_of
 from dispatch.step import Step
 from dispatch.tasks import assist_limit, case_due, follow_tasks, give_part, give_task, hand_in, is_open, stop_invitation, task_now
 from storage.errors import FieldError
@@ -35,9 +35,10 @@ def _part_task(at: Situation) -> bool:
 
 
 def _answers_for_part(at: Situation) -> bool:
-    """A part is handed in to the lead, to whoever coordinates it, or to whoever blew the whistle; the dispatcher may lift it."""
+    """A part is handed in to the lead, to whoever coordinates it, or to whoever blew the whistle, never to the unit that has it
+    itself; the dispatcher may lift it."""
     item, actor = at.item, at.actor
-    if item is None:
+    if item is None or item["unit"] is None:
         return False
     if actor.role == "dispatcher":
         return in_area(at.case, actor)
@@ -45,7 +46,8 @@ def _answers_for_part(at: Situation) -> bool:
         return item["kind"] == "joint" and in_area(at.case, actor)
     if actor.role == "grid_lead":
         return bool(item["kind"] == "whistle" and item["by"] == actor.id)
-    return holds_lead(at.case, actor) or item.get("caller") in actor.units or item.get("coordinator") in actor.units
+    answering = {lead_of(at.case), item.get("caller"), item.get("coordinator")} - {item["unit"]["code"]}
+    return not answering.isdisjoint(actor.units)
 
 
 def _parts_may_move(at: Situation) -> bool:

@@ -39,7 +39,7 @@ from tests.dispatch.town import (
 )  # fmt: skip
 
 WATER, URBAN, TOWN = clerk_of("water1"), clerk_of("urban1"), clerk_of("town1")
-GRID_LEAD = actor("grid_lead")
+GRID_LEAD, SECOND = actor("grid_lead"), actor("supervisor", "second")
 FAR = {"lon": 106.62, "lat": 26.62, "crs": "WGS-84"}
 
 
@@ -385,6 +385,17 @@ async def test_whistle_before_the_dispatch_is_worked_on_and_ends_with_the_case(d
     assert [task["state"] for task in cancelled.tasks] == ["withdrawn", "withdrawn"]
 
 
+async def test_whistle_when_the_called_unit_leads_afterwards_is_accepted_by_the_caller_alone(database: Database) -> None:
+    team = await reported(database, category="0501")
+    await team.do(GRID_LEAD, "blow_whistle", units=["urban1"])
+    await team.do(DISPATCHER, "dispatch", unit="urban1")
+    await team.task(URBAN, "t1", "arrive")
+    await team.task(URBAN, "t1", "task_submit")
+    with pytest.raises(Forbidden):
+        await team.try_task(URBAN, "t1", "task_accept")
+    assert task_of(await team.task(TOWN, "t1", "task_accept"), "t1")["state"] == "accepted"
+
+
 # -- organizations
 
 
@@ -600,7 +611,21 @@ async def test_cancel_when_dispatched_withdraws_every_task(database: Database) -
     assert set((await states_after(team)).values()) == {"withdrawn"}
 
 
-PEOPLE = (OPERATOR, DISPATCHER, CLERK, WATER, URBAN, TOWN, WALKER, GRID_LEAD, SUPERVISOR, ONE, TWO, CITIZEN)
+async def test_transfer_when_others_take_over_withdraws_every_task(database: Database) -> None:
+    team = await reported(database, category="0501")
+    await team.do(GRID_LEAD, "blow_whistle", units=["urban1"])
+    await team.do(DISPATCHER, "transfer_external", agency="119")
+    assert await states_after(team) == {"t1": "withdrawn"}
+
+
+async def test_special_closure_when_second_supervisor_agrees_withdraws_what_is_open(database: Database) -> None:
+    team = await crowded(database)
+    await team.do(SUPERVISOR, "propose_special_close")
+    assert (await team.do(SECOND, "special_close")).state == "closed"
+    assert not {"pending", "signed", "invited", "serving"} & set((await states_after(team)).values())
+
+
+PEOPLE = (OPERATOR, DISPATCHER, CLERK, WATER, URBAN, TOWN, WALKER, GRID_LEAD, SUPERVISOR, SECOND, ONE, TWO, CITIZEN)
 STARTS = ((WALKER, event()), (WALKER, event(category="0203")), (OPERATOR, ticket()), (WALKER, event(category="0501")))
 
 

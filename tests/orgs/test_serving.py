@@ -137,6 +137,7 @@ def test_organizations_when_the_category_is_sensitive_then_only_approved_ones_ar
     plain = Organization(code="O1", name="甲", kinds=("VOL",), area_codes=("520103",))
     approved = msgspec.structs.replace(plain, code="O2", approved=True)
     snapshot = directory(organizations=(plain, approved))
+    assert [snapshot.is_approved(code) for code in ("O2", plain.code, "nobody")] == [True, False, False]
     assert [helper.code for helper in snapshot.organizations(place(GRID), "0701", NOON)] == ["O2"]
     assert len(snapshot.organizations(place(GRID), "0101", NOON)) == 2
 

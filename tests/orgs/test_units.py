@@ -26,6 +26,12 @@ def test_tree_when_asked_for_a_subtree_then_it_is_the_unit_and_all_below() -> No
     assert TREE.subtree("nobody") == frozenset()
 
 
+def test_tree_when_asked_for_the_units_directly_below_then_none_from_further_down() -> None:
+    below = [unit.code for unit in TREE.children("C")]
+    assert below == sorted(below) and below == [unit.code for unit in directory().units_below("C")]
+    assert below and all(TREE.by_code[code].parent == "C" for code in below) and TREE.children("nobody") == ()
+
+
 def test_tree_when_asked_who_stands_below_whom_then_the_parents_say() -> None:
     assert TREE.is_in_tree("T520103001", "C") and TREE.is_in_tree("C", "C")
     assert not TREE.is_in_tree("C", "D520103") and not TREE.is_in_tree("nobody", "C")
