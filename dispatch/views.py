@@ -21,8 +21,11 @@ __all__ = ["CaseView", "ClockView", "EntryView", "LocationView", "case_view", "e
 
 _UNIT_ROLES = frozenset({"unit_clerk", "unit_leader", "org_coordinator"})
 _OUTSIDE = frozenset({"citizen", "link", "group_leader", "org_coordinator"})
+_TASK_RECORDS = ("result", "service", "confirmation")  # parts of a task with times of their own
 _TASK_OUTSIDE = ("id", "kind", "unit", "organization", "state", "dispatched_at", "signed_at", "submitted_at", "actions")
 _CALLER_ROLES = frozenset({"operator", "dispatcher", "supervisor", "unit_clerk", "unit_leader"})
+_DESK_ROLES = frozenset({"operator", "dispatcher", "supervisor"})
+FLAGS = ("group_attention", "self_handled", "sampled")  # facts that a case is marked with where it is shown
 Items = list[dict[str, Any]]
 
 
@@ -101,6 +104,8 @@ class CaseView(msgspec.Struct, kw_only=True):
     transfer: dict[str, Any] | None
     hand_overs: Items
     merged_into: str | None
+    followers: Items
+    flags: list[str]
     actions: Items
 
 
@@ -192,6 +197,8 @@ def case_view(case: Case, actor: Actor, now: datetime, rules: Rules) -> CaseView
         transfer=_plain(case.get("transfer")),
         hand_overs=[_plain(item) or {} for item in case.get("hand_overs") or ()],
         merged_into=case.get("merged_into"),
+        followers=_followers(case, actor),
+        flags=[flag for flag in FLAGS if case["facts"].get(flag)],
         actions=engine.offer(at),
     )
 
@@ -253,6 +260,7 @@ def _item(item: dict[str, Any], at: Situation, subject: str) -> dict[str, Any]:
 def _task(task: dict[str, Any], at: Situation) -> dict[str, Any]:
     """A task; from outside only one's own is seen with what was written on it."""
     shown, actor = _item(task, at, "task"), at.actor
+    shown |= {name: _plain(task[name]) for name in _TASK_RECORDS if name in task}
     if actor.role not in _OUTSIDE or (task["kind"] == "org" and actor.serves(task["organization"]["code"])):
         return shown
     return {name: shown[name] for name in _TASK_OUTSIDE if name in shown}
@@ -269,6 +277,13 @@ def _plain(value: dict[str, Any] | None) -> dict[str, Any] | None:
     if value is None:
         return None
     return {name: moment(part) if isinstance(part, datetime) else part for name, part in value.items()}
+
+
+def _followers(case: Case, actor: Actor) -> Items:
+    """The cases that were joined to this one, for those who ask their reporters afterwards: never who reported."""
+    if actor.role not in _DESK_ROLES:
+        return []
+    return [{"id": one["case"], "case_no": one["case_no"], "kind": one["kind"]} for one in case.get("followers") or ()]
 
 
 def _reporter(case: Case, actor: Actor) -> dict[str, Any] | None:

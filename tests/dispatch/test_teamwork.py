@@ -423,6 +423,7 @@ async def test_organization_when_it_helps_is_invited_claims_comes_reports_and_is
     done = await team.task(WATER, "t2", "task_confirm", rating=5, text="谢谢你们")
     task = done.tasks[-1]
     assert (task["state"], task["result"]["hours"], task["confirmation"]["rating"]) == ("confirmed", 4, 5)
+    assert {task[part]["at"] for part in ("result", "confirmation")} == {task["dispatched_at"]} == {"2026-11-23T02:00:00.000Z"}
     timeline = (await team.stored())["timeline"]
     assert [entry["action"] for entry in timeline][3:] == [
         "sign_in", "invite", "claim", "serve", "task_submit", "task_return", "task_submit", "task_confirm",
