@@ -191,7 +191,13 @@ class Day:
         offered = await self.seen_by("operator", case)
         if "direct_answer" in offered:
             return "operator", "direct_answer", {"answer": "请带身份证到社区服务大厅综合窗口办理，当场可取。", "told": True}
-        return "operator", "file", {}
+        return "operator", "file" if "file" in offered else "send_verify", {}
+
+    async def when_verifying(self, case: Case, _returned: bool) -> tuple[str, str, Case]:
+        worker = self.people["grid_worker"]
+        here = {name: case["location"][name] for name in ("lon", "lat")} | {"crs": "WGS-84", "accuracy_m": 6}
+        photos = [await self.photo(worker, f"verify {case['id']}")]
+        return "grid_worker", "verify", {"verdict": "confirmed", "photos": photos, "position": here}
 
     async def when_filed(self, case: Case, _returned: bool) -> tuple[str, str, Case]:
         offered = await self.seen_by("dispatcher", case)

@@ -26,7 +26,6 @@ Effect = Callable[[Step], None]
 Chooser = Callable[[Step], str]
 
 
-
 def _open_intake(step: Step) -> None:
     step.start_clock("intake")
 

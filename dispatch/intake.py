@@ -18,6 +18,7 @@ import msgspec
 from dispatch import engine
 from dispatch.actors import Actor
 from dispatch.chain import genesis
+from dispatch.chapters.verification import can_be_visited, must_be_verified
 from dispatch.checks import ID_LENGTH
 from dispatch.errors import IdempotencyKeyRequired
 from dispatch.fields import ORDINARY_URGENCIES
@@ -171,7 +172,7 @@ def build_case(
     if submit is None:
         raise Forbidden("this role reports nothing")
     if _files_itself(report, sensed, actor, rules):
-        step.queue.append(("file", {}))
+        step.queue.extend(_towards_filing(case, sensed.category, rules, now))
     engine.apply(step, submit, {})
     case["timeline"] = step.entries
     case["outbox"] = step.notices
@@ -190,6 +191,13 @@ def _files_itself(report: NewReport, sensed: Sensed, actor: Actor, rules: Rules)
         return False
     asks_photo = "K" in sensed.category.flags or sensed.category.check not in ("none", "")
     return sensed.place.area("grid") is not None and (bool(report.photos) or not asks_photo)
+
+
+def _towards_filing(case: Case, category: Category | None, rules: Rules, now: datetime) -> list[tuple[str, dict[str, Any]]]:
+    """What must be seen first is sent to be looked at; where nobody can go it waits for an operator who finds the place."""
+    if not must_be_verified(case, category):
+        return [("file", {})]
+    return [("send_verify", {})] if can_be_visited(case, rules, now) else []
 
 
 def _document(

@@ -1,7 +1,7 @@
 """The reading keys of a case: one array by which every list, count and search finds the cases that someone may see.
 
 `a:CODE` an area of the path, `a:*` the whole city; for sensitive cases `s:` in place of `a:`. `u:` a unit that takes part,
-`o:` an organization, `r:` the reporter. A sensitive case that awaits its check on site has the `a:` keys of its areas too (never
+`o:` an organization, `r:` the reporter. A sensitive case that awaits somebody on site has the `a:` keys of its areas too (never
 `a:*`): the grid workers of the place see it so long. A `Scope` turns into the keys that it may read, so that visibility is one
 `$in` on an indexed field, and the same rule decides in memory.
 """
@@ -15,7 +15,7 @@ from dispatch.actors import Scope
 __all__ = ["EVERYWHERE", "case_keys", "live_keys", "scope_keys", "sees"]
 
 EVERYWHERE = "*"
-CHECKED_IN = "checking"  # the state in which a sensitive case is shown to the grid workers of its areas
+CHECKED_IN = ("verifying", "checking")  # the states in which a sensitive case is shown to the grid workers of its areas
 
 
 def live_keys(live: dict[str, Any]) -> list[str]:
@@ -23,7 +23,7 @@ def live_keys(live: dict[str, Any]) -> list[str]:
     area = "s:" if live["sensitive"] else "a:"
     keys = [area + EVERYWHERE]
     keys.extend([area + code for code in live["areas"]])
-    if live["sensitive"] and live["state"] == CHECKED_IN:
+    if live["sensitive"] and live["state"] in CHECKED_IN:
         keys.extend(["a:" + code for code in live["areas"]])
     keys.extend(["u:" + code for code in live["units"]])
     if live["orgs"]:
@@ -64,7 +64,7 @@ def sees(scope: Scope, live: Live) -> bool:
     """Tell whether a scope may see the case with this live part; the same rule as the filter of the store."""
     if scope.city and (scope.sensitive or not live["sensitive"]):
         return True
-    if not scope.areas.isdisjoint(live["areas"]) and (scope.sensitive or not live["sensitive"] or live["state"] == CHECKED_IN):
+    if not scope.areas.isdisjoint(live["areas"]) and (scope.sensitive or not live["sensitive"] or live["state"] in CHECKED_IN):
         return True
     if not scope.units.isdisjoint(live["units"]) or not scope.organizations.isdisjoint(live["orgs"]):
         return True

@@ -191,6 +191,8 @@ def _of_light(data: Case) -> tuple[str, ...]:
 def _also(action: str, entry: Case, case: Case, called: Sequence[str]) -> tuple[str, ...]:
     """Danger to life is told to the dispatchers and to whoever is called, or where nobody is on duty to the grid workers of
     the place (domain.md §2.8); what is sensitive is told to no grid worker."""
+    if action == "absorb":
+        return ("supervisors", "leaders") if entry["data"].get("group_attention") else ()
     if action == "light":
         return _of_light(entry["data"])
     if action == "alarm":

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from datetime import datetime
 from typing import Any
 
 from dispatch.asking import drop_requests
 from dispatch.clocks import Limit, due_at
-from dispatch.model import URGENCIES
 from dispatch.rules import REDO_LIMIT
 from dispatch.situation import PARTS, holds_lead, lead_of, undone_parts
 from dispatch.step import Step
@@ -247,16 +245,8 @@ def _merge(step: Step) -> None:
     step.set("merged_into", step.fields["main"])
     _end(step, "duplicate")
     step.data["main"] = step.fields["main"]
-
-
-def _absorb(step: Step) -> None:
-    """The main case takes over the reporters of a merged one, its urgency when higher and its sensitivity (design.md §6)."""
-    live = step.live
-    followers = step.edit("followers") or []
-    step.set("followers", [*followers, *step.fields["followers"]])
-    live["urgency"] = max(live["urgency"], step.fields["urgency"], key=URGENCIES.index)
-    live["sensitive"] = live["sensitive"] or step.fields["sensitive"]
-    step.data["merged"] = step.fields["merged"]
+    if step.fields.get("confirm"):
+        step.data["confirmed"] = True
 
 
 def _light(step: Step) -> None:
@@ -305,7 +295,6 @@ OUTCOMES: dict[str, Callable[[Step], None]] = {
     "answer": _answer,
     "refuse": _refuse,
     "merge": _merge,
-    "absorb": _absorb,
     "light": _light,
     "rate": _rate,
     "urge": _urge,

@@ -15,6 +15,7 @@ from dispatch.chapters import (
     elsewhere,
     emergency,
     endings,
+    joining,
     oversight,
     partners,
     rectification,
@@ -28,7 +29,8 @@ from dispatch.chapters import (
 __all__ = ["CHECKS", "CHOOSERS", "CONDITIONS", "EFFECTS", "FORBIDDING", "GUARDS", "SOURCES"]
 
 CHAPTERS: tuple[ModuleType, ...] = (
-    requests, returns, suspension, verification, elsewhere, teamwork, partners, oversight, emergency, endings, rectification,
+    requests, returns, suspension, verification, elsewhere, joining, teamwork, partners, oversight, emergency, endings,
+    rectification,
 )  # fmt: skip
 
 

@@ -22,7 +22,7 @@ from dispatch.duplicates import RecentCases
 from dispatch.errors import IdempotencyMismatch
 from dispatch.intake import Cipher
 from dispatch.keys import sees
-from dispatch.merging import merge
+from dispatch.merging import end_of_chain, merge, unmerge
 from dispatch.numbers import CaseNumbers
 from dispatch.relay import Announce, Notices, Relay, notices_of
 from dispatch.reports import NewReport
@@ -251,6 +251,8 @@ class CaseService:
                 return case_view(case, actor, now, self.rules)
             at = Situation(case, actor, now, self.rules, _item(case, subject, item_id))
             _check_rev(at, subject, action, rev)
+            if action == "merge":
+                fields = await end_of_chain(self.store, fields)
             decision = engine.decide(at, action, fields, key=entry_key, digest=digest, subject=subject, internal=internal)
             if await self._write(decision, case, actor):
                 return case_view(decision.case, actor, now, self.rules)
@@ -286,8 +288,10 @@ class CaseService:
 
     async def _written(self, decision: engine.Decision, case: Case, actor: Actor) -> Sequence[engine.Decision]:
         """Write, and return what is in the database now: nothing when another action came first."""
-        if decision.case["live"]["state"] == "merged":
+        if decision.entries[0]["action"] == "merge":
             return await merge(self.store, decision, case, actor, self._clock(), self.rules)
+        if decision.entries[0]["action"] == "unmerge":
+            return await unmerge(self.store, decision, case, self._clock(), self.rules)
         won = await self.store.update(case, decision.update, decision.entries[0]["id"])
         return [decision] if won else []
 

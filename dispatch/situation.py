@@ -80,9 +80,11 @@ def must_contact(case: Case) -> bool:
     """Tell whether the unit has to speak with who reported: a citizen who can be called and is not hidden from it."""
     caller = case.get("caller")
     is_hidden = case["appeal_type"] == "report" or (caller is not None and caller["confidential"])
-    return is_citizen_case(case) and not case["reporter"].get("anonymous") and not is_hidden
+    is_citizen = case["reporter"]["kind"] == "citizen"  # whoever joined later is the desk's to speak with: they reported elsewhere
+    return is_citizen and not case["reporter"].get("anonymous") and not is_hidden
 
 
 def is_citizen_case(case: Case) -> bool:
-    """Tell whether a citizen reported it, so that someone must be contacted and asked afterwards."""
-    return bool(case["reporter"]["kind"] == "citizen")
+    """Tell whether a citizen reported it, or a case that was joined to it: then somebody is asked before it is closed."""
+    joined = case.get("followers") or ()
+    return case["reporter"]["kind"] == "citizen" or any(follower["kind"] == "citizen" for follower in joined)

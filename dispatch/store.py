@@ -100,7 +100,7 @@ def _clauses(scope: Scope) -> list[dict[str, Any]]:
     clauses = [open_to_all] if scope.city else []
     if scope.areas:
         within = {"live.areas": {"$in": sorted(scope.areas)}}
-        clauses.append(within | ({} if scope.sensitive else {"$or": [open_to_all, {"live.state": CHECKED_IN}]}))
+        clauses.append(within | ({} if scope.sensitive else {"$or": [open_to_all, {"live.state": {"$in": list(CHECKED_IN)}}]}))
     clauses.append({"live.units": {"$in": sorted(scope.units)}})
     clauses.append({"live.orgs": {"$in": sorted(scope.organizations)}})
     if EVERYWHERE in scope.organizations:

@@ -10,7 +10,7 @@ import msgspec
 from dispatch.fields import Field, text
 
 __all__ = [
-    "ALIVE", "DESK", "DISPATCH", "DOORS", "ENDED", "FINAL", "HELD", "NOTE", "PHOTOS", "PHOTOS_NEEDED", "POSITION", "PROOF",
+    "ALIVE", "DESK", "DISPATCH", "DOORS", "ENDED", "FINAL", "HELD", "JOINED_ENDED", "NOTE", "PHOTOS", "PHOTOS_NEEDED", "POSITION", "PROOF",
     "REASON", "REPORTERS", "REQUEST_STATES", "STATES", "SYSTEM_ONLY", "TASK_STATES", "UNIT", "WALKERS", "Transition",
 ]  # fmt: skip
 
@@ -38,7 +38,8 @@ ALIVE = (
 )  # fmt: skip
 HELD = ("dispatched", "handling", "suspended", "handled", "checking", "visiting")  # a unit answers for the case
 ENDED = ("closed", "archived", "answered", "refused", "cancelled", "merged", "transferred")
-FINAL = ("archived", "cancelled", "merged")  # nothing more may be done to them
+FINAL = ("archived", "cancelled")  # nothing more may be done to them
+JOINED_ENDED = ("closed", "answered")  # lately ended: a report of the same matter may still be joined to it
 REQUEST_STATES = ("pending", "approved", "rejected", "withdrawn", "expired")
 TASK_STATES = (
     "pending", "signed", "submitted", "accepted", "returned", "waived", "withdrawn",

@@ -9,6 +9,7 @@ from dispatch.transition import (
     DESK,
     DISPATCH,
     HELD,
+    JOINED_ENDED,
     PHOTOS,
     REASON,
     REPORTERS,
@@ -23,20 +24,22 @@ __all__ = ["ROWS"]
 
 ROWS = (
     Transition(
-        action="urge", number="T48", states=HELD, next=None, roles=DISPATCH | {"supervisor", "citizen", "operator"},
-        adding=True, guards=("may_urge_now",), fields=(text("note", 2),), effects=("urge",), notices=("lead", "third_urge"),
+        action="urge", number="T48", states=HELD, next=None, roles=DISPATCH | {"supervisor", "citizen", "operator", "system"},
+        adding=True, guards=("may_urge_now",), fields=(text("note", 2),), effects=("urge", "reply_expected"),
+        notices=("lead", "third_urge"),
     ),
     Transition(
-        action="reclassify", number="T50", states=("reported", "filed", "dispatched", "handling"), next=None,
+        action="reclassify", number="T50", states=("reported", "verifying", "filed", "dispatched", "handling"), next=None,
         roles=DESK | DISPATCH | {"supervisor"}, guards=("in_area",), public=False,
         fields=(
             Field(name="category", type="category", required=True, options_from="proposals"),
             choice("urgency", URGENCIES, required=False), REASON,
         ),
-        checks=("category_known", "no_downgrade", "no_late_lengthening"), effects=("reclassify",), notices=("lead",),
+        checks=("category_known", "no_downgrade", "no_late_lengthening"),
+        effects=("watch_danger", "reclassify", "bring_help"), notices=("lead",),
     ),
     Transition(
-        action="correct_location", number="T51", states=("reported", "filed", "dispatched", "handling"), next=None,
+        action="correct_location", number="T51", states=("reported", "verifying", "filed", "dispatched", "handling"), next=None,
         roles=DESK | DISPATCH | WALKERS, guards=("in_area",), public=False,
         fields=(Field(name="location", type="point", required=True, options_from="place"), text("address", most=200)),
         effects=("correct_location",), notices=("lead",),
@@ -47,15 +50,15 @@ ROWS = (
         effects=("supplement",), notices=("lead",),
     ),
     Transition(
-        action="light", number="3.4", states=ALIVE, next=None, roles=SYSTEM_ONLY, public=False, offered=False,
-        effects=("light",), notices=("holder",),
+        action="light", number="3.4", states=(*ALIVE, "transferred"), next=None, roles=SYSTEM_ONLY, public=False, offered=False,
+        effects=("light", "ladder"), notices=("holder",),
     ),
     Transition(
-        action="absorb", number="T13", states=ALIVE, next=None, roles=SYSTEM_ONLY, public=False, offered=False,
-        effects=("absorb",), notices=("lead",),
+        action="absorb", number="T13", states=(*ALIVE, *JOINED_ENDED), next=None, roles=SYSTEM_ONLY, public=False, offered=False,
+        effects=("watch_danger", "absorb", "bring_help"), notices=("lead",),
     ),
     Transition(
-        action="reveal", number="7.2", states=STATES, next=None,
+        action="reveal", number="7.2", states=tuple(state for state in STATES if state != "archived"), next=None,
         roles=DESK | DISPATCH | UNIT | {"supervisor"},
         adding=True, public=False, guards=("may_know_reporter",), fields=(text("reason", 2, most=200),), offered=False,
     ),

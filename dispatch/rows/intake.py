@@ -15,14 +15,20 @@ ROWS = (
     ),
     Transition(
         action="file", number="T11", states=("reported",), next="filed", roles=DESK | SYSTEM_ONLY, limit="dispatch",
-        guards=("placed", "in_area"),
+        guards=("placed", "in_area", "verified"),
         fields=(
             Field(name="category", type="category", required_when="no_category", options_from="proposals"),
             choice("urgency", f.ORDINARY_URGENCIES, required=False),
             text("title", most=60),
         ),
-        checks=("category_known",),
+        checks=("category_known", "category_verified"),
         effects=("file", "dispatch_when_clear"),
+    ),
+    Transition(  # what turns out to be dangerous while somebody is on the way waits for nobody (domain.md §2.8)
+        action="file", number="T11", states=("verifying",), next="filed", roles=DESK, limit="dispatch",
+        guards=("placed", "in_area", "in_danger"),
+        fields=(Field(name="category", type="category", required_when="no_category", options_from="proposals"),),
+        checks=("category_known",), effects=("file", "dispatch_when_clear"), notices=("verifier",),
     ),
     Transition(
         action="direct_answer", number="T04", states=("reported",), next="answered", roles=DESK | {"robot"},
@@ -36,18 +42,21 @@ ROWS = (
         effects=("refuse",), notices=("reporter",),
     ),
     Transition(
-        action="cancel", number="T12", states=("reported", "filed"), next="cancelled", roles=REPORTERS,
+        action="cancel", number="T12", states=("reported", "verifying", "filed"), next="cancelled", roles=REPORTERS,
         guards=("own_or_desk",), fields=(choice("reason", f.CANCEL_REASONS), NOTE), effects=("stop",),
-        notices=("reporter",),
+        notices=("reporter", "verifier"),
     ),
     Transition(
         action="cancel", number="T12", states=("dispatched",), next="cancelled", roles=DISPATCH, guards=("in_area",),
         fields=(choice("reason", f.CANCEL_REASONS), NOTE), effects=("stop",), notices=("reporter", "lead"),
     ),
     Transition(
-        action="merge", number="T13", states=("reported", "filed", "dispatched", "handling"), next="merged",
+        action="merge", number="T13", states=("reported", "verifying", "filed", "dispatched", "handling"), next="merged",
         roles=DESK | DISPATCH, guards=("in_area",),
-        fields=(Field(name="main", type="case", required=True, options_from="duplicates"), REASON),
-        effects=("merge",), notices=("reporter", "lead"),
+        fields=(
+            Field(name="main", type="case", required=True, options_from="duplicates"), REASON,
+            Field(name="confirm", type="boolean"),  # that the main case has ended already is known (dispatch.merging)
+        ),
+        effects=("merge",), notices=("reporter", "lead", "verifier"),
     ),
 )  # fmt: skip

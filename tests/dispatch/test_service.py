@@ -204,8 +204,12 @@ async def test_merge_when_main_is_open_joins_reporters_in_one_transaction(databa
     assert stored is not None and stored["followers"][0]["case"] == second.id
     assert verify(stored["timeline"], main.id) == [] and stored["timeline"][-1]["action"] == "absorb"
     third, _ = await reported(service, OPERATOR, ticket(category="0201", file=False))
+    assert (await third.do(OPERATOR, "merge", main=second.id)).merged_into == main.id  # the end of the chain
+    fourth, refused = await reported(service, OPERATOR, ticket(category="0201", file=False))
+    await fourth.do(OPERATOR, "refuse")
+    fifth, _ = await reported(service, OPERATOR, ticket(category="0201", file=False))
     with pytest.raises(Invalid) as wrong:
-        await third.do(OPERATOR, "merge", main=second.id)
+        await fifth.do(OPERATOR, "merge", main=refused.id)
     assert wrong.value.errors[0].code == "not_open"
 
 

@@ -10,7 +10,20 @@ from dispatch.notices import ADDRESSEES
 from dispatch.registry import CHECKS, CHOOSERS, CONDITIONS, EFFECTS, FORBIDDING, GUARDS, SOURCES
 from dispatch.states import ALIVE, ENDED, FINAL, REQUEST_STATES, STATES, TABLE, TASK_STATES, find, rows_for
 
-NOT_IN_ACTIONS = {"absorb", "alarm", "archive", "auto_dispatch", "escalate", "expire", "light", "rectify_late", "reveal", "submit", "task_expire"}
+NOT_IN_ACTIONS = {
+    "absorb",
+    "let_go",
+    "alarm",
+    "archive",
+    "auto_dispatch",
+    "escalate",
+    "expire",
+    "light",
+    "rectify_late",
+    "reveal",
+    "submit",
+    "task_expire",
+}
 
 
 def _following(state: str) -> set[str]:

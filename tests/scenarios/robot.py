@@ -21,8 +21,8 @@ Case = dict[str, Any]
 
 ROLES = ("operator", "dispatcher", "unit_clerk", "unit_leader", "grid_worker", "org_coordinator", "supervisor", "citizen")
 ORDER = (
-    "direct_answer", "file", "dispatch", "sign_in", "contact", "sign_off", "submit_result", "send_check", "to_visit", "close",
-    "check_pass", "visit_ok",
+    "direct_answer", "file", "send_verify", "verify", "dispatch", "sign_in", "contact", "sign_off", "submit_result", "send_check",
+    "to_visit", "close", "check_pass", "visit_ok",
 )  # fmt: skip
 SENTENCES = {
     "plain": "自动填写的内容，用来核对每一步都能够按照字段走到办结为止，没有别的意思。",
