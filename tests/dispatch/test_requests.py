@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dispatch import shifting
+from dispatch.actors import Scope
 from dispatch.chain import verify
 from dispatch.clocks import Limit, remaining
 from dispatch.clockwork import changes_until
@@ -249,6 +250,28 @@ async def test_suspension_when_the_leader_asks_is_signed(database: Database) -> 
     assert case_clock(rejected).done_at is None
 
 
+async def test_suspension_when_pending_or_emergency_is_refused(database: Database) -> None:
+    town = await open_town(database)
+    await town.player.do(WATER, "request_suspension")
+    assert await town.refused(WATER_LEADER, "request_suspension") == "no_pending_suspension"
+    assert await town.refused(CLERK, "resume") == "state"
+    danger = await open_town(database, WALKER, event(description="有燃气味，井盖处很浓"))
+    assert await danger.refused(LEADER, "request_suspension") == "not_emergency"
+
+
+async def test_suspension_when_approved_takes_other_requests_with_it_and_puts_off_parts(database: Database) -> None:
+    town = await open_town(database, WALKER, event(category="0203"))  # urban1 assists with pipes
+    part = next(task for task in (await town.case()).tasks if task["kind"] == "assist")
+    await town.player.do(WATER, "request_extension", limit="4wh")
+    await town.player.do(WATER_LEADER, "request_suspension")
+    held = await town.player.decide(SUPERVISOR)
+    assert [request["state"] for request in held.requests] == ["expired", "approved"]
+    town.clock.forward(days=2)
+    resumed = await town.player.do(SUPERVISOR, "resume")
+    after = next(task for task in resumed.tasks if task["kind"] == "assist")
+    assert at(after["due_at"]) - at(part["due_at"]) == timedelta(days=2), "24 h are counted day and night"
+
+
 @pytest.mark.parametrize("days", [-1, 181])
 async def test_suspension_when_planned_out_of_bounds_is_refused(database: Database, days: int) -> None:
     town = await open_town(database)
@@ -398,6 +421,16 @@ async def test_coordination_when_never_dispatched_starts_the_clock(database: Dat
     assert raised.state == "coordinating"
     settled = await town.player.do(SUPERVISOR, "decide_coordination")
     assert settled.state == "dispatched" and case_clock(settled).limit == "10wd"
+
+
+async def test_coordination_when_outside_ones_area_is_forbidden(database: Database) -> None:
+    town = await open_town(database)
+    seeing = Scope(city=False, areas=frozenset({"522"}), units=frozenset({"water1"}))
+    elsewhere = actor("supervisor", "elsewhere", areas=frozenset({"522"}), scope=seeing)
+    assert await town.refused(elsewhere, "coordinate") == "in_area"
+    await town.player.do(SUPERVISOR, "coordinate", trigger="dispute")
+    assert await town.refused(elsewhere, "decide_coordination") == "in_area"
+    assert await town.refused(WATER, "submit_result") == "state"
 
 
 async def test_redo_when_the_third_goes_to_coordination(database: Database) -> None:
