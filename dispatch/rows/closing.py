@@ -36,8 +36,13 @@ ROWS = (
         checks=("on_the_spot",), effects=("rework",), notices=("lead",),
     ),
     Transition(
+        action="visit_try", number="T39", states=("visiting",), next=None, roles=DESK, adding=True, public=False,
+        guards=("in_area", "did_not_dispatch", "not_of_lead"), fields=(choice("way", f.CONTACT_WAYS), NOTE),
+        effects=("visit_try",),
+    ),
+    Transition(
         action="visit_ok", number="T39", states=("visiting",), next="closed", roles=DESK | {"link"},
-        guards=("in_area", "did_not_dispatch", "not_of_lead"),
+        guards=("in_area", "did_not_dispatch", "not_of_lead", "may_visit_by_link"),
         fields=(
             Field(name="contacted", type="boolean", required=True), Field(name="solved", type="boolean", required=True),
             choice("satisfaction", f.SATISFACTION), NOTE,
@@ -47,7 +52,7 @@ ROWS = (
     Transition(
         action="visit_redo", number="T40", states=("visiting",), next="handling", roles=DESK,
         guards=("in_area", "did_not_dispatch", "not_of_lead"), fields=(choice("reason", f.REDO_REASONS), text("note", 2)),
-        effects=("redo",), notices=("lead",),
+        effects=("redo", "coordinate_when_stuck"), notices=("lead",),
     ),
     Transition(
         action="close", number="T42", states=("handled",), next="closed", roles=DISPATCH,
@@ -63,6 +68,6 @@ ROWS = (
             Field(name="attitude", type="number", required=True, min=1, max=5),
             text("text"),
         ),
-        effects=("rate",), notices=("lead",),
+        effects=("rate", "rectify_when_bad"), notices=("lead",),
     ),
 )  # fmt: skip

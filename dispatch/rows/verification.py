@@ -50,8 +50,8 @@ ROWS: tuple[Transition, ...] = (
     Transition(
         action="record_receipt", number="2.4b", states=("transferred",), next=None, roles=DESK | DISPATCH, adding=True,
         guards=("in_area",),
-        fields=(text("receipt", 1, most=60, when="receipt_unknown"), text("feedback", 2)), effects=("record_receipt", "archive_when_rested"),
-        notices=("reporter",),
+        fields=(text("receipt", 1, most=60, when="receipt_unknown"), text("feedback", 2)),
+        effects=("record_receipt", "archive_when_rested"), notices=("reporter",),
     ),
     Transition(  # the agency says that it is not theirs
         action="transfer_back", number="T08", states=("transferred",), next="reported", roles=DESK | DISPATCH, limit="intake",

@@ -11,7 +11,20 @@ from dispatch.chain import verify
 from dispatch.reports import NewReport
 from dispatch.store import CASES
 from storage.client import Database
-from tests.dispatch.town import CLERK, DISPATCHER, OPERATOR, WALKER, Player, clerk_of, event, new_key, open_service, ticket, whole
+from tests.dispatch.town import (
+    CLERK,
+    DISPATCHER,
+    OPERATOR,
+    WALKER,
+    Clock,
+    Player,
+    clerk_of,
+    event,
+    new_key,
+    open_service,
+    ticket,
+    whole,
+)  # fmt: skip
 
 DOORS = [
     (WALKER, event(photos=(), description="路口有燃气味很浓")),
@@ -66,3 +79,85 @@ async def test_ordinary_case_when_dispatched_calls_nobody_else(database: Databas
     _, stored, case = await _reported(database, WALKER, event())
     assert case.assists == [] and "called" not in stored["timeline"][-1]["data"]
     assert (await Player((await open_service(database)), case.id).do(CLERK, "sign_in")).state == "handling"
+
+
+async def _told(database: Database, identity: str) -> list[tuple[str, list[str]]]:
+    """Return the alarms of a case: what was told, to whom."""
+    stored = await database.find_one(CASES, {"_id": identity})
+    assert stored is not None and verify(stored["timeline"], identity) == []
+    told = {entry["id"]: entry["data"]["told"] for entry in stored["timeline"] if entry["action"] == "alarm"}
+    return [(told[item["id"][1:]], item["keys"]) for item in stored["outbox"] if item["kind"] == "alarm"]
+
+
+async def test_danger_when_nobody_signs_is_told_to_more_and_more_once(database: Database) -> None:
+    clock = Clock()
+    service = await open_service(database, clock)
+    case = (await service.report(actor=WALKER, present=whole, report=DOORS[0][1], key=new_key())).case
+    found = []
+    for _ in range(5):
+        clock.forward(minutes=5)
+        await service.sweep()
+        found.append([told for told, _ in await _told(database, case.id)])
+    levels = ["unit_leader", "district_duty", "city_duty"]
+    assert found == [levels[:1], levels[:2], levels, levels, levels]
+    keys = [set(keys) for _, keys in await _told(database, case.id)]
+    assert f"leader:{case.lead['code']}" in keys[0] and "u:" + case.lead["code"] in keys[0]
+    assert {"dispatcher:521", "supervisor:521"} <= keys[1] and "dispatcher:*" not in keys[1]
+    assert {"dispatcher:*", "supervisor:*"} <= keys[2]
+
+
+async def test_danger_when_signed_for_is_told_to_nobody_else(database: Database) -> None:
+    clock = Clock()
+    service = await open_service(database, clock)
+    case = (await service.report(actor=WALKER, present=whole, report=DOORS[0][1], key=new_key())).case
+    clock.forward(minutes=6)
+    await service.sweep()
+    await Player(service, case.id).do(CLERK, "sign_in")
+    clock.forward(minutes=30)
+    await service.sweep()
+    assert [told for told, _ in await _told(database, case.id)] == ["unit_leader"]
+
+
+async def test_danger_when_the_sweep_was_away_is_told_to_all_in_order(database: Database) -> None:
+    clock = Clock()
+    service = await open_service(database, clock)
+    case = (await service.report(actor=WALKER, present=whole, report=DOORS[0][1], key=new_key())).case
+    clock.forward(hours=1)
+    await service.sweep()
+    assert [told for told, _ in await _told(database, case.id)] == ["unit_leader", "district_duty", "city_duty"]
+
+
+@pytest.mark.parametrize("signed", [False, True])
+async def test_case_when_it_turns_out_dangerous_after_dispatch_gets_the_same_help(database: Database, signed: bool) -> None:
+    clock = Clock()
+    service = await open_service(database, clock)
+    case = (await service.report(actor=WALKER, present=whole, report=event(), key=new_key())).case
+    player = Player(service, case.id)
+    if signed:
+        await player.do(CLERK, "sign_in")
+    clock.forward(minutes=10)
+    raised = await player.do(DISPATCHER, "reclassify", category="0201", urgency="emergency", reason="有人掉进井里")
+    assert [unit["code"] for unit in raised.assists] == ["town1"]
+    assert (await service.get(actor=clerk_of("town1"), case_id=case.id)).tasks[-1]["actions"]
+    stored = await database.find_one(CASES, {"_id": case.id})
+    assert stored is not None
+    assert stored["timeline"][-1]["data"]["called"] == ["walker"] and stored["timeline"][-1]["data"]["raised"]
+    assert {"u:water1", "u:town1", "p:walker", "dispatcher:*"} <= set(stored["outbox"][-1]["keys"])
+    running = {item.kind: item.limit for item in raised.clocks if item.done_at is None}
+    assert running.get("sign_in") == (None if signed else "15m")
+    clock.forward(minutes=5)
+    await service.sweep()
+    assert [told for told, _ in await _told(database, case.id)] == ([] if signed else ["unit_leader"])
+    again = await player.do(DISPATCHER, "reclassify", category="0201", urgency="emergency", reason="补充说明")
+    assert [unit["code"] for unit in again.assists] == ["town1"], "help is called once"
+
+
+async def test_case_when_an_emergency_is_merged_into_it_gets_the_same_help(database: Database) -> None:
+    service = await open_service(database)
+    main = (await service.report(actor=WALKER, present=whole, report=event(), key=new_key())).case
+    danger = (
+        await service.report(actor=WALKER, present=whole, report=event(description="有燃气味，井盖处很浓"), key=new_key())
+    ).case
+    await Player(service, danger.id).do(OPERATOR, "merge", main=main.id)
+    after = await service.get(actor=DISPATCHER, case_id=main.id)
+    assert after.urgency == "emergency" and [unit["code"] for unit in after.assists] == ["town1"]

@@ -1,0 +1,83 @@
+"""Danger to life that nobody has signed for, and cases that turn out to be one after they were dispatched (domain.md §2.8)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from dispatch.agreements import Check
+from dispatch.conditions import Condition, Source
+from dispatch.effects import Chooser, Effect, call_nearest, territory_of
+from dispatch.guards import Guard
+from dispatch.situation import task_units
+from dispatch.step import Step
+from dispatch.tasks import assist_limit, follow_tasks, give_part
+
+__all__ = ["ALARMS", "CHECKS", "CHOOSERS", "CONDITIONS", "EFFECTS", "FORBIDDING", "GUARDS", "SOURCES"]
+
+# Minutes after the dispatch, and who hears of it besides those before (addresses of dispatch.notices).
+ALARMS: tuple[tuple[int, str], ...] = ((5, "unit_leader"), (10, "district_duty"), (15, "city_duty"))
+WITH_UNIT = ("dispatched", "handling")
+
+
+# -- nobody signs
+
+
+def _set_alarms(step: Step) -> None:
+    """Danger that is not signed for is told to more and more people, until somebody signs."""
+    if step.live["urgency"] != "emergency":
+        return
+    step.facts["alarms"] = 0
+    for number, (minutes, _) in enumerate(ALARMS, 1):
+        step.set_timer(f"alarm{number}", step.now + timedelta(minutes=minutes), "alarm")
+
+
+def _alarm(step: Step) -> None:
+    facts = step.facts
+    minutes, told = ALARMS[facts["alarms"]]
+    facts["alarms"] += 1
+    step.data.update(minutes=minutes, told=told)
+
+
+def _stop_alarms(step: Step) -> None:
+    for number in range(1, len(ALARMS) + 1):
+        step.stop_timer(f"alarm{number}")
+
+
+# -- a case turns out to be one
+
+
+def _watch_danger(step: Step) -> None:
+    """Put down whether this step makes an emergency of what a unit already has; `bring_help` acts when the urgency is set."""
+    was, becomes = step.case["live"]["urgency"], step.fields.get("urgency")
+    if becomes == "emergency" != was and step.case["live"]["state"] in WITH_UNIT:
+        step.data["raised"] = True
+
+
+def _bring_help(step: Step) -> None:
+    """Whoever has the territory and the nearest grid worker join as if it had been an emergency when it was dispatched."""
+    if not step.data.get("raised"):
+        return
+    here = territory_of(step)
+    if here is not None and here["code"] not in task_units(step.case):
+        give_part(step, "assist", here, assist_limit(step.rules.case_limit(step.case)))
+        follow_tasks(step)
+    call_nearest(step)
+    if step.case["live"]["state"] == "dispatched":
+        step.stop_clocks("sign_in")
+        step.start_clock("sign_in")
+        _set_alarms(step)
+
+
+GUARDS: dict[str, Guard] = {}
+FORBIDDING: frozenset[str] = frozenset()
+CHECKS: dict[str, Check] = {}
+CONDITIONS: dict[str, Condition] = {}
+SOURCES: dict[str, Source] = {}
+CHOOSERS: dict[str, Chooser] = {}
+EFFECTS: dict[str, Effect] = {
+    "set_alarms": _set_alarms,
+    "alarm": _alarm,
+    "stop_alarms": _stop_alarms,
+    "watch_danger": _watch_danger,
+    "bring_help": _bring_help,
+}
