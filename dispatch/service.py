@@ -22,6 +22,7 @@ from dispatch.duplicates import RecentCases
 from dispatch.errors import IdempotencyMismatch
 from dispatch.intake import Cipher
 from dispatch.keys import sees
+from dispatch.lookback import find_recurrence, mark_repeats, wants_lookback
 from dispatch.merging import end_of_chain, merge, unmerge
 from dispatch.numbers import CaseNumbers
 from dispatch.relay import Announce, Notices, Relay, notices_of
@@ -305,7 +306,13 @@ class CaseService:
 
     async def get(self, *, actor: Actor, case_id: str) -> CaseView:
         """Return a case. Raises `NotFound` for one that the actor may not see."""
-        return case_view(await self._visible(actor, case_id), actor, self._clock(), self.rules)
+        case = await self._visible(actor, case_id)
+        if not wants_lookback(case, actor):
+            return case_view(case, actor, self._clock(), self.rules)
+        case["duplicates"] = await mark_repeats(self.store, self.board, case)
+        radius = self._recent.radius(case["live"]["category"] or "")
+        case["recurrence"] = await find_recurrence(self.store, case, actor, radius)
+        return case_view(case, actor, self._clock(), self.rules)
 
     async def timeline(self, *, actor: Actor, case_id: str) -> list[EntryView]:
         """Return the timeline of a case, first entry first; a citizen sees what is public."""

@@ -290,6 +290,26 @@ class CaseStore:
         index = [("caller.phone_index", 1), ("live.reported_at", 1)]
         return await self.database.find(CASES, filter, projection=_ROW, sort=newest, limit=limit, hint=index)
 
+    async def find_same_caller(self, identities: list[str], phone_index: str) -> set[str]:
+        """Return those of these cases that came from the caller with this phone."""
+        filter = {"_id": {"$in": identities}, "caller.phone_index": phone_index}
+        found = await self.database.find(CASES, filter, projection={"_id": 1}) if identities else []
+        return {case["_id"] for case in found}
+
+    async def find_closed_near(
+        self, live: dict[str, Any], box: dict[str, Any], since: timedelta, longest: timedelta
+    ) -> list[Case]:
+        """Return the cases of the category of `live` in a box of its innermost area that were closed so long before its report,
+        and had been open no longer than `longest`: an index leads to those of the area, which are few."""
+        area, reported = live["areas"][-1], live["reported_at"]
+        filter = {
+            "keys": {"$in": ["a:" + area, "s:" + area]}, "live.open": False,
+            "live.reported_at": {"$gte": reported - since - longest, "$lt": reported},
+            "live.category": live["category"], "closed_at": {"$gte": reported - since, "$lte": reported},
+            "live.state": {"$in": ["closed", "archived"]}, **box,
+        }  # fmt: skip
+        return await self.database.find(CASES, filter, projection={"live": 1, "case_no": 1, "closed_at": 1})
+
     async def count_ended(self, scope: Scope, most: int = 1_000) -> int:
         """Return how many cases that the scope may see have ended; the index alone answers, and it stops at `most`."""
         return await self.database.count(CASES, {**visible_to(scope), "live.open": False}, limit=most)

@@ -92,6 +92,7 @@ class CaseView(msgspec.Struct, kw_only=True):
     emergency_words: list[str]
     proposals: Items
     duplicates: Items
+    recurrence: dict[str, Any] | None
     result: dict[str, Any] | None
     visit: dict[str, Any] | None
     rating: dict[str, Any] | None
@@ -185,12 +186,13 @@ def case_view(case: Case, actor: Actor, now: datetime, rules: Rules) -> CaseView
         emergency_words=case["words"],
         proposals=case["proposals"],
         duplicates=case["duplicates"],
+        recurrence=_plain(case.get("recurrence")),
         result=_plain(case.get("result")),
         visit=_plain(case.get("visit")),
         rating=_plain(case.get("rating")),
         supervisions=_within(case.get("supervisions"), actor),
         rectification=_plain(case.get("rectification")),
-        spot_check=_plain(case.get("spot_check")),
+        spot_check=None if actor.role in _OUTSIDE else _plain(case.get("spot_check")),
         closures=_within(case.get("closures"), actor),
         refusal=case.get("refusal"),
         verification=_plain(case.get("verification")),
@@ -270,7 +272,9 @@ def _within(items: Items | None, actor: Actor) -> Items:
     """What officials put down about a case is not shown to who reported it."""
     if not items or actor.role in _OUTSIDE:
         return []
-    return [_plain(item) or {} for item in items]
+    return [
+        {name: _plain(part) if isinstance(part, dict) else part for name, part in (_plain(item) or {}).items()} for item in items
+    ]
 
 
 def _plain(value: dict[str, Any] | None) -> dict[str, Any] | None:
