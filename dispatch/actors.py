@@ -33,6 +33,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "stream.listen": frozenset(ROLES) - {"system", "link", "citizen"},
     "audit.read": frozenset({"audit_admin", "discipline", "supervisor"}),
     "accounts.manage": frozenset({"sys_admin"}),
+    "outside.manage": frozenset({"sys_admin"}),
     "self": frozenset(ROLES) - {"system"},
 }
 

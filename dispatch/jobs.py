@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
+from dispatch.outside.service import Outside
 from dispatch.service import CaseService
 from storage.client import Database
 from storage.errors import HeyunError
@@ -21,6 +22,8 @@ __all__ = ["LIGHT_SECONDS", "RELAY_SECONDS", "Jobs"]
 
 LIGHT_SECONDS = 30
 RELAY_SECONDS = 5
+OUTSIDE_SECONDS = 5
+LEASED = ("lights", "relay", "outside", "deliveries")
 
 log = logging.getLogger(__name__)
 
@@ -28,14 +31,18 @@ log = logging.getLogger(__name__)
 class Jobs:
     """The jobs of one process; `holder` names it in leases."""
 
-    def __init__(self, database: Database, cases: CaseService, *, holder: str) -> None:
+    def __init__(self, database: Database, cases: CaseService, outside: Outside | None = None, *, holder: str) -> None:
         self._cases = cases
+        self._outside = outside
         self._scheduler = AsyncIOScheduler(timezone="UTC", job_defaults={"coalesce": True})
-        self._leases = {name: Lease(database, name, holder, ttl_seconds=90) for name in ("lights", "relay")}
+        self._leases = {name: Lease(database, name, holder, ttl_seconds=90) for name in LEASED}
         self._running: dict[str, asyncio.Task[int]] = {}
         self._every(LIGHT_SECONDS, "lights", cases.sweep)
         self._every(RELAY_SECONDS, "relay", cases.relay.sweep)
         self._every(RELAY_SECONDS, "own notices", cases.relay.tend)
+        if outside is not None and outside.is_on:
+            self._every(OUTSIDE_SECONDS, "outside", outside.spread)
+            self._every(OUTSIDE_SECONDS, "deliveries", outside.sweep)
 
     def _every(self, seconds: int, name: str, work: Callable[[], Awaitable[int]]) -> None:
         """The scheduler only ticks: it cancels what it runs when it is shut down, and calls a long round a missed one."""
@@ -73,6 +80,8 @@ class Jobs:
         """Stop the clockwork, let each job finish the group that it is at, give the leases up."""
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
+        if self._outside is not None:
+            self._outside.stop()
         await self._cases.close()
         await asyncio.gather(*self._running.values())
         await asyncio.gather(*(self._release(lease) for lease in self._leases.values() if lease.is_held))

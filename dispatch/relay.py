@@ -16,7 +16,7 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -30,7 +30,10 @@ from storage.errors import HeyunError, NotFound
 from storage.indexes import Index
 from storage.shared import Shared
 
-__all__ = ["INDEXES", "MARKS", "NOTICES", "TELLINGS", "Announce", "NoticeView", "Notices", "Relay", "notices_of"]
+__all__ = [
+    "INDEXES", "MARKS", "NOTICES", "SLOWEST_WRITE", "TELLINGS", "Announce", "NoticeView", "Notices", "Relay", "notices_of",
+    "told_since",
+]  # fmt: skip
 
 NOTICES = "notices"
 MARKS = "relays"
@@ -148,20 +151,25 @@ class Relay:
         moved = await self._deliver()
         gone = {"$expr": {"$lt": ["$renewed_at", {"$subtract": ["$$NOW", GONE_SECONDS * 1000]}]}, "_id": {"$ne": self.process}}
         for mark in await self._database.find(MARKS, gone):
-            moved += await self._make_up(mark["since"])
+            moved += await self._make_up(mark["since"], gone=True)
             await self._database.delete_one(MARKS, {"_id": mark["_id"], "renewed_at": mark["renewed_at"]})
         return moved
 
-    async def _make_up(self, since: datetime) -> int:
-        """Put the notices born at or after an instant into the inboxes where they are missing."""
-        projection = {"outbox": 1, "case_no": 1, "live.line": 1, "live.urgency": 1}
-        moved, group = 0, list[Shared]()
-        async for case in self._database.iterate(CASES, {"told_at": {"$gte": since}}, projection=projection, batch_size=GROUP):
-            group += notices_of(case, [item for item in case["outbox"] if item["at"] >= since])
-            if len(group) >= GROUP:
-                moved += await self._insert(await self._missing(group))
-                group = []
-        return moved + await self._insert(await self._missing(group))
+    async def _make_up(self, since: datetime, *, gone: bool = False) -> int:
+        """Put the notices born at or after an instant into the inboxes where they are missing. Of a process that is gone, those
+        that were not missing are told once more: it may have died before it told them."""
+        moved = 0
+        async for group in told_since(self._database, since):
+            missing = await self._missing(group)
+            moved += await self._insert(missing)
+            if gone:
+                await self._tell_again(group)
+        return moved
+
+    async def _tell_again(self, notices: Notices) -> None:
+        """The streams show inboxes and need nothing; whoever carries notices outside (`dispatch.outside`) looks at these too."""
+        telling = {"_id": secrets.token_hex(12), "at": self._clock(), "items": [], "again": notices}
+        await self._database.insert_one(TELLINGS, telling)
 
     async def _missing(self, notices: Notices) -> Notices:
         """Return those that are in no inbox yet: nearly always there are none."""
@@ -195,6 +203,19 @@ class Relay:
         filter = {"_id": notice_id, "keys": {"$in": actor_addresses(actor)}}
         if not await self._database.update_one(NOTICES, filter, {"$addToSet": {"read_by": actor.id}}):
             raise NotFound("notice")
+
+
+async def told_since(database: Database, since: datetime) -> AsyncIterator[Notices]:
+    """Give the notices born at or after an instant as they stand in the inboxes, or shall; in groups, read from their cases."""
+    projection = {"outbox": 1, "case_no": 1, "live.line": 1, "live.urgency": 1}
+    group = list[Shared]()
+    async for case in database.iterate(CASES, {"told_at": {"$gte": since}}, projection=projection, batch_size=GROUP):
+        group += notices_of(case, [item for item in case["outbox"] if item["at"] >= since])
+        if len(group) >= GROUP:
+            yield group
+            group = []
+    if group:
+        yield group
 
 
 def notices_of(case: dict[str, Any], items: Sequence[dict[str, Any]]) -> Notices:

@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import dispatch.outside.service
+import dispatch.outside.settings
 import dispatch.relay
 import dispatch.reveals
 import dispatch.store
@@ -24,9 +26,11 @@ from dispatch import snapshots
 from dispatch.actors import SYSTEM
 from dispatch.city import City
 from dispatch.jobs import Jobs
+from dispatch.outside.service import Outside
 from dispatch.service import CaseService, utc_now
 from grid.service import Territory
 from orgs.accounts import Accounts
+from orgs.recipients import PeopleBehind
 from orgs.service import Parties
 from storage import indexes
 from storage.client import Database
@@ -51,8 +55,8 @@ WATCHED: Mapping[str, Sequence[str] | None] = {
     "sessions": None,
 }
 INDEXES = (
-    dispatch.store.INDEXES, dispatch.relay.INDEXES, dispatch.reveals.INDEXES, grid.store.INDEXES, orgs.store.INDEXES,
-    Pictures.INDEXES,
+    dispatch.store.INDEXES, dispatch.relay.INDEXES, dispatch.reveals.INDEXES, dispatch.outside.service.INDEXES,
+    grid.store.INDEXES, orgs.store.INDEXES, Pictures.INDEXES,
 )  # fmt: skip
 
 
@@ -72,6 +76,7 @@ class Services:
     hub: Hub
     pictures: Pictures
     tiles: Tiles
+    outside: Outside
     demo: bool
     closing: contextlib.AsyncExitStack
 
@@ -120,13 +125,16 @@ async def _build(settings: Settings, closing: contextlib.AsyncExitStack, clock: 
     hub.start()
     closing.callback(hub.close)
     await core.cases.relay.tend()  # its mark is there before the first write is
-    jobs = Jobs(database, core.cases, holder=f"{socket.gethostname()}:{os.getpid()}")
+    outside = _outside(settings, database, cipher, parties, core, feed, clock)
+    closing.push_async_callback(outside.close)
+    jobs = Jobs(database, core.cases, outside, holder=f"{socket.gethostname()}:{os.getpid()}")
     jobs.start()
     closing.push_async_callback(jobs.stop)
     demo = await accounts.has_demo_accounts()
     return Services(
         settings=settings, database=database, territory=territory, parties=parties, core=core, accounts=accounts, auth=auth,
-        hosts=Hosts(loopback_only=demo), feed=feed, hub=hub, pictures=pictures, tiles=tiles, demo=demo, closing=closing,
+        hosts=Hosts(loopback_only=demo), feed=feed, hub=hub, pictures=pictures, tiles=tiles, outside=outside,
+        demo=demo, closing=closing,
     )  # fmt: skip
 
 
@@ -183,3 +191,18 @@ def _accounts(
         feed.subscribe(collection, accounts.on_change)
     parties.on_renewed(accounts.invalidate)
     return accounts
+
+
+def _outside(
+    settings: Settings, database: Database, cipher: FieldCipher, parties: Parties, core: Core, feed: Feed,
+    clock: Callable[[], datetime],
+) -> Outside:  # fmt: skip
+    people = PeopleBehind(database, lambda: parties.units)
+    for collection in ("accounts", "people"):
+        feed.subscribe(collection, people.forget)
+    parties.on_renewed(people.forget)
+    path = settings.channels_file
+    return Outside(
+        dispatch.outside.settings.load(path, required=settings.channels is not None), database, cipher, people,
+        calendar=lambda: core.calendar, city=lambda: core.city.name, folder=path.parent, clock=clock,
+    )  # fmt: skip

@@ -36,12 +36,20 @@ class Settings:
     secret_file: Path | None = _option(
         None, "File with the keys that encrypt personal data (0600); unset: keys.json in the data folder."
     )
+    channels: Path | None = _option(
+        None, "File of the channels that lead outside (0600); unset: channels.toml in the data folder, if it is there."
+    )
     open311_jurisdiction: str = _option("", "Jurisdiction id that Open311 answers under; empty: the city's code.")
 
     @property
     def keys(self) -> Path:
         """Where the encryption keys lie: outside the database and its backups."""
         return self.secret_file or self.data / "keys.json"
+
+    @property
+    def channels_file(self) -> Path:
+        """Where the channels that lead outside are configured; only a file that was named has to exist."""
+        return self.channels or self.data / "channels.toml"
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:
@@ -78,7 +86,7 @@ def _parse(name: str, raw: str) -> Any:
         if not 1 <= number <= most:
             raise ValueError(f"a number from 1 to {most}, not {raw}")
         return number
-    if name in {"data", "secret_file"}:
+    if name in {"data", "secret_file", "channels"}:
         return Path(raw).expanduser().absolute()
     if name == "driver" and raw not in {"motor", "pymongo"}:
         raise ValueError(f"motor or pymongo, not {raw}")

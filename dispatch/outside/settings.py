@@ -9,7 +9,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from urllib.parse import urlsplit
 
 import msgspec
@@ -27,12 +27,25 @@ WECOM = "https://qyapi.weixin.qq.com"
 SMS_PLACEHOLDERS = ("phone", "text", "title", "id", "kind", "case_no", "urgency", "link", "timestamp")
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
-Secret = Annotated[str, msgspec.Meta(min_length=16, max_length=500, description="at least 16 characters")]
-Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{0,39}$", description="small letters, digits and -")]
-Header = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,59}$", description="the name of a header")]
-Key = Annotated[str, msgspec.Meta(pattern=r"^(\*|[a-z_]+:[^\s:]+)$", description="* or an address like dispatcher:* or u:CODE")]
+Secret = Annotated[str, msgspec.Meta(min_length=16, max_length=500)]
+_SENDER = r"^([^<>\r\n]{1,60} )?<?[^\s<>@]+@[^\s<>@]+>?$"
+_NAME = r"^[a-z][a-z0-9-]{0,39}$"
+_HEADER = r"^[A-Za-z][A-Za-z0-9-]{0,59}$"
+_KEY = r"^(\*|[a-z_]+:[^\s:]+)$"
+Name = Annotated[str, msgspec.Meta(pattern=_NAME)]
+Header = Annotated[str, msgspec.Meta(pattern=_HEADER)]
+Key = Annotated[str, msgspec.Meta(pattern=_KEY)]
 Some = msgspec.Meta(min_length=1)
 Language = Literal["zh-CN", "en"]
+Security = Literal["starttls", "tls", "none"]
+Style = Literal["markdown", "text"]
+_WORDS = {  # what msgspec says → what is allowed
+    repr(_SENDER)[1:-1]: "a mail address, with a name before it if you like: 和云 <heyun@city.gov.cn>",
+    repr(_NAME)[1:-1]: "small letters, digits and -",
+    repr(_HEADER)[1:-1]: "the name of a header",
+    repr(_KEY)[1:-1]: "* or an address like dispatcher:* or u:CODE",
+}
+_ONE_OF = {"language": get_args(Language), "security": get_args(Security), "style": get_args(Style)}
 
 
 class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -43,9 +56,9 @@ class MailSettings(_Table, frozen=True, kw_only=True, forbid_unknown_fields=True
     """`[email]`: the mail server that takes our messages."""
 
     host: Text
-    sender: Annotated[str, msgspec.Meta(pattern=r"^([^<>\r\n]{1,60} )?<?[^\s<>@]+@[^\s<>@]+>?$", description="a mail address")]
+    sender: Annotated[str, msgspec.Meta(pattern=_SENDER)]
     port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 587
-    security: Literal["starttls", "tls", "none"] = "starttls"
+    security: Security = "starttls"
     username: str = ""
     password: str = ""
     ca_file: str = ""
@@ -95,19 +108,23 @@ class WecomSettings(_Table, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Target(_Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Somebody who is no person: gets the notices that go to one of the addresses `keys` and are of one of the `kinds`."""
+    """Somebody who is no person: gets the notices that go to one of the addresses `keys` and are of one of the `kinds`.
+
+    `quiet_hours`: what is not urgent waits for working hours.
+    """
 
     name: Name
     keys: Annotated[tuple[Key, ...], Some]
     kinds: Annotated[tuple[Text, ...], Some] = ("*",)
     language: Language = "zh-CN"
+    quiet_hours: bool = False
 
 
 class RobotSettings(Target, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[[robots]]`: the robot of a WeCom group."""
 
     key: Text
-    style: Literal["markdown", "text"] = "markdown"
+    style: Style = "markdown"
     api: Text = WECOM
 
 
@@ -161,13 +178,18 @@ def load(path: Path, *, required: bool = False) -> OutsideSettings:
 
 
 def _refusal(path: Path, errors: list[FieldError]) -> Invalid:
-    return Invalid(f"{path} is not right", code="channels", errors=errors)
+    said = "; ".join(f"{error.field}: {error.message}" for error in errors)
+    return Invalid(f"{path}: {said}", code="channels", errors=errors)
 
 
 def _field_and_rest(text: str) -> tuple[str, str, str]:
     """msgspec says what is allowed, then where."""
     what, _, where = text.partition(" - at `$")
-    return where.removesuffix("`").lstrip(".") or "channels", "invalid", what
+    field = where.removesuffix("`").lstrip(".")
+    words = [words for pattern, words in _WORDS.items() if pattern in what]
+    if what.startswith("Invalid enum value"):
+        words.append(f"one of {', '.join(_ONE_OF[field.rpartition('.')[2]])}")
+    return field or "channels", "invalid", "; allowed: ".join([what.partition(" matching regex")[0], *words])
 
 
 def _problems(settings: OutsideSettings) -> Iterator[FieldError]:

@@ -7,6 +7,7 @@ from tornado.web import RequestHandler
 from web.api.asking import Address, DuplicatesHandler, Locate, MatchHandler, SignalsHandler
 from web.api.callers import CallerCases
 from web.api.cases import CaseAction, CaseHandler, CaseList, CaseMap, Due, RequestAction, Reveal, Summary, TaskAction, Timeline
+from web.api.deliveries import DeliveryList, DeliveryResend, MyChannels, TemplatePreview, WebhookReplay
 from web.api.directory import Area, Areas, Categories, CityHandler, Organizations, Rules, Units
 from web.api.intake import Events, EventsBatch, Tickets
 from web.api.media import MediaHandler
@@ -48,6 +49,11 @@ ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
     ("/api/v1/city", CityHandler),
     ("/api/v1/notices", Notices),
     ("/api/v1/notices/{id}/read", NoticeRead),
+    ("/api/v1/me/channels", MyChannels),
+    ("/api/v1/deliveries", DeliveryList),
+    ("/api/v1/deliveries/{id}:resend", DeliveryResend),
+    ("/api/v1/webhooks/{name}:replay", WebhookReplay),
+    ("/api/v1/templates:preview", TemplatePreview),
     ("/api/v1/stream", StreamHandler),
     ("/api/v1/tiles/{z}/{x}/{y}.mvt", TileHandler),
     ("/api/v1/sessions", Sessions),

@@ -11,6 +11,7 @@ from dataclasses import replace
 import click
 from rich.table import Table
 
+from dispatch.outside import settings as outside
 from web.cli.city import prepare
 from web.cli.output import console, step
 from web.cli.supervise import AlreadyRunning, Supervisor, exclusive
@@ -48,6 +49,7 @@ def _with(settings: Settings, **given: object) -> Settings:
 def serve_while(settings: Settings, work: Callable[[Supervisor], None], *, load_city: bool, demo_only: bool = False) -> None:
     """Start the parts, do `work`, end the parts; `load_city` fills an empty database with the configured pack first,
     `demo_only` refuses a database that is not marked as a demo."""
+    outside.load(settings.channels_file, required=settings.channels is not None)  # refused before anything is started
     with exclusive(settings):
         supervisor = Supervisor(settings)
         try:

@@ -1,0 +1,144 @@
+"""How somebody wants to be reached outside: which kinds of notices by which channel, where, in which language, at what hours.
+
+Addresses are personal data: they are sealed, and read only by their owner and at the moment of sending.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from dispatch.outside.settings import Language
+from storage.client import Database
+from storage.errors import FieldError, Invalid
+from storage.fields import FieldCipher
+from storage.indexes import Index
+
+__all__ = ["ANY_KIND", "CHOICES", "INDEXES", "PERSONAL", "Choice", "Choices", "Way", "Wish"]
+
+CHOICES = "channel_choices"
+INDEXES: dict[str, list[Index]] = {CHOICES: []}
+PERSONAL = ("email", "sms", "wecom")
+ANY_KIND = "*"
+
+_ADDRESSES = tuple(f"channels.{name}.address" for name in PERSONAL)
+_SEPARATORS = re.compile(r"[\s()-]+")
+_FORMS: Mapping[str, tuple[re.Pattern[str], str]] = {
+    "email": (re.compile(r"[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,24}"), "an address like name@unit.gov.cn"),
+    "sms": (re.compile(r"\+?[0-9]{6,15}"), "6 to 15 digits, with a leading + if you like"),
+    "wecom": (re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}"), "a WeCom user id: letters, digits and _ - @ ."),
+}
+
+
+class Way(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One channel of a person: where, and for which kinds of notices (`*`: all)."""
+
+    address: str
+    kinds: tuple[str, ...] = (ANY_KIND,)
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a person has chosen; without a choice nothing goes outside to them.
+
+    `quiet_hours`: what is not urgent waits for working hours.
+    """
+
+    language: Language = "zh-CN"
+    quiet_hours: bool = True
+    email: Way | None = None
+    sms: Way | None = None
+    wecom: Way | None = None
+
+    @property
+    def ways(self) -> dict[str, Way]:
+        """The chosen channels by name."""
+        named = {name: getattr(self, name) for name in PERSONAL}
+        return {name: way for name, way in named.items() if way is not None}
+
+
+class Wish(msgspec.Struct, frozen=True):
+    """A choice without its addresses: what planning needs."""
+
+    quiet_hours: bool
+    kinds: Mapping[str, Collection[str]]  # by channel
+
+    def channels(self, kind: str) -> Iterator[str]:
+        """Give the channels by which this kind is wanted."""
+        for channel, kinds in self.kinds.items():
+            if ANY_KIND in kinds or kind in kinds:
+                yield channel
+
+
+class Choices:
+    """The collection `channel_choices`: one document for each user name."""
+
+    def __init__(self, database: Database, cipher: FieldCipher, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._cipher = cipher
+        self._clock = clock
+
+    async def of(self, username: str) -> Choice:
+        """Return somebody's choice; an empty one when nothing was ever chosen."""
+        found = await self._database.find_one(CHOICES, {"_id": username})
+        if found is None:
+            return Choice()
+        ways = {
+            channel: Way(address=self._opened(username, channel, stored), kinds=tuple(stored["kinds"]))
+            for channel, stored in found["channels"].items()
+        }
+        return Choice(language=found["language"], quiet_hours=found["quiet_hours"], **ways)
+
+    async def put(self, username: str, choice: Choice, *, kinds: Collection[str]) -> Choice:
+        """Put a choice in place of the one before and return it as it is kept. Raises `Invalid` for an address that is none and
+        for a kind that is not among `kinds`."""
+        plain = _normal(choice)
+        if errors := list(_problems(plain, kinds)):
+            raise Invalid(errors=errors)
+        channels = {
+            channel: {
+                "address": self._cipher.seal(way.address, document_id=username, field=f"channels.{channel}"),
+                "kinds": list(way.kinds),
+            }
+            for channel, way in plain.ways.items()
+        }
+        document = {
+            "_id": username, "language": plain.language, "quiet_hours": plain.quiet_hours, "channels": channels,
+            "updated_at": self._clock(),
+        }  # fmt: skip
+        await self._database.replace_one(CHOICES, {"_id": username}, document, upsert=True)
+        return plain
+
+    async def wishes(self) -> dict[str, Wish]:
+        """Return what everybody wants who wants anything, by user name."""
+        found = await self._database.find(CHOICES, {}, projection=dict.fromkeys(_ADDRESSES, 0))
+        return {document["_id"]: _wish(document) for document in found if document["channels"]}
+
+    def _opened(self, username: str, channel: str, stored: Mapping[str, Any]) -> str:
+        return self._cipher.open(stored["address"], document_id=username, field=f"channels.{channel}")
+
+
+def _wish(document: Mapping[str, Any]) -> Wish:
+    kinds = {channel: frozenset(stored["kinds"]) for channel, stored in document["channels"].items()}
+    return Wish(document["quiet_hours"], kinds)
+
+
+def _normal(choice: Choice) -> Choice:
+    """Return the choice with its addresses in the one form in which they are used."""
+    ways = {name: msgspec.structs.replace(way, address=way.address.strip()) for name, way in choice.ways.items()}
+    if "sms" in ways:
+        ways["sms"] = msgspec.structs.replace(ways["sms"], address=_SEPARATORS.sub("", ways["sms"].address))
+    return msgspec.structs.replace(choice, **ways)
+
+
+def _problems(choice: Choice, kinds: Collection[str]) -> Iterator[FieldError]:
+    for name, way in choice.ways.items():
+        form, allowed = _FORMS[name]
+        if form.fullmatch(way.address) is None:
+            yield FieldError(f"{name}.address", "address", allowed)
+        for position, kind in enumerate(way.kinds):
+            if kind != ANY_KIND and kind not in kinds:
+                yield FieldError(f"{name}.kinds[{position}]", "choice", f"one of {', '.join((ANY_KIND, *sorted(kinds)))}")

@@ -1,0 +1,177 @@
+"""What leads outside, as the rest of the process uses it: made once from the settings, two jobs, and what the API asks.
+
+outside = Outside(load(path), database, cipher, recipients, calendar=…, city=…)
+await outside.spread(); await outside.sweep()
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from dispatch.calendar import WorkCalendar
+from dispatch.outside import choices, spreading, store, templates
+from dispatch.outside.choices import ANY_KIND, PERSONAL, Choices
+from dispatch.outside.deliveries import Deliveries
+from dispatch.outside.messages import Channel, Message, SendRefused
+from dispatch.outside.planning import Plan
+from dispatch.outside.recipients import Recipients
+from dispatch.outside.settings import OutsideSettings, Target
+from dispatch.outside.spreading import Spreading
+from dispatch.outside.store import Delivery, DeliveryStore
+from dispatch.outside.templates import Templates
+from storage.client import Database
+from storage.errors import FieldError, Invalid
+from storage.fields import FieldCipher
+from storage.indexes import Index
+
+__all__ = ["INDEXES", "DeliveryView", "Outside", "load_templates", "view"]
+
+INDEXES: dict[str, list[Index]] = {**store.INDEXES, **choices.INDEXES, spreading.MARKS: []}
+
+
+class DeliveryView(msgspec.Struct, kw_only=True):
+    """A delivery as an administrator sees it; never where it goes. `error` is a code like `smtp_550`, `http_503`, `timeout`."""
+
+    id: str
+    notice: str
+    kind: str
+    case: str
+    case_no: str
+    urgency: str
+    recipient: str
+    channel: str
+    state: store.State
+    attempts: int
+    created_at: datetime
+    next_at: datetime | None
+    sent_at: datetime | None
+    error: str
+    provider_id: str
+
+
+class Outside:
+    """Everything about the outside in one process. While no channel is configured it does nothing but keep choices."""
+
+    def __init__(
+        self,
+        settings: OutsideSettings,
+        database: Database,
+        cipher: FieldCipher,
+        recipients: Recipients,
+        *,
+        calendar: Callable[[], WorkCalendar],
+        city: Callable[[], str],
+        folder: Path = Path(),
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """`folder` is where relative paths of the settings begin. Raises `Invalid` for templates that are wrong."""
+        self.templates = load_templates(settings, folder)
+        self.choices = Choices(database, cipher, clock)
+        self.store = DeliveryStore(database)
+        self._settings = settings
+        self._recipients = recipients
+        self._calendar = calendar
+        self._city = city
+        self._targets: Mapping[str, Target] = {
+            **{f"robot:{robot.name}": robot for robot in settings.robots},
+            **{f"webhook:{hook.name}": hook for hook in settings.webhooks},
+        }
+        self._poster, self._channels = _opened(settings)
+        self._spreading = Spreading(database, self.store, recipients, self._plan, clock)
+        self._deliveries = Deliveries(self.store, self._channels, self._compose, calendar)
+
+    @property
+    def is_on(self) -> bool:
+        """Tell whether any channel is configured."""
+        return bool(self._channels)
+
+    @property
+    def available(self) -> tuple[str, ...]:
+        """The channels by which people can be reached here."""
+        return tuple(name for name in PERSONAL if name in self._channels)
+
+    @property
+    def webhooks(self) -> Collection[str]:
+        """The names of the configured webhooks."""
+        return [hook.name for hook in self._settings.webhooks]
+
+    async def spread(self) -> int:
+        """Make deliveries for what has been told; returns how many. Without channels the database is asked nothing."""
+        return await self._spreading.spread() if self.is_on else 0
+
+    async def sweep(self) -> int:
+        """Send what is due; returns how many were sent."""
+        return await self._deliveries.sweep()
+
+    def stop(self) -> None:
+        """Send nothing new."""
+        self._deliveries.close()
+
+    async def close(self) -> None:
+        """End all connections."""
+        self.stop()
+        if self._poster is not None:
+            await self._poster.close()
+
+    async def _plan(self, now: datetime) -> Plan:
+        wishes = await self.choices.wishes() if self.available else {}
+        return Plan(wishes=wishes, targets=self._targets, channels=self.available, calendar=self._calendar(), now=now)
+
+    async def _compose(self, delivery: Delivery) -> Message:
+        """Return the message of a delivery, made for whoever gets it as things are now."""
+        target = self._targets.get(delivery.channel)
+        language, address = (target.language, "") if target is not None else await self._person(delivery)
+        link = self._settings.base_url
+        values = {
+            "case_no": delivery.case_no, "urgency": delivery.urgency, "city": self._city(), "link": link,
+            "time": f"{delivery.at.astimezone(self._calendar().zone):%m-%d %H:%M}",
+        }  # fmt: skip
+        shown = self.templates.render(delivery.kind, language, values)
+        return Message(
+            id=delivery.id, event=delivery.notice, kind=delivery.kind, at=delivery.at, case=delivery.case,
+            case_no=delivery.case_no, urgency=delivery.urgency, title=shown.title, text=shown.text, link=link,
+            language=language, address=address,
+        )  # fmt: skip
+
+    async def _person(self, delivery: Delivery) -> tuple[str, str]:
+        """Return language and address. Whoever has lost the post or the account since is told nothing any more."""
+        if delivery.recipient not in await self._recipients.behind(delivery.keys):
+            raise SendRefused("recipient_gone")
+        choice = await self.choices.of(delivery.recipient)
+        way = choice.ways.get(delivery.channel)
+        if way is None:
+            raise SendRefused("no_address")
+        return choice.language, way.address
+
+
+def load_templates(settings: OutsideSettings, folder: Path) -> Templates:
+    """Read the texts that the settings name, and check the kinds that they name against them. Raises `Invalid`."""
+    loaded = templates.load(folder / settings.templates if settings.templates else None)
+    errors = [
+        FieldError(f"{target.name}.kinds", "choice", f"`{kind}`; one of {', '.join((ANY_KIND, *sorted(loaded.kinds)))}")
+        for target in (*settings.robots, *settings.webhooks)
+        for kind in target.kinds
+        if kind != ANY_KIND and kind not in loaded.kinds
+    ]
+    if errors:
+        raise Invalid(f"channels: {errors[0].field}: {errors[0].message}", code="channels", errors=errors)
+    return loaded
+
+
+def _opened(settings: OutsideSettings) -> tuple[Any, Mapping[str, Channel]]:
+    """The clients are imported only where something leads outside: that takes a third of a second."""
+    if not settings.is_on:
+        return None, {}
+    from dispatch.outside.channels import open_channels
+
+    return open_channels(settings)
+
+
+def view(delivery: Delivery) -> DeliveryView:
+    """Return what an administrator sees of a delivery."""
+    return msgspec.convert(delivery, DeliveryView, from_attributes=True)
