@@ -130,6 +130,11 @@ def _asked_again(case: Case, item: dict[str, Any] | None) -> list[str]:
     return _reporter(case, item) if case["rectification"]["closed_at"] is not None else []
 
 
+def _answerable(case: Case, item: dict[str, Any] | None) -> list[str]:
+    """The unit that had the case; where none had it, the desk that answered."""
+    return _lead(case, item) or ADDRESSEES["operators"](case, item)
+
+
 def _district_duty(case: Case, item: dict[str, Any] | None) -> list[str]:
     """Whoever dispatches and supervises in the district of the case (domain.md §2.8)."""
     codes = [area["code"] for area in case["place"]["path"] if area["level"] == "district"]
@@ -173,6 +178,7 @@ ADDRESSEES: dict[str, Callable[[Case, dict[str, Any] | None], list[str]]] = {
     "unit_leader": _unit_leader,
     "spot_checker": _spot_checker,
     "asked_again": _asked_again,
+    "answerable": _answerable,
     "district_duty": _district_duty,
     "city_duty": _city_duty,
 }
@@ -198,7 +204,7 @@ def _also(action: str, entry: Case, case: Case, called: Sequence[str]) -> tuple[
     if action == "alarm":
         return (entry["data"]["told"],)
     if action == "rate":
-        return ("supervisors", "unit_leader") if entry["data"].get("bad") else ()
+        return ("answerable", "unit_leader", "supervisors") if entry["data"].get("bad") else ()
     if case["live"]["urgency"] != "emergency":
         return ()
     if action == "submit":

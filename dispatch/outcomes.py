@@ -217,9 +217,12 @@ def _close(step: Step) -> None:
 
 
 def archive_later(step: Step, since: datetime | None = None) -> None:
-    """Have the system archive the case when it has rested long enough since an instant (None: now; domain.md T47)."""
+    """Have the system archive the case when it has rested long enough since an instant (None: now; domain.md T47), never
+    earlier than was set before."""
     limit = step.rules.node_limit(step.case, "archive") or ARCHIVE_AFTER
-    step.set_timer("archive", due_at(since or step.now, limit, step.rules.calendar), "archive")
+    at = [due_at(since or step.now, limit, step.rules.calendar)]
+    at += [timer["at"] for timer in step.case.get("timers") or () if timer["name"] == "archive"]
+    step.set_timer("archive", max(at), "archive")
 
 
 def _stop(step: Step) -> None:

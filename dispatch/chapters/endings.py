@@ -92,7 +92,7 @@ def _after_reopening(step: Step) -> str:
 def _reopen(step: Step) -> None:
     """The case is open again; how it had been closed is kept, with what was said about it then."""
     step.set("closures", [*(step.case.get("closures") or ()), _earlier(step)])
-    for name in ("closed_at", "outcome", "closure", "visit", "rating", "rectification", "spot_check"):
+    for name in ("closed_at", "outcome", "closure", "visit", "rating", "rectification", "spot_check", "special_close"):
         if step.case.get(name) is not None:
             step.set(name, None)
     step.facts["signed_off"], step.facts["visit_tries"] = None, []

@@ -118,11 +118,11 @@ RECTIFYING = (
         action="rectify_close", number="T45", states=RATED, next=None, roles=SUPERVISOR,
         guards=("in_area", "not_of_lead", "to_be_settled"),
         fields=(Field(name="approve", type="boolean", required=True), text("opinion", 2)), effects=("rectify_close",),
-        notices=("lead", "asked_again"),
+        notices=("answerable", "asked_again"),
     ),
     Transition(
         action="rectify_late", number="T45", states=RATED, next=None, roles=SYSTEM_ONLY, public=False, offered=False,
-        guards=("unsettled",), effects=("rectify_late",), notices=("lead", "unit_leader", "supervisors"),
+        guards=("unsettled",), effects=("rectify_late",), notices=("answerable", "unit_leader", "supervisors"),
     ),
 )  # fmt: skip
 

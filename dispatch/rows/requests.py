@@ -85,7 +85,8 @@ ROWS = (
             Field(name="assists", type="units", max=10),
             Field(name="limit", type="limit"),
         ),
-        checks=("unit_fits", "assists_fit"), effects=("decide_coordination", "dispatch"), notices=("lead", "given"),
+        checks=("unit_fits", "assists_fit"), effects=("decide_coordination", "dispatch", "set_alarms"),
+        notices=("lead", "given"),
     ),
     Transition(
         action="appeal_refusal", number="T06", states=("refused",), next=None, roles=frozenset({"citizen", "link", "operator"}),

@@ -134,6 +134,9 @@ async def test_special_close_when_declined_may_be_proposed_again(database: Datab
     assert "special_close" not in await offered(player, SUPERVISOR)
     await player.do(OTHER, "propose_special_close")
     assert (await player.do(SUPERVISOR, "special_close")).state == "closed"
+    again = await player.do(SUPERVISOR, "reopen", kind="false_closure")
+    assert (again.state, again.closures[0]["type"]) == ("dispatched", "special")
+    assert "special_close" not in await offered(player, OTHER) and "sign_in" in await offered(player, CLERK)
     unfiled = await reported(service, OPERATOR, ticket(file=False))
     with pytest.raises(NotAllowed):
         await service.act(actor=SUPERVISOR, case_id=unfiled.id, action="propose_special_close", rev=1, fields={}, key=None)
@@ -154,7 +157,11 @@ async def test_reopen_when_the_citizen_appeals_brings_it_back_to_the_lead_once(d
     assert running == [("case", "2wd"), ("sign_in", "2wh")] and again.light == "green"
     (earlier,) = again.closures
     assert (earlier["type"], earlier["outcome"], earlier["false"]) == ("normal", "resolved", False)
-    assert earlier["closed_at"] == before.closed_at and earlier["visit"]["satisfaction"] == "very_satisfied"
+    assert (
+        isinstance(earlier["visit"]["at"], str)
+        and earlier["closed_at"] == before.closed_at
+        and earlier["visit"]["satisfaction"] == "very_satisfied"
+    )
     assert [(task["kind"], task["state"]) for task in again.tasks] == [("lead", "accepted"), ("lead", "pending")]
     assert service.board.get(player.id) is not None
     await player.do(CLERK, "sign_in")
@@ -268,6 +275,23 @@ async def test_archive_when_a_supervision_is_open_waits_until_it_is_lifted(datab
     await service.sweep()
     assert (await service.get(actor=OPERATOR, case_id=player.id)).state == "archived"
     assert (await actions_of(player))[-4:] == ["supervise", "visit_ok", "lift_supervise", "archive"]
+
+
+async def test_archive_when_two_things_were_open_waits_for_the_longer(database: Database) -> None:
+    clock = Clock()
+    service = await open_service(database, clock)
+    player = await visiting(service)
+    await player.do(SUPERVISOR, "supervise")
+    await player.do(OPERATOR, "visit_ok")
+    clock.forward(days=10)
+    await player.do(SUPERVISOR, "draw_spot_check")
+    await player.do(SUPERVISOR, "lift_supervise")
+    clock.forward(days=14, hours=23)
+    await service.sweep()
+    assert (await service.get(actor=OPERATOR, case_id=player.id)).state == "closed"
+    clock.forward(hours=1)
+    await service.sweep()
+    assert (await service.get(actor=OPERATOR, case_id=player.id)).state == "archived"
 
 
 async def test_archive_when_others_have_taken_it_over_waits_for_receipt_and_feedback(database: Database) -> None:

@@ -120,6 +120,8 @@ async def test_rectification_when_the_desk_had_answered_is_the_desks(database: D
     player = await reported(service, OPERATOR, ticket(appeal_type="consult", file=False))
     await player.do(OPERATOR, "direct_answer")
     await player.do(OPERATOR, "rate", **BAD)
+    document = await database.find_one(CASES, {"_id": player.id})
+    assert document is not None and {"operator:*", "supervisor:*"} <= set(document["outbox"][-1]["keys"])
     assert (await player.do(OPERATOR, "rectify_contact")).rectification["state"] == "contacted"
     with pytest.raises(Forbidden):
         await service.act(actor=CLERK, case_id=player.id, action="rectify_submit", rev=4, fields={}, key=None)
