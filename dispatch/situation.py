@@ -80,7 +80,7 @@ def must_contact(case: Case) -> bool:
     """Tell whether the unit has to speak with who reported: a citizen who can be called and is not hidden from it."""
     caller = case.get("caller")
     is_hidden = case["appeal_type"] == "report" or (caller is not None and caller["confidential"])
-    is_citizen = case["reporter"]["kind"] == "citizen"  # whoever joined later is the desk's to speak with: they reported elsewhere
+    is_citizen = case["reporter"]["kind"] == "citizen"  # who joined later reported to the desk, which speaks with them
     return is_citizen and not case["reporter"].get("anonymous") and not is_hidden
 
 

@@ -10,8 +10,8 @@ import msgspec
 from dispatch.fields import Field, text
 
 __all__ = [
-    "ALIVE", "DESK", "DISPATCH", "DOORS", "ENDED", "FINAL", "HELD", "JOINED_ENDED", "NOTE", "PHOTOS", "PHOTOS_NEEDED", "POSITION", "PROOF",
-    "REASON", "REPORTERS", "REQUEST_STATES", "STATES", "SYSTEM_ONLY", "TASK_STATES", "UNIT", "WALKERS", "Transition",
+    "ALIVE", "DESK", "DISPATCH", "DOORS", "ENDED", "FINAL", "HELD", "JOINED_ENDED", "NOTE", "PHOTOS", "PHOTOS_NEEDED", "POSITION",
+    "PROOF", "REASON", "REPORTERS", "REQUEST_STATES", "STATES", "SYSTEM_ONLY", "TASK_STATES", "UNIT", "WALKERS", "Transition",
 ]  # fmt: skip
 
 STATES = (
