@@ -35,7 +35,7 @@ INDEXES: dict[str, list[Index]] = {**store.INDEXES, **choices.INDEXES, spreading
 
 
 class DeliveryView(msgspec.Struct, kw_only=True):
-    """A delivery as an administrator sees it; never where it goes. `error` is a code like `smtp_550`, `http_503`, `timeout`."""
+    """A delivery as an administrator sees it; never where it goes. `error` is a code like `smtp_550` or `timeout`."""
 
     id: str
     notice: str

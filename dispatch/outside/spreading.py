@@ -52,9 +52,10 @@ class Spreading:
         since = await self._mark(now)
         if since is None:
             return 0
-        made = 0
+        made, plan = 0, None
         async for notices in self._told(since, now):
-            made += await self._make(notices, now)
+            plan = plan or await self._plan(now)  # read once, and only when there is news
+            made += await self._make(notices, plan)
         await self._move_mark(now)
         return made
 
@@ -84,8 +85,7 @@ class Spreading:
                     yield [*whole["items"], *whole.get("again", ())]
                 self._seen[telling["_id"]] = telling["at"]
 
-    async def _make(self, notices: Sequence[Notice], now: datetime) -> int:
-        plan = await self._plan(now)
+    async def _make(self, notices: Sequence[Notice], plan: Plan) -> int:
         made = []
         for notice in notices:
             made += plan.deliveries(notice, await self._recipients.behind(notice["keys"]))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -189,6 +191,12 @@ async def test_outside_without_channels_asks_nothing_and_has_no_jobs(database: D
     async with http_server(always(204)) as site:
         on = opened(settings_for(site=site), database, Clock())
         assert len(Jobs(database, service, on, holder="one").scheduled()) == without + 2
+
+
+def test_service_when_imported_leaves_the_clients_out() -> None:
+    program = "import sys, web.services; print([name for name in ('aiohttp', 'aiosmtplib') if name in sys.modules])"
+    said = subprocess.run([sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "[]"
 
 
 async def test_jobs_when_they_tick_carry_a_notice_outside(database: Database, caplog: pytest.LogCaptureFixture) -> None:

@@ -18,6 +18,7 @@ VERBS = {
     "replay": "web.cli.packs:replay",
     "user": "web.cli.accounts:user",
     "token": "web.cli.accounts:token",
+    "deliveries": "web.cli.deliveries:deliveries",
     "audit": "web.cli.audit:audit",
     "bench": "web.cli.bench:bench",
     "docs": "web.cli.pages:docs",
