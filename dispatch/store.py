@@ -34,6 +34,16 @@ INDEXES: dict[str, list[Index]] = {
     CASES: [
         Index([("keys", 1), ("live.open", 1), ("live.due_at", 1), ("_id", 1)], serves="lists by due time, whoever asks"),
         Index([("keys", 1), ("live.open", 1), ("live.reported_at", 1), ("_id", 1)], serves="lists by newest, whoever asks"),
+        Index(
+            [("requests.state", 1), ("live.due_at", 1), ("_id", 1)],
+            partial={"requests.state": "pending"},
+            serves="lists of what waits for a decision, of open cases and of ended ones",
+        ),
+        Index(
+            [("live.state", 1), ("live.due_at", 1), ("_id", 1)],
+            partial={"live.state": "transferred"},
+            serves="lists of what is with others, which may still wait for their answer",
+        ),
         Index([("case_no", 1)], serves="search by the number of a case"),
         Index([("next_light_at", 1)], partial={"next_light_at": {"$type": "date"}}, serves="the sweep of lights"),
         Index([("told_at", 1)], sparse=True, serves="notices that a process which is gone may have left untold"),
@@ -50,9 +60,9 @@ _ZERO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class CaseQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """What a list asks for. `state`, `light`, `urgency`, `channel` take several, separated by commas.
+    """What a list asks for. `state`, `light`, `urgency`, `channel`, `request` take several, separated by commas.
 
-    `request` keeps the cases on which a request of this kind (return, …) is pending.
+    `request` keeps the cases on which a request of one of these kinds (return, extension, …) is pending.
     """
 
     state: str | None = None
@@ -79,11 +89,15 @@ class Listing(msgspec.Struct, frozen=True):
     sort: list[tuple[str, int]]
     limit: int
     field: str
+    few: str | None = None
 
     @property
     def index(self) -> list[tuple[str, int]]:
-        """The index that gives the order; named, so that no other plan is ever tried."""
-        return [("keys", 1), ("live.open", 1), (self.field, 1), ("_id", 1)]
+        """The index that gives the order; named, so that no other plan is ever tried.
+
+        `few` is the field of a small index, of those cases alone that this list is about.
+        """
+        return [*([(self.few, 1)] if self.few else [("keys", 1), ("live.open", 1)]), (self.field, 1), ("_id", 1)]
 
 
 def visible_to(scope: Scope) -> dict[str, Any]:
@@ -138,7 +152,8 @@ def list_filter(query: CaseQuery, actor: Actor, *, root: str | None = None) -> L
     rest += _residuals(query, narrowed_by_area=bool(query.area) and (query.mine or bool(query.unit)))
     rest += _search(query.q)
     is_open = _openness(query)
-    filter: dict[str, Any] = {**bound, "live.open": {"$in": is_open}}
+    few = _few(query, field)
+    filter: dict[str, Any] = {**bound, "live.open": {"$in": is_open}, **few}
     if query.cursor:
         bound_by, after = _after(query.cursor, field, direction)
         filter.update(bound_by)
@@ -146,7 +161,16 @@ def list_filter(query: CaseQuery, actor: Actor, *, root: str | None = None) -> L
     if rest:
         filter["$and"] = rest
     limit = min(max(query.limit, 1), MOST_ROWS)
-    return Listing(filter, [(field, direction), ("_id", direction)], limit, field)
+    return Listing(filter, [(field, direction), ("_id", direction)], limit, field, next(iter(few), None))
+
+
+def _few(query: CaseQuery, field: str) -> dict[str, Any]:
+    """Return what bounds a list to the few cases that a small index holds; nothing where there is none in this order."""
+    if field != "live.due_at":
+        return {}
+    if query.request:
+        return {"requests.state": "pending"}
+    return {"live.state": "transferred"} if query.state == "transferred" else {}
 
 
 def _order(sort: str) -> tuple[str, int]:
@@ -183,7 +207,7 @@ def _residuals(query: CaseQuery, *, narrowed_by_area: bool) -> list[dict[str, An
     for name, field, allowed in _CHOICES:
         if wanted := getattr(query, name):
             rest.append({field: {"$in": _several(wanted, allowed, name)}})
-    pending = query.request and {"$elemMatch": {"kind": query.request, "state": "pending"}}
+    pending = query.request and {"$elemMatch": {"kind": {"$in": query.request.split(",")}, "state": "pending"}}
     rest += [{field: value} for field, value in (("live.category", query.category), ("requests", pending)) if value]
     if query.channel:
         rest.append({"channel": {"$in": query.channel.split(",")}})

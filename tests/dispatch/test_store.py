@@ -42,6 +42,7 @@ FILTERS: tuple[dict[str, Any], ...] = (
     {}, {"state": "dispatched"}, {"state": "dispatched,closed"}, {"light": "red,yellow"}, {"area": "521"}, {"area": "52"},
     {"unit": "water1"}, {"category": "0201"}, {"urgency": "normal"}, {"channel": "phone"}, {"mine": True}, {"q": "井盖"},
     {"q": "XC2026"}, {"q": "XC20261123-00"}, {"area": "521", "unit": "water1", "state": "handling"}, {"open": True},
+    {"request": "extension,appeal"}, {"request": "return", "open": True}, {"state": "transferred", "light": "green,red"},
 )  # fmt: skip
 
 
@@ -107,6 +108,27 @@ async def test_search_when_text_is_a_pattern_finds_only_the_letters(database: Da
     assert found.items and all("井盖" in case.description for case in found.items)
     one = found.items[0]
     assert [case.id for case in (await service.list(actor=OPERATOR, query=CaseQuery(q=one.case_no.lower()))).items] == [one.id]
+
+
+async def test_list_of_requests_when_several_kinds_are_asked_for_holds_what_is_pending_of_each(database: Database) -> None:
+    service = await open_service(database, Clock(), indexed=True)
+    asked = {kind: await _asked(service, kind, state) for kind, state in ASKED}
+    for kinds in ("return", "return,extension", "suspension,appeal"):
+        found = (await service.list(actor=DISPATCHER, query=CaseQuery(request=kinds))).items
+        assert {case.id for case in found} == {asked[kind] for kind in kinds.split(",") if (kind, "pending") in ASKED}
+    assert (await service.list(actor=clerk_of("elsewhere"), query=CaseQuery(request="return"))).items == []  # of another unit
+
+
+ASKED = (("return", "pending"), ("extension", "pending"), ("suspension", "approved"))
+
+
+async def _asked(service: Any, kind: str, state: str) -> str:
+    """Report a case on which there is one request; return the id of the case."""
+    made = await service.report(actor=WALKER, present=whole, report=event(), key=new_key())
+    request = {"id": "q1", "kind": kind, "state": state, "unit": "urban1", "by": "clerk", "deciders": []}
+    change = {"$set": {"requests": [request]}}
+    await service.store.database.update_one(CASES, {"_id": made.case.id}, change)
+    return str(made.case.id)
 
 
 @pytest.mark.parametrize("query", [{"sort": "x"}, {"state": "x"}, {"light": "blue"}, {"cursor": "x"}, {"cursor": "eHg"}])
