@@ -79,8 +79,9 @@ def _role(role: str) -> Callable[[Case, dict[str, Any] | None], list[str]]:
 
 
 def _after_check(case: Case, item: dict[str, Any] | None) -> list[str]:
+    """Who visits; when the check has closed the case, the same as after any closure."""
     if case["live"]["state"] == "closed":
-        return _reporter(case, item)
+        return [*_reporter(case, item), *_lead(case, item)]
     return ADDRESSEES["operators"](case, item)
 
 
@@ -194,6 +195,12 @@ def _of_light(data: Case) -> tuple[str, ...]:
     return ("supervisors", "unit_leader") if data["clock"] in _UNITS_OWN else ("supervisors",)
 
 
+def _awaited(clock: str, case: Case) -> Case | None:
+    """The request whose time to be decided a clock counts: its light is for those who decide, not for the unit that asked."""
+    kind = clock.removeprefix("decide_")
+    return next((one for one in case["requests"] if one["kind"] == kind and one["state"] == "pending"), None)
+
+
 def _also(action: str, entry: Case, case: Case, called: Sequence[str]) -> tuple[str, ...]:
     """Danger to life is told to the dispatchers and to whoever is called, or where nobody is on duty to the grid workers of
     the place (domain.md §2.8); what is sensitive is told to no grid worker."""
@@ -223,6 +230,8 @@ def compose(names: tuple[str, ...], action: str, entry: dict[str, Any], case: Ca
     """
     if action == "light" and "step" in entry["data"]:
         return None
+    if action == "light" and (request := _awaited(entry["data"]["clock"], case)) is not None:
+        names, item = ("deciders",), request
     called = entry["data"].get("called", ()) if "data" in entry else ()
     wanted = names + _also(action, entry, case, called)
     if not wanted and not called:

@@ -1,4 +1,4 @@
-"""A small city as a pack, for tests that need a whole service: 2 districts, 2 townships, 2 communities, 8 grids, 9 units.
+"""A small city as a pack, for tests that need a whole service: 2 districts, 2 townships, 2 communities, 8 grids, 10 units.
 
 Everything is made by rule: districts lie side by side west to east, each holds one township with one community with four grids.
 """
@@ -71,7 +71,17 @@ UNITS = [
     ("520102-water", "南明区水务管理局", "", "", "water", "district", "520102-govt", "520102", "24x7", ""),
     ("520103-water", "云岩区水务管理局", "", "", "water", "district", "520103-govt", "520103", "24x7", ""),
     ("520102001-town", "南明区一街道办事处", "", "", "town", "township", "520102-govt", "520102001", "24x7", ""),
+    ("520102-road", "南明区道路养护中心", "", "", "road", "district", "520102-govt", "520102", "24x7", ""),
 ]
+
+
+def _category(
+    code: str, name: str, name_en: str, major: str, urgency: str, limit: str, *, leads: str, level: str = "d",
+    transfer_to: str = "", org_kinds: str = "", check: str = "none",
+) -> tuple[str, ...]:  # fmt: skip
+    return code, name, name_en, major, urgency, limit, "", transfer_to, leads, level, "", "", org_kinds, "false", check, ""
+
+
 CATEGORIES = [
     (
         "0101",
@@ -184,6 +194,15 @@ CATEGORIES += [
         "",
     ),
 ]
+CATEGORIES += [  # what the stories of tests/scenarios are about
+    _category("0202", "路面坑洞", "Pothole", "02 公用设施", "normal", "5wd", leads="urban;road", check="site"),
+    _category("0203", "供水管爆裂", "Burst pipe", "02 公用设施", "priority", "2wd", leads="water"),
+    _category("0204", "挡土墙破损", "Damaged retaining wall", "02 公用设施", "normal", "10wd", leads="road"),
+    _category("0205", "线缆垂落", "Dangling cable", "02 公用设施", "priority", "2wd", leads="urban;water;road"),
+    _category("0301", "燃气泄漏", "Gas leak", "03 公共安全", "emergency", "2h", leads="urban", transfer_to="gas", check="site"),
+    _category("0401", "施工噪声", "Noise of works", "04 环境保护", "normal", "", leads="urban"),
+    _category("0701", "独居老人关爱", "Elder alone", "07 民生服务", "normal", "", leads="town", level="t", org_kinds="VOL"),
+]
 KEYWORDS = [("0201", "井盖", 5), ("0101", "垃圾", 5), ("0501", "退款", 5)]
 RULES = [
     (
@@ -203,6 +222,12 @@ RULES = [
     ("R-01-A", "0101", "520102", "", "", "520102-urban", "", 10, "市容管理办法", "2020-01-01", ""),
     ("R-01-B", "0101", "520103", "", "", "520103-urban", "", 10, "市容管理办法", "2020-01-01", ""),
     ("R-05", "0501", "520100", "", "", "520100-urban", "", 10, "消费者权益保护法", "2020-01-01", ""),
+    ("R-0202-A", "0202", "520102", "", "", "520102-urban", "", 10, "市容管理办法", "2020-01-01", ""),
+    ("R-0203-A", "0203", "520102", "", "", "520102-water", "", 10, "城市供水条例", "2020-01-01", ""),
+    ("R-0204-A", "0204", "520102", "", "", "520102-road", "", 10, "城市道路管理条例", "2020-01-01", ""),
+    ("R-0301-A", "0301", "520102", "", "", "520102-urban", "", 10, "城镇燃气管理条例", "2020-01-01", ""),
+    ("R-0401-A", "0401", "520102", "", "", "520102-urban", "", 10, "噪声污染防治法", "2020-01-01", ""),
+    ("R-0701-A", "0701", "520102", "", "", "520102001-town", "", 10, "养老服务条例", "2020-01-01", ""),
     ("R-09-A", "0901", "520102", "", "", "520102-urban", "", 10, "反家庭暴力法", "2020-01-01", ""),
 ]
 ORGANIZATIONS = [
@@ -219,6 +244,13 @@ PEOPLE = [
     ("unit_leader", "分管领导", "unit_leader", "520100-govt", "", "", "true"),
     ("clerk_a", "南明水务经办", "unit_clerk", "520102-water", "", "", "false"),
     ("clerk_b", "云岩水务经办", "unit_clerk", "520103-water", "", "", "false"),
+    ("clerk_urban", "南明城管经办", "unit_clerk", "520102-urban", "", "", "false"),
+    ("clerk_road", "道路养护经办", "unit_clerk", "520102-road", "", "", "false"),
+    ("clerk_town", "一街道经办", "unit_clerk", "520102001-town", "", "", "false"),
+    ("leader_urban", "南明城管分管领导", "unit_leader", "520102-urban", "", "", "false"),
+    ("leader_road", "道路养护分管领导", "unit_leader", "520102-road", "", "", "false"),
+    ("duty_a", "南明值班派遣员", "dispatcher", "", "520102", "", "false"),
+    ("team_a", "南明志愿服务队协调员", "org_coordinator", "", "", "ORG-1", "false"),
     ("org_coordinator", "社会组织协调员", "org_coordinator", "", "", "*", "false"),
     ("supervisor", "督办员", "supervisor", "", CITY, "", "false"),
     ("leader", "市领导", "leader", "", CITY, "", "false"),

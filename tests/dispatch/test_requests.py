@@ -124,6 +124,14 @@ async def test_extension_when_granted_counts_from_the_old_due_time(database: Dat
     assert entry["data"]["kind"] == "extension" and entry["data"]["limit"] == "2wd" and not entry["public"]
 
 
+async def test_extension_when_the_time_to_decide_runs_out_then_the_light_is_for_the_decider(database: Database) -> None:
+    town = await open_town(database)
+    await town.player.do(WATER, "request_extension", limit="2wd")
+    await town.until(datetime(2026, 11, 23, 6, 0, tzinfo=UTC))
+    told = await town.told("light")
+    assert "dispatcher:*" in told and "u:water1" not in told
+
+
 async def test_extension_when_second_is_decided_by_the_supervisor_and_there_is_no_third(database: Database) -> None:
     town = await open_town(database)
     await town.player.do(WATER, "request_extension", limit="2wd")

@@ -1,6 +1,8 @@
 """Fixtures of the scenarios.
 
 service   a running service over the small city for all scenarios of the session, on one event loop
+told_service      another one that runs by a clock which the stories move, with that clock
+story             a case to be told of on that service, from Monday 2026-11-23, 10:00 on
 guiyang_service   the same over the whole Guiyang demo city with its named demo accounts
 """
 
@@ -19,6 +21,7 @@ from rich.console import Console
 from cities.guiyang.build import build
 from orgs.demo import create_demo_accounts
 from storage.client import Database
+from tests.scenarios.story import Story, StoryClock
 from tests.service import Running, open_service, serving
 from web.cli.city import import_folder
 from web.settings import Settings
@@ -36,6 +39,19 @@ async def service(mongodb_uri: str, tmp_path_factory: pytest.TempPathFactory) ->
     folder = tmp_path_factory.mktemp("scenarios")
     async with open_service(mongodb_uri, folder, driver=os.environ.get("HEYUN_DRIVER", "motor")) as running:
         yield running
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def told_service(mongodb_uri: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Running, StoryClock]]:
+    clock, folder = StoryClock(), tmp_path_factory.mktemp("stories")
+    async with open_service(mongodb_uri, folder, driver=os.environ.get("HEYUN_DRIVER", "motor"), clock=clock) as running:
+        yield running, clock
+
+
+@pytest.fixture
+def story(told_service: tuple[Running, StoryClock]) -> Story:
+    """A story that begins on Monday at ten."""
+    return Story(*told_service)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
