@@ -254,6 +254,6 @@ def actor_addresses(actor: Actor) -> list[str]:
             keys += ["leader:*"] if whole else ["leader:" + code for code in sorted(actor.units)]
     if actor.organization:
         keys.append("o:" + actor.organization)
-    areas = ["*"] if actor.scope.city else sorted(actor.areas | actor.scope.areas)
+    areas = [*(["*"] if actor.scope.city else []), *sorted(actor.areas | actor.scope.areas)]
     keys += [f"{actor.role}:{code}" for code in areas]
     return keys

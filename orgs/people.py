@@ -20,6 +20,7 @@ PERSON_ROLES = tuple(role for role in ROLES if role not in (*PROGRAM_ROLES, "sys
 CITY_ROLES = frozenset({"operator", "dispatcher", "supervisor", "leader", "assessor", "discipline"})
 SENSITIVE_ROLES = frozenset({"operator", "dispatcher", "supervisor"})  # whose work a sensitive case needs (docs/adr/0009)
 AREA_ROLES = frozenset({"grid_worker", "grid_lead"})
+DUTY_ROLES = frozenset({"dispatcher", "supervisor"})  # see the whole city, and are called first for what lies in their areas
 UNIT_ROLES = frozenset({"unit_clerk", "unit_leader"})
 BLIND_ROLES = frozenset({"sys_admin", "sec_admin", "audit_admin", "knowledge_editor"})
 
@@ -45,7 +46,7 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
 def actor_of(person: Person, subtree: Subtree, *, whole: int, session: str | None = None) -> Actor:
     """Return the actor that the person is. `subtree` gives the units below a unit, `whole` how many units the city has."""
     units = _units_of(person, subtree)
-    areas = frozenset(person.area_codes) if person.role in AREA_ROLES else frozenset()
+    seen = frozenset(person.area_codes) if person.role in AREA_ROLES else frozenset()
     return Actor(
         id=person.username,
         kind=person.role if person.role in PROGRAM_ROLES else "person",
@@ -53,10 +54,10 @@ def actor_of(person: Person, subtree: Subtree, *, whole: int, session: str | Non
         name=person.name or person.username,
         unit=person.unit or None,
         units=units,
-        areas=areas,
+        areas=frozenset(person.area_codes) if person.role in DUTY_ROLES else seen,
         organization=person.organization or None,
         source=person.source if person.role in PROGRAM_ROLES else "",
-        scope=scope_of(person, units, areas, whole=whole),
+        scope=scope_of(person, units, seen, whole=whole),
         session=session,
     )
 

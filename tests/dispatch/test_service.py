@@ -9,6 +9,7 @@ import pytest
 from dispatch.actors import Scope
 from dispatch.chain import verify
 from dispatch.errors import IdempotencyMismatch, NotAllowed
+from dispatch.store import CASES
 from storage.client import Database
 from storage.errors import Forbidden, Invalid, NotFound, StaleRev
 from tests.dispatch.town import (
@@ -49,6 +50,8 @@ async def test_grid_event_when_clear_is_filed_dispatched_and_carried_to_closure(
     assert (closed.state, closed.outcome, closed.due_at is not None) == ("closed", "resolved", True)
     stored = await service.store.find_whole(case.id)
     assert stored is not None and verify(stored["timeline"], case.id) == []
+    told = (await database.find_one(CASES, {"_id": case.id}) or {})["outbox"][-1]["keys"]
+    assert {"p:grid_worker", "u:water1"} <= set(told), "both hear that it is closed"
     assert [entry["action"] for entry in stored["timeline"]] == [
         "submit", "file", "auto_dispatch", "sign_in", "progress", "submit_result", "send_check", "check_pass",
     ]  # fmt: skip
@@ -418,4 +421,4 @@ async def test_urge_when_repeated_reaches_the_leader_and_citizens_once_a_day(dat
     await player.do(DISPATCHER, "urge")
     await service.relay.sweep()
     told = await database.find("notices", {"kind": "urge"}, sort=[("at", 1)])
-    assert ["leader:water1" in notice["keys"] for notice in told] == [False, False, True]
+    assert ["head:water1" in notice["keys"] for notice in told] == [False, False, True]

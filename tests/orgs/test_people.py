@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from dispatch.actors import Scope
+from dispatch.notices import actor_addresses
 from orgs.people import PERSON_ROLES, PROGRAM_ROLES, Person, actor_of
 from orgs.roster import Duty
 from orgs.units import UnitTree
@@ -45,6 +46,11 @@ def test_actor_when_the_units_are_the_whole_tree_then_it_sees_the_city_and_may_a
     actor = actor_of(Person(username="x", role="unit_clerk", unit="C", subtree=True), TREE.subtree, whole=len(TREE))
     assert actor.units == frozenset(TREE.by_code)
     assert actor.scope == Scope(city=True, sensitive=True, reporter="x")
+
+
+def test_actor_of_a_district_desk_then_it_sees_the_city_and_is_reached_for_its_district_too() -> None:
+    duty = actor_of(Person(username="duty", role="dispatcher", area_codes=("520102",)), lambda unit: frozenset(), whole=3)
+    assert duty.scope.city and actor_addresses(duty) == ["p:duty", "dispatcher:*", "dispatcher:520102"]
 
 
 def test_actor_for_a_program_then_its_source_is_its_system_and_a_persons_is_empty() -> None:

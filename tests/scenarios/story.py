@@ -128,26 +128,26 @@ class Story:
 
     async def refused(self, who: str, action: str, status: int, **fields: Any) -> Case:
         """Try an action that must be refused with this status; returns the problem."""
-        answer = await self.service.post(f"{self.path}/actions/{action}", self._revised(fields), who)
+        answer = await self.service.post(f"{self.path}/actions/{action}", await self._revised(fields), who)
         assert answer.status == status, (who, action, answer.status, answer.body)
         return dict(answer.json)
 
     async def refused_task(self, who: str, kind: str, action: str, status: int, **fields: Any) -> Case:
         """Try an action on the newest task of a kind that must be refused with this status; returns the problem."""
         task = next(one for one in reversed(self.case["tasks"]) if one["kind"] == kind)
-        answer = await self.service.post(f"{self.path}/tasks/{task['id']}/actions/{action}", self._revised(fields), who)
+        answer = await self.service.post(f"{self.path}/tasks/{task['id']}/actions/{action}", await self._revised(fields), who)
         assert answer.status == status, (who, action, answer.status, answer.body)
         return dict(answer.json)
 
     async def refused_request(self, who: str, status: int, **fields: Any) -> Case:
         """Try to decide the newest request, which must be refused with this status; returns the problem."""
         path = f"{self.path}/requests/{self.case['requests'][-1]['id']}/actions/decide"
-        answer = await self.service.post(path, self._revised(fields), who)
+        answer = await self.service.post(path, await self._revised(fields), who)
         assert answer.status == status, (who, answer.status, answer.body)
         return dict(answer.json)
 
-    def _revised(self, fields: Case) -> Case:
-        return {"rev": self.case["rev"]} | fields
+    async def _revised(self, fields: Case) -> Case:
+        return {"rev": (await self.seen_by("supervisor"))["rev"]} | fields
 
     async def is_hidden_from(self, who: str) -> bool:
         """Tell whether somebody cannot find the case at all."""
