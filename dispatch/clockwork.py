@@ -20,9 +20,10 @@ def running(clocks: list[Clock], kind: str | None = None) -> list[Clock]:
 
 
 def stop(clocks: list[Clock], now: datetime, *kinds: str) -> None:
-    """Stop the running clocks of these kinds (none named: all) and freeze their light."""
+    """Stop the running clocks of these kinds (none named: all) and freeze their light; one that was to begin later took none."""
     for clock in clocks:
         if clock["done_at"] is None and (not kinds or clock["kind"] in kinds):
+            clock["started_at"] = min(clock["started_at"], now)
             clock["done_at"] = now
             clock["light"] = light_at(clock, now)
 

@@ -1,8 +1,7 @@
 """Notices: who is told what. They are born in the write of the case (its outbox) and addressed by keys.
 
-`p:ID` a person, `u:CODE` the people of a unit (`u:*` whoever stands for all units), `o:CODE` those of an organization,
-`ROLE:CODE` a role in an area
-(`ROLE:*` in the whole city).
+`p:ID` a person, `u:CODE` the people of a unit (`u:*` whoever stands for all units), `head:CODE` those of them who lead it,
+`o:CODE` those of an organization, `ROLE:CODE` a role in an area (`ROLE:*` in the whole city).
 """
 
 from __future__ import annotations
@@ -68,7 +67,7 @@ def _signers_or_deciders(case: Case, item: dict[str, Any] | None) -> list[str]:
     request = case["requests"][-1]
     if request["signed_by"] is not None:
         return _deciders(case, item)
-    return [f"leader:{request['unit']}", "leader:*"]
+    return [f"head:{request['unit']}", "head:*"]
 
 
 def _role(role: str) -> Callable[[Case, dict[str, Any] | None], list[str]]:
@@ -148,7 +147,7 @@ def _city_duty(case: Case, item: dict[str, Any] | None) -> list[str]:
 
 def _unit_leader(case: Case, item: dict[str, Any] | None) -> list[str]:
     lead = lead_of(case)
-    return [f"leader:{lead}", "leader:*"] if lead else []
+    return [f"head:{lead}", "head:*"] if lead else []
 
 
 def _third_urge(case: Case, item: dict[str, Any] | None) -> list[str]:
@@ -251,7 +250,7 @@ def actor_addresses(actor: Actor) -> list[str]:
         whole = actor.scope.city and len(actor.units) > 1
         keys += ["u:*"] if whole else ["u:" + code for code in sorted(actor.units)]
         if actor.role == "unit_leader":
-            keys += ["leader:*"] if whole else ["leader:" + code for code in sorted(actor.units)]
+            keys += ["head:*"] if whole else ["head:" + code for code in sorted(actor.units)]
     if actor.organization:
         keys.append("o:" + actor.organization)
     areas = [*(["*"] if actor.scope.city else []), *sorted(actor.areas | actor.scope.areas)]

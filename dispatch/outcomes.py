@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from dispatch.asking import drop_requests
-from dispatch.clocks import Limit, due_at
+from dispatch.clocks import Limit, LimitChoice, due_at
 from dispatch.rules import REDO_LIMIT
+from dispatch.shifting import stay_stopped
 from dispatch.situation import PARTS, holds_lead, lead_of, undone_parts
 from dispatch.step import Step
 from dispatch.tasks import case_due, end_tasks, follow_tasks, hand_in
@@ -135,7 +136,7 @@ def _resume(step: Step) -> None:
 def _rework(step: Step) -> None:
     step.facts["rework"] += 1
     step.stop_clocks("check")
-    _fresh_case_clock(step, _case_limit(step).scaled(REWORK_SHARE))
+    _fresh_case_clock(step, LimitChoice(_case_limit(step).scaled(REWORK_SHARE), "rework"))
     step.data["defect"] = step.fields["defect"]
     _evidence(step)
 
@@ -145,12 +146,12 @@ def _case_limit(step: Step) -> Limit:
     return Limit.parse(first["limit"])
 
 
-def _fresh_case_clock(step: Step, limit: Limit) -> None:
+def _fresh_case_clock(step: Step, choice: LimitChoice) -> None:
     """Work begins again under a limit of its own; the first clock keeps its record."""
     task = _lead_task(step)
     task["state"], task["submitted_at"] = "signed", None
     step.facts["signed_off"] = None
-    step.clocks.append(step.rules.clock("case", limit, step.now))
+    step.clocks.append(step.rules.case_clock(choice, step.now))
 
 
 def _evidence(step: Step) -> None:
@@ -191,7 +192,7 @@ def _redo(step: Step) -> None:
     step.facts["visit_tries"] = []
     step.stop_clocks("visit")
     limit = min(_case_limit(step), REDO_LIMIT, key=lambda item: item.nominal_minutes)
-    _fresh_case_clock(step, limit)
+    _fresh_case_clock(step, LimitChoice(limit, "redo"))
     step.data["reason"] = step.fields["reason"]
 
 
@@ -200,6 +201,8 @@ def _end(step: Step, outcome: str | None, *, done: bool = False) -> None:
     step.set("closed_at", step.now)
     step.set("outcome", outcome)
     drop_requests(step)
+    for clock in step.clocks:
+        stay_stopped(clock)
     step.stop_clocks()
     end_tasks(step, done=done)
     step.stop_timers()

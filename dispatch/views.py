@@ -106,6 +106,7 @@ class CaseView(msgspec.Struct, kw_only=True):
     hand_overs: Items
     merged_into: str | None
     followers: Items
+    special_group: str | None
     flags: list[str]
     actions: Items
 
@@ -178,7 +179,7 @@ def case_view(case: Case, actor: Actor, now: datetime, rules: Rules) -> CaseView
         closed_at=_maybe(case["closed_at"]),
         clocks=[_clock(clock) for clock in case["clocks"]],
         tasks=[_task(task, at) for task in case["tasks"]],
-        requests=[_item(request, at, "request") for request in case["requests"]],
+        requests=[_item(request, at, "request") for request in case["requests"] if _shows(request, actor)],
         match=_match(case["match"]),
         photos=case["photos"],
         reporter=_reporter(case, actor),
@@ -200,6 +201,7 @@ def case_view(case: Case, actor: Actor, now: datetime, rules: Rules) -> CaseView
         hand_overs=[_plain(item) or {} for item in case.get("hand_overs") or ()],
         merged_into=case.get("merged_into"),
         followers=_followers(case, actor),
+        special_group=None if "special_group" not in case or hides_reporter(case, actor) else case["special_group"]["group"],
         flags=[flag for flag in FLAGS if case["facts"].get(flag)],
         actions=engine.offer(at),
     )
@@ -257,6 +259,11 @@ def _item(item: dict[str, Any], at: Situation, subject: str) -> dict[str, Any]:
     shown = _plain(item) or {}
     shown["actions"] = engine.offer(within, subject)
     return shown
+
+
+def _shows(request: dict[str, Any], actor: Actor) -> bool:
+    """What units and officials ask of each other is not shown to who reported; their own appeal is."""
+    return actor.role not in _OUTSIDE or request["kind"] == "appeal"
 
 
 def _task(task: dict[str, Any], at: Situation) -> dict[str, Any]:

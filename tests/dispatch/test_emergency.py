@@ -101,7 +101,7 @@ async def test_danger_when_nobody_signs_is_told_to_more_and_more_once(database: 
     levels = ["unit_leader", "district_duty", "city_duty"]
     assert found == [levels[:1], levels[:2], levels, levels, levels]
     keys = [set(keys) for _, keys in await _told(database, case.id)]
-    assert f"leader:{case.lead['code']}" in keys[0] and "u:" + case.lead["code"] in keys[0]
+    assert f"head:{case.lead['code']}" in keys[0] and "u:" + case.lead["code"] in keys[0]
     assert {"dispatcher:521", "supervisor:521"} <= keys[1] and "dispatcher:*" not in keys[1]
     assert {"dispatcher:*", "supervisor:*"} <= keys[2]
 

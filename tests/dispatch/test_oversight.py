@@ -110,7 +110,7 @@ async def test_ladder_when_only_sign_in_is_late_tells_clerk_and_leader_and_super
     told = [notice for notice in case_outbox(await database.find_one(CASES, {"_id": player.id})) if notice["kind"] == "light"]
     lead = case["lead"]["code"]
     assert ["u:" + lead in notice["keys"] for notice in told] == [True] * len(told)
-    assert ["leader:" + lead in notice["keys"] for notice in told][:2] == [False, True]
+    assert ["head:" + lead in notice["keys"] for notice in told][:2] == [False, True]
 
 
 def case_outbox(case: dict[str, Any] | None) -> list[dict[str, Any]]:
@@ -129,7 +129,7 @@ async def test_ladder_when_it_steps_tells_once_in_one_notice(database: Database)
     kinds = [notice["kind"] for notice in case_outbox(await database.find_one(CASES, {"_id": player.id}))]
     assert kinds[-2:] == ["urge", "supervise"] and "light" not in kinds
     supervised = case_outbox(await database.find_one(CASES, {"_id": player.id}))[-1]
-    assert {"u:water1", "leader:water1", "supervisor:*", "supervisor:521", "leader:521"} <= set(supervised["keys"])
+    assert {"u:water1", "head:water1", "supervisor:*", "supervisor:521", "leader:521"} <= set(supervised["keys"])
 
 
 async def test_ladder_when_the_due_time_moves_does_nothing_twice(database: Database) -> None:

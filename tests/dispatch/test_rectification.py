@@ -95,7 +95,7 @@ async def test_rectification_when_late_is_told_for_each_step_once(database: Data
     assert late == ["contact", "result"]
     document = await database.find_one(CASES, {"_id": player.id})
     assert document is not None
-    assert {"u:water1", "leader:water1", "supervisor:*"} <= set(document["outbox"][-1]["keys"])
+    assert {"u:water1", "head:water1", "supervisor:*"} <= set(document["outbox"][-1]["keys"])
 
 
 async def test_archive_when_a_rectification_is_open_waits_for_its_end(database: Database) -> None:

@@ -38,7 +38,7 @@ async def prepared(database: Database) -> tuple[Accounts, PeopleBehind]:
 async def test_behind_when_asked_gives_open_accounts_by_their_addresses(database: Database) -> None:
     accounts, behind = await prepared(database)
     assert await behind.behind(["u:water"]) == {"clerk", "head"}
-    assert await behind.behind(["leader:water"]) == {"head"}
+    assert await behind.behind(["head:water"]) == {"head"}
     assert await behind.behind(["u:*"]) == {"post"}
     assert await behind.behind(["dispatcher:*", "dispatcher:520102"]) == {"desk"}  # nobody has no account
     assert await behind.behind(["grid_worker:520102", "p:robot"]) == {"walker", "robot"}
