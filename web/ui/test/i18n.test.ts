@@ -15,6 +15,9 @@ const files = (folder: string): string[] =>
   })
 const sources = files(SRC).filter((path) => /\.(vue|ts)$/.test(path)).map((path) => readFileSync(path, 'utf8')).join('\n')
 
+const core = (name: string): string => readFileSync(join(__dirname, '../../../dispatch', name), 'utf8')
+const rows = readdirSync(join(__dirname, '../../../dispatch/rows')).filter((name) => name.endsWith('.py')).flatMap((name) => core(`rows/${name}`).split('Transition(').slice(1))
+
 describe('the catalogues', () => {
   it('hold the same keys in both languages', () => {
     expect(Object.keys(en).sort()).toEqual(Object.keys(zh).sort())
@@ -36,9 +39,9 @@ describe('the catalogues', () => {
   })
 
   it('name no action of the table by its code', () => {
-    const table = readFileSync(join(__dirname, '../../../dispatch/states.py'), 'utf8')
-    const actions = [...table.matchAll(/action="([a-z_]+)"/g)].map((found) => found[1]!)
-    const offered = actions.filter((action) => !['submit', 'auto_dispatch', 'light', 'absorb'].includes(action)) // made by the system
+    const actions = rows.flatMap((row) => /action="([a-z_]+)"/.exec(row)?.[1] ?? [])
+    const offered = rows.filter((row) => !row.includes('offered=False')).flatMap((row) => /action="([a-z_]+)"/.exec(row)?.[1] ?? [])
+    expect(offered.length).toBeGreaterThan(40)
     expect(offered.filter((action) => !(`action.${action}` in zh))).toEqual([])
     expect(actions.filter((action) => !(`act.${action}` in zh))).toEqual([])
   })
@@ -46,10 +49,9 @@ describe('the catalogues', () => {
 
 describe('codes of the core', () => {
   it('have words: states, options and fields of the table', () => {
-    const core = (name: string): string => readFileSync(join(__dirname, `../../../dispatch/${name}.py`), 'utf8')
-    const options = [...core('fields').matchAll(/^[A-Z_]+ = \(([^)]*)\)/gm)].flatMap((found) => [...found[1]!.matchAll(/"([a-z_]+)"/g)].map((one) => one[1]!))
-    const fields = [...core('states').matchAll(/(?:name=|text\(|choice\()"([a-z_]+)"/g)].map((found) => found[1]!)
-    const states = [...(/^STATES = \(([^)]*)\)/m.exec(core('states'))?.[1] ?? '').matchAll(/"([a-z_]+)"/g)].map((found) => found[1]!)
+    const options = [...core('fields.py').matchAll(/^[A-Z_]+ = \(([^)]*)\)/gm)].flatMap((found) => [...found[1]!.matchAll(/"([a-z_0-9]+)"/g)].map((one) => one[1]!))
+    const fields = [...rows.join('').matchAll(/(?:name=|text\(|choice\()"([a-z_]+)"/g)].map((found) => found[1]!)
+    const states = [...(/^STATES = \(([^)]*)\)/m.exec(core('transition.py'))?.[1] ?? '').matchAll(/"([a-z_]+)"/g)].map((found) => found[1]!)
     expect(options.length * fields.length * states.length).toBeGreaterThan(0)
     expect([...options.map((one) => (`urgency.${one}` in zh ? `urgency.${one}` : `option.${one}`)), ...fields.map((one) => `field.${one}`), ...states.map((one) => `state.${one}`)].filter((key) => !(key in zh))).toEqual([])
   })

@@ -1,7 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 
+import { tabsOf } from '../src/desk/board/tabs'
 import { commonCategories } from '../src/field/common'
 import { reportBody } from '../src/field/outbox'
+import { arranged } from '../src/shared/acting'
 import { toProblem, query } from '../src/shared/api'
 import { rankCategories } from '../src/shared/catalogue'
 import { useWords } from '../src/shared/i18n'
@@ -9,8 +11,10 @@ import zh from '../src/shared/i18n/zh-CN.json'
 import { keyName } from '../src/shared/keys'
 import { gather } from '../src/shared/map/gather'
 import { fit } from '../src/shared/photo'
+import { recordOf, requestFacts, taskFacts } from '../src/shared/record'
 import { parseHash } from '../src/shared/route'
-import { distance, doubtWord, lightClass, limitWord, metresBetween, runningClock, titleOf } from '../src/shared/words'
+import type { Case } from '../src/shared/types'
+import { distance, doubtWord, lightClass, limitWord, metresBetween, ownTasks, pausedClock, pausedText, runningClock, titleOf } from '../src/shared/words'
 
 beforeEach(() => useWords(zh, 'zh-CN'))
 
@@ -106,5 +110,58 @@ describe('addresses and answers', () => {
     const report = { key: 'k', at: '2026-11-24T00:00:00Z', text: ' ', category: '0201', categoryName: '井盖', urgency: '', photos: [], state: 'writing' as const, why: '' }
     expect(reportBody({ ...report, position: { lon: 1, lat: 2, accuracy: 8, source: 'gps' } }, [])).toMatchObject({ description: '现场照片：井盖', location: { accuracy_m: 8 }, urgency: null })
     expect(reportBody({ ...report, position: { lon: 1, lat: 2, accuracy: 8, source: 'map' } }, [])).toMatchObject({ location: { accuracy_m: null } })
+  })
+})
+
+describe('what is offered', () => {
+  const actions = (...names: string[]) => names.map((name) => ({ name, needs_rev: false, fields: [] }))
+  const names = (list: readonly { name: string }[]): string => list.map((one) => one.name).join(' ')
+  it('shows the usual actions in their order and keeps the rest in the menu', () => {
+    const { shown, more } = arranged(actions('urge', 'merge', 'progress', 'invite', 'contact'), ['contact', 'progress'], 3)
+    expect([names(shown), names(more)]).toEqual(['contact progress', 'urge merge invite'])
+  })
+  it('makes no menu of a single action', () => {
+    expect(names(arranged(actions('a', 'b', 'c', 'd'), [], 3).shown)).toBe('a b c d')
+    expect(names(arranged(actions('a', 'b', 'c', 'd', 'e'), [], 3).shown)).toBe('a')
+  })
+})
+
+describe('what is on record', () => {
+  const base = { id: '1', state: 'handling', requests: [], tasks: [], clocks: [], assists: [], organizations: [], lead: null, match: null } as unknown as Case
+  it('is nothing where there is nothing', () => expect(recordOf(base)).toEqual([]))
+  it('tells an unanswered supervision with its due time, before what is settled', () => {
+    const one = { id: 's1', level: 2, role: 'supervisor', rule: 'red', reason: '请说明', at: '2026-11-20T01:00:00Z', due_at: '2026-11-21T01:00:00Z', answered_at: null, lifted_at: null }
+    const lines = recordOf({ ...base, recurrence: { id: '9', case_no: 'XC1', closed_at: '2026-11-01T01:00:00Z' }, supervisions: [{ ...one, lifted_at: one.due_at }, one] })
+    expect(lines.map((line) => line.due ?? null)).toEqual([one.due_at, null, null])
+    expect(lines[0]!.text).toContain('按规则（超期） · ')
+  })
+  it('knows a special closure that nobody has decided', () => {
+    const entry = (seq: number, action: string) => ({ seq, action, at: '2026-11-20T01:00:00Z', actor: { id: null, role: 'supervisor', unit: null, organization: null }, from: null, to: null, note: '无法解决' })
+    expect(recordOf(base, [entry(4, 'propose_special_close')]).map((line) => line.key)).toEqual(['special'])
+    expect(recordOf(base, [entry(4, 'propose_special_close'), entry(5, 'decline_special_close')])).toEqual([])
+  })
+  it('says what was asked for and what became of a task', () => {
+    expect(requestFacts({ id: 'q1', kind: 'extension', state: 'pending', unit: 'u1', reason: '要等配件', limit: '2wd' }, { u1: '城管局' })).toEqual(['城管局', '要等配件', '延长 2 工作日'])
+    expect(taskFacts({ id: 't1', kind: 'org', state: 'confirmed', unit: null, result: { note: '清了三处', hours: 2 }, confirmation: { rating: 5, thanks: null } }, {})).toEqual(['结果：清了三处', '服务 2 小时', '评 5 分'])
+  })
+  it('finds the own part by unit or organization, never the lead', () => {
+    const task = (id: string, kind: string, code: string) => ({ id, kind, state: 'pending', unit: kind === 'org' ? null : { code, name: code }, organization: kind === 'org' ? { code, name: code } : null })
+    const item = { tasks: [task('1', 'lead', 'a'), task('2', 'assist', 'a'), task('3', 'org', 'o')] }
+    expect(ownTasks(item, { unit: { code: 'a', name: '' } }).map((one) => one.id)).toEqual(['2'])
+    expect(ownTasks(item, { unit: null, organization: { code: 'o', name: '' } }).map((one) => one.id)).toEqual(['3'])
+  })
+  it('says how much of a paused time is left', () => {
+    const clock = { kind: 'case', limit: '3wd', started_at: '', due_at: '', done_at: '', light: 'green' as const, paused_at: 'x', left_seconds: 7200 }
+    expect(pausedText(pausedClock({ clocks: [clock] })!)).toBe('办结时限暂停，还剩 2 工作时')
+  })
+})
+
+describe('queues', () => {
+  it('hold every state in which a case is under way, once for each role', () => {
+    for (const role of ['operator', 'dispatcher', 'supervisor', 'leader']) {
+      const tabs = tabsOf(role)
+      expect(new Set(tabs.map((one) => one.name)).size).toBe(tabs.length)
+      expect(tabs.find((one) => one.name === 'underway')!.query.state).toBe('dispatched,handling,suspended,coordinating')
+    }
   })
 })

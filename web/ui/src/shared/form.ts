@@ -81,7 +81,7 @@ function stored(key: string): Values {
 
 /** The form of one action on one case (or on a request or task of it: `path`). `send` resolves to the case as it is then, or null. */
 export function useActionForm(item: () => Case, action: () => Action, path?: () => string) {
-  const store = `heyun-form:${item().id}:${action().name}`
+  const store = `heyun-form:${path?.() ?? `${item().id}:${action().name}`}`
   const values = reactive<Values>({})
   for (const field of action().fields) values[field.name] = startValue(field)
   Object.assign(values, stored(store))

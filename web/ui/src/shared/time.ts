@@ -97,6 +97,13 @@ export function moment(value: string | number | null | undefined, at: number = s
   return `${date.slice(5)} ${part(when, { weekday: 'short' })} ${clock}`
 }
 
+/** 11-30, or 2027-03-31 in another year: a day without its hour. */
+export function dayOf(value: string, at: number = serverNow()): string {
+  const date = (when: number): string => part(when, { year: 'numeric', month: '2-digit', day: '2-digit' }, 'en-CA')
+  const day = date(Date.parse(value))
+  return day.slice(0, 4) === date(at).slice(0, 4) ? day.slice(5) : day
+}
+
 /** The group of a clerk's list that the due time belongs to. */
 export function dueGroup(due: string | null, at: number): 'overdue' | 'today' | 'later' | 'none' {
   if (!due) return 'none'

@@ -23,6 +23,7 @@ export interface Clock {
   due_at: string | null
   done_at: string | null
   light: Light
+  limit?: string
   paused_at?: string | null
   left_seconds?: number | null
 }
@@ -71,17 +72,69 @@ export interface CaseRequest {
   kind: string
   state: string
   at?: string
-  unit?: Ref | null
-  fields?: Record<string, unknown>
+  unit?: string | null
+  reason?: string | null
+  due_at?: string | null
+  decided_at?: string | null
+  opinion?: string | null
+  basis?: string
+  proposed_unit?: Ref | null
+  limit?: string
+  measures?: string
+  plan?: string
+  planned_at?: string
+  signed_by?: string | null
   actions?: Action[]
-  [key: string]: unknown
 }
 export interface CaseTask {
   id: string
   kind: string
   state: string
   unit: Ref | null
+  organization?: Ref | null
+  due_at?: string | null
+  expires_at?: string | null
+  late?: boolean
+  note?: string | null
+  coordinator?: string | null
+  caller?: string | null
+  place?: string
+  called_at?: string
+  arrived_at?: string | null
+  waived_because?: string
+  service?: { people: string; at: string } | null
+  result?: { note: string; at?: string; hours?: number } | null
+  confirmation?: { rating: number | null; thanks: string | null } | null
   actions?: Action[]
+}
+export interface Supervision {
+  id: string
+  level: number
+  role: string
+  rule: string | null
+  reason: string | null
+  at: string
+  due_at: string
+  answered_at: string | null
+  lifted_at: string | null
+}
+export interface Rectification {
+  state: string
+  grades?: Record<string, number>
+  contact_due_at?: string
+  due_at?: string
+  result?: string | null
+}
+export interface HandOver {
+  agency: string
+  to: string | null
+  way: string
+  receipt: string | null
+  at: string
+  summary?: string
+  feedback?: string | null
+  feedback_at?: string | null
+  back_at?: string | null
 }
 export interface Duplicate {
   id: string
@@ -124,6 +177,17 @@ export interface Case {
   reporter?: { role: string; own: boolean } | null
   sensitive?: boolean
   duplicates?: Duplicate[]
+  flags?: string[]
+  recurrence?: { id: string; case_no: string; closed_at: string } | null
+  supervisions?: Supervision[]
+  rectification?: Rectification | null
+  spot_check?: { result: string | null; at: string | null; drawn_at: string } | null
+  closures?: { closed_at: string; false: boolean; reopened: string; reopened_at: string }[]
+  verification?: { verdict: string | null; at: string | null; sent_at?: string } | null
+  transfer?: HandOver | null
+  hand_overs?: HandOver[]
+  merged_into?: string | null
+  followers?: { id: string; case_no: string }[]
 }
 export interface Entry {
   seq: number

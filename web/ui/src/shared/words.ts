@@ -1,6 +1,6 @@
 /** How a case is put into words: title, place, status, reasons. Pure; the words come from the catalogue. */
 import { dot, has, locale, t, word } from './i18n'
-import type { Case, Category, Clock, Entry, Light } from './types'
+import type { Case, CaseTask, Category, Clock, Entry, Light, User } from './types'
 
 /** The four lights, the ring of what has not begun, the ring of what is paused; by the letter of its style class. */
 export function lightClass(light: Light | string | null | undefined): 'g' | 'y' | 'd' | 'p' | 'n' | 'z' {
@@ -28,6 +28,7 @@ export function shownLight(item: Pick<Case, 'light' | 'state'>): string {
 export function runningClock(item: Pick<Case, 'clocks' | 'state' | 'due_at'>): Clock | null {
   const kinds: Record<string, string> = {
     reported: 'intake', verifying: 'verify', filed: 'dispatch', dispatched: 'sign_in', handled: 'review', checking: 'check', visiting: 'visit', handling: 'case',
+    coordinating: 'decide_coordination', suspended: 'suspended_progress', transferred: 'receipt',
   }
   const wanted = kinds[item.state]
   const open = (item.clocks ?? []).filter((clock) => !clock.done_at && clock.due_at)
@@ -37,6 +38,30 @@ export function runningClock(item: Pick<Case, 'clocks' | 'state' | 'due_at'>): C
 /** When the holder of the case must be done: the running clock's due time, else the case's. */
 export function dueOf(item: Pick<Case, 'clocks' | 'state' | 'due_at'>): string | null {
   return runningClock(item)?.due_at ?? item.due_at ?? null
+}
+
+/** Whether somebody still has to do something about it in time: an open case, or one that is outside and has not been answered. */
+export function isAwaited(item: Pick<Case, 'clocks' | 'state' | 'due_at'>): boolean {
+  return isOpen(item.state) || (item.state === 'transferred' && !!runningClock(item))
+}
+
+/** The time of the case that stands still since it was suspended or put before the supervisor, if it does. */
+export function pausedClock(item: Pick<Case, 'clocks'>): Clock | null {
+  return (item.clocks ?? []).find((clock) => clock.kind === 'case' && clock.paused_at) ?? null
+}
+
+/** 办结时限已停，还剩 12 工作时: what is left is counted time, so working hours where the limit counts those. */
+export function pausedText(clock: Clock): string {
+  const hours = Math.max(0, Math.ceil((clock.left_seconds ?? 0) / 3600))
+  return t('due.paused', { left: t(/^\d+w/.test(clock.limit ?? '') ? 'limit.wh' : 'limit.h', { n: hours }) })
+}
+
+/** The task that is this person's own beside the lead's: their unit's, or their organization's. */
+export function ownTasks(item: Pick<Case, 'tasks'>, user: Pick<User, 'unit' | 'organization'> | null): CaseTask[] {
+  const organization = typeof user?.organization === 'string' ? user.organization : user?.organization?.code
+  const mine = (task: CaseTask): boolean =>
+    task.kind === 'org' ? !!organization && (organization === '*' || organization === task.organization?.code) : !!user?.unit && task.unit?.code === user.unit.code
+  return (item.tasks ?? []).filter((task) => task.kind !== 'lead' && mine(task))
 }
 
 export function areaName(area: { name: string; name_en?: string }): string {
@@ -92,7 +117,7 @@ export function actorName(actor: Entry['actor'] | null | undefined): string {
 
 /** The names of the parties of a case by code, for entries that hold codes only. */
 export function partyNames(item: Case): Record<string, string> {
-  const units = [item.lead, ...item.assists, ...(item.tasks ?? []).map((task) => task.unit), ...(item.match?.candidates ?? []).map((one) => one.unit), ...(item.match?.assists ?? []), ...item.organizations]
+  const units = [item.lead, ...item.assists, ...(item.tasks ?? []).map((task) => task.unit ?? task.organization), ...(item.match?.candidates ?? []).map((one) => one.unit), ...(item.match?.assists ?? []), ...item.organizations]
   return Object.fromEntries(units.filter((one) => !!one).map((one) => [one.code, one.name]))
 }
 

@@ -5,33 +5,30 @@ export interface BoardTab {
   name: string
   query: CaseQuery
   mixed?: boolean // rows of several states: each shows its own
+  listed?: boolean // the summary does not count these: the list itself is counted
   count: (summary: Summary) => number
 }
 
-export const EMERGENCY_STATES = 'reported,filed,dispatched,handling'
+const UNDERWAY = ['dispatched', 'handling', 'suspended', 'coordinating']
+export const EMERGENCY_STATES = ['reported', 'verifying', 'filed', ...UNDERWAY].join(',')
+export const MOST_LISTED = 100
 
-const state = (name: string): BoardTab => ({ name, query: { state: name }, count: (summary) => summary.states[name] ?? 0 })
-const underway: BoardTab = {
-  name: 'underway',
-  query: { state: 'dispatched,handling' },
-  mixed: true,
-  count: (summary) => (summary.states.dispatched ?? 0) + (summary.states.handling ?? 0),
+const of = (summary: Summary, names: string[]): number => names.reduce((sum, name) => sum + (summary.states[name] ?? 0), 0)
+const state = (name: string): BoardTab => ({ name, query: { state: name }, count: (summary) => of(summary, [name]) })
+/** Requests of these kinds; an appeal is about a case that has ended. */
+const requests = (...kinds: string[]): BoardTab => ({ name: 'requests', query: { request: kinds.join(',') }, mixed: true, listed: true, count: () => 0 })
+const underway: BoardTab = { name: 'underway', query: { state: UNDERWAY.join(',') }, mixed: true, count: (summary) => of(summary, UNDERWAY) }
+const all: BoardTab = { name: 'all', query: { open: true }, mixed: true, count: (summary) => of(summary, Object.keys(summary.states)) }
+/** What is with an agency outside and has not been answered: its light still changes. */
+const outside: BoardTab = { name: 'outside', query: { state: 'transferred', light: 'green,yellow,red,deep_red' }, listed: true, count: () => 0 }
+
+const TABS: Record<string, BoardTab[]> = {
+  operator: [state('reported'), state('verifying'), outside, state('visiting'), underway, all],
+  dispatcher: [state('filed'), requests('return', 'extension'), state('handled'), underway, all],
+  supervisor: [state('coordinating'), requests('extension', 'suspension', 'appeal'), underway, all],
 }
-const all: BoardTab = {
-  name: 'all',
-  query: { open: true },
-  mixed: true,
-  count: (summary) => Object.values(summary.states).reduce((sum, one) => sum + one, 0),
-}
-const returns: BoardTab = {
-  name: 'returns',
-  query: { request: 'return', open: true },
-  mixed: true,
-  count: (summary) => summary.requests?.return ?? 0,
-}
+const OTHERS = [all, state('coordinating'), underway]
 
 export function tabsOf(role: string): BoardTab[] {
-  if (role === 'operator') return [state('reported'), state('visiting'), underway, all]
-  if (role === 'dispatcher') return [state('filed'), returns, state('handled'), underway, all]
-  return [all, state('filed'), underway, state('handled')]
+  return TABS[role] ?? OTHERS
 }
