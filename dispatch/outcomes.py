@@ -147,11 +147,13 @@ def _case_limit(step: Step) -> Limit:
 
 
 def _fresh_case_clock(step: Step, choice: LimitChoice) -> None:
-    """Work begins again under a limit of its own; the first clock keeps its record."""
+    """Work begins again under a limit of its own, the unit's too; the first clock keeps its record."""
     task = _lead_task(step)
     task["state"], task["submitted_at"] = "signed", None
     step.facts["signed_off"] = None
-    step.clocks.append(step.rules.case_clock(choice, step.now))
+    clock = step.rules.case_clock(choice, step.now)
+    step.clocks.append(clock)
+    task["limit"], task["due_at"] = clock["limit"], clock["due_at"]
 
 
 def _evidence(step: Step) -> None:

@@ -45,6 +45,7 @@ Duplicates = list[dict[str, Any]]
 Views = list[CaseView]
 T = TypeVar("T")
 DRAIN_SECONDS = 5.0
+SHOWN, LOOKED_AT = 5, 50  # possible duplicates of a case: how many are shown, among how many of the nearest
 ATTEMPTS = 20
 _SORTED = msgspec.json.Encoder(order="sorted")
 
@@ -163,7 +164,16 @@ class CaseService:
         """Return open cases of the category so near and so young that they may be the same matter (WGS-84): those that the
         actor may see."""
         found = [item for item in self._recent.near(category, lon, lat, now) if item.id != besides]
-        return [msgspec.to_builtins(item) for item in found if self._may_see(actor, item.id)][:5]
+        return [msgspec.to_builtins(item) for item in found if self._may_see(actor, item.id)][:SHOWN]
+
+    def _hidden_from_reporter(self, case: Case, actor: Actor) -> Duplicates:
+        """Earlier cases near by that the desk may see and whoever reported could not be shown."""
+        live, known = case["live"], {one["id"] for one in case["duplicates"]}
+        if live["lon"] is None or live["category"] is None:
+            return []
+        found = self._recent.near(live["category"], live["lon"], live["lat"], self._clock(), limit=LOOKED_AT)
+        earlier = [one for one in found if one.reported_at < live["reported_at"] and one.id not in known]
+        return [msgspec.to_builtins(one) for one in earlier if self._may_see(actor, one.id)][: SHOWN - len(known)]
 
     def _may_see(self, actor: Actor, identity: str) -> bool:
         live = self.board.get(identity)
@@ -309,6 +319,7 @@ class CaseService:
         case = await self._visible(actor, case_id)
         if not wants_lookback(case, actor):
             return case_view(case, actor, self._clock(), self.rules)
+        case["duplicates"] += self._hidden_from_reporter(case, actor)
         case["duplicates"] = await mark_repeats(self.store, self.board, case)
         radius = self._recent.radius(case["live"]["category"] or "")
         case["recurrence"] = await find_recurrence(self.store, case, actor, radius)

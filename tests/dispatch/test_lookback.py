@@ -34,6 +34,17 @@ async def test_citizen_when_reporting_the_same_again_is_known_by_the_account(dat
     assert "same_reporter" not in (await service.get(actor=CITIZEN, case_id=again.id)).duplicates[0]
 
 
+async def test_duplicates_when_the_reporter_may_not_see_them_are_shown_to_the_desk(database: Database) -> None:
+    clock = Clock()
+    service = await open_service(database, clock, indexed=True)
+    _, first = await reported(service, WALKER, LAMP)
+    clock.forward(minutes=5)
+    _, mine = await reported(service, CITIZEN, event(category="0202", channel="app"))
+    assert mine.duplicates == []
+    assert [one["id"] for one in (await service.get(actor=OPERATOR, case_id=mine.id)).duplicates] == [first.id]
+    assert (await service.get(actor=OPERATOR, case_id=first.id)).duplicates == [], "what came later is joined to the first"
+
+
 @pytest.mark.parametrize(
     ("days", "report", "is_again"),
     [

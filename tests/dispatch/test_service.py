@@ -99,6 +99,8 @@ async def test_redo_when_citizen_is_not_helped_starts_again_with_signature(datab
     assert [error.code for error in wrong.value.errors] == ["redo"]
     again = await player.do(OPERATOR, "visit_redo", reason="not_solved")
     assert again.state == "handling"
+    (task,), clock = again.tasks, again.clocks[-1]
+    assert (task["limit"], task["due_at"]) == (clock.limit, clock.due_at), "the unit's time is that of the redo"
     assert (await player.do(LEADER, "submit_result")).state == "handled"
 
 

@@ -7,6 +7,7 @@ given is filled in by the robot that knows only the API. Times are written as th
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -180,10 +181,14 @@ class Story:
         return [one["kind"] for one in reversed(answer.json["items"]) if one["case"] == self.case["id"]]
 
     async def told(self) -> list[str]:
-        """Return the timeline, a line for each entry: `11-23 10:00 action role state`, lights with what turned which colour."""
+        """Return the timeline, a line for each entry: `11-23 10:00 action role state`, lights with what turned which colour.
+
+        What happens again within the same minute is one line with how often: `… x3`.
+        """
         answer = await self.service.get(f"{self.path}/timeline", "supervisor")
         assert answer.status == 200, answer.body
-        return [_line(entry) for entry in answer.json["items"]]
+        lines = [(line, len(list(same))) for line, same in groupby(_line(entry) for entry in answer.json["items"])]
+        return [line if times == 1 else f"{line} x{times}" for line, times in lines]
 
     async def tells(self, timeline: list[str]) -> None:
         """The story was this one, line by line."""

@@ -1,4 +1,4 @@
-"""A gas leak at midnight: all are called at once, more of them every five minutes; the fire brigade comes; it is looked back on."""
+"""A gas leak at midnight: all are called at once, more of them every five minutes; the fire brigade comes; it is reviewed."""
 
 from __future__ import annotations
 
