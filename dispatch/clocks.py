@@ -1,4 +1,4 @@
-"""When something is due, how that was counted, how much is left, and which light it shows (domain.md §3.3, §3.4).
+"""When something is due, how much is left, and which light it shows (domain.md §3.3, §3.4). `dispatch.spans` explains it.
 
 Pure: the calendar and every instant are arguments. Instants are aware datetimes, answers are UTC. A clock runs over the
 half-open [start, due): at the due instant itself it is late.
@@ -10,8 +10,7 @@ half-open [start, due): at the due instant itself it is late.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
 import msgspec
@@ -20,9 +19,8 @@ from dispatch.calendar import WorkCalendar
 from dispatch.limits import Limit, LimitCell, LimitChoice, LimitTable, choose_limit, limit_for
 
 __all__ = [
-    "LIGHTS", "Arithmetic", "Light", "LightRules", "Limit", "LimitCell", "LimitChoice", "LimitTable", "Span", "Thresholds",
-    "arithmetic", "choose_limit", "counted", "due_after_pause", "due_at", "extended", "light", "limit_for", "moved_by_return",
-    "next_light_at", "remaining", "thresholds",
+    "LIGHTS", "Light", "LightRules", "Limit", "LimitCell", "LimitChoice", "LimitTable", "Thresholds", "choose_limit", "counted",
+    "due_after_pause", "due_at", "extended", "light", "limit_for", "moved_by_return", "next_light_at", "remaining", "thresholds",
 ]  # fmt: skip
 
 Light = Literal["green", "yellow", "red", "deep_red"]
@@ -83,103 +81,6 @@ def moved_by_return(due: datetime, lost: timedelta, limit: Limit, calendar: Work
     """
     moved = _shifted(due, max(lost, timedelta(0)), limit, calendar, None)
     return min(moved, due_at(due, most, calendar))
-
-
-class Span(msgspec.Struct, frozen=True):
-    """A stretch of time and whether it counted.
-
-    `reason` is `natural`, `work`, `workday`, `makeup_workday` where it counted, else `off_hours`, `weekend`, `holiday` or
-    `start_day`; `name` is the holiday's. `seconds` and `days` are what it added to the count.
-    """
-
-    start: datetime
-    end: datetime
-    counted: bool
-    reason: str
-    name: str = ""
-    seconds: int = 0
-    days: int = 0
-
-
-class Arithmetic(msgspec.Struct, frozen=True):
-    """How a due time came about: spans without gap or overlap from start to due, and what is doubtful about the calendar."""
-
-    start: datetime
-    due: datetime
-    limit: str
-    spans: tuple[Span, ...]
-    warning: str | None = None
-
-
-def arithmetic(start: datetime, due: datetime, limit: Limit, calendar: WorkCalendar, hours: str | None = None) -> Arithmetic:
-    """Return the time from `start` to `due` as spans counted or skipped, each with its reason.
-
-    `warning` is `calendar_missing:YEAR` where a year without an official list was counted by weekdays.
-    """
-    start, due = start.astimezone(UTC), due.astimezone(UTC)
-    if limit.unit == "wd":
-        spans = _day_spans(start, due, calendar)
-    elif limit.unit == "wh":
-        spans = _hour_spans(start, due, calendar, hours)
-    else:
-        spans = iter([Span(start, due, True, "natural", seconds=_seconds(start, due))])
-    missing = calendar.missing_years(start, due) if limit.is_working else ()
-    warning = f"calendar_missing:{missing[0]}" if missing else None
-    return Arithmetic(start, due, str(limit), _merged(spans), warning)
-
-
-def _seconds(start: datetime, end: datetime) -> int:
-    return int((end - start).total_seconds())
-
-
-def _local_days(start: datetime, due: datetime, calendar: WorkCalendar) -> Iterator[tuple[date, datetime, datetime]]:
-    """Each local day of [start, due) with the part of it that lies inside."""
-    day = calendar.local_date(start)
-    while (opens := max(calendar.midnight(day), start)) < due:
-        yield day, opens, min(calendar.midnight(day + timedelta(days=1)), due)
-        day += timedelta(days=1)
-
-
-def _day_spans(start: datetime, due: datetime, calendar: WorkCalendar) -> Iterator[Span]:
-    first = calendar.local_date(start)
-    for day, opens, closes in _local_days(start, due, calendar):
-        listed = calendar.day(day)
-        if day == first:
-            yield Span(opens, closes, False, "start_day")
-        elif listed.kind == "workday":
-            yield Span(opens, closes, True, "workday" if day.weekday() < 5 else "makeup_workday", listed.name, days=1)
-        else:
-            yield Span(opens, closes, False, listed.kind, listed.name)
-
-
-def _hour_spans(start: datetime, due: datetime, calendar: WorkCalendar, hours: str | None) -> Iterator[Span]:
-    for day, opens, closes in _local_days(start, due, calendar):
-        listed = calendar.day(day)
-        off = ("off_hours", "") if listed.kind == "workday" else (listed.kind, listed.name)
-        at = opens
-        for begins, ends in calendar.periods(day, hours):
-            begins, ends = max(begins, at), min(ends, closes)
-            if begins >= ends:
-                continue
-            if begins > at:
-                yield Span(at, begins, False, *off)
-            yield Span(begins, ends, True, "work", seconds=_seconds(begins, ends))
-            at = ends
-        if at < closes:
-            yield Span(at, closes, False, *off)
-
-
-def _merged(spans: Iterator[Span]) -> tuple[Span, ...]:
-    merged: list[Span] = []
-    for span in spans:
-        last = merged[-1] if merged else None
-        if last is not None and (last.counted, last.reason, last.name) == (span.counted, span.reason, span.name):
-            merged[-1] = msgspec.structs.replace(
-                last, end=span.end, seconds=last.seconds + span.seconds, days=last.days + span.days
-            )
-        else:
-            merged.append(span)
-    return tuple(merged)
 
 
 class LightRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

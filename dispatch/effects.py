@@ -9,17 +9,18 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from dispatch.clocks import Limit, moved_by_return
+from dispatch.clocks import Limit, LimitChoice, moved_by_return
 from dispatch.outcomes import OUTCOMES
 from dispatch.placing import category_document, line_of, place_document, rematch
 from dispatch.rules import place_of
-from dispatch.shifting import case_clock, move_to, recount
+from dispatch.shifting import case_clock, move_to, note_move, recount
 from dispatch.situation import is_citizen_case, must_contact
 from dispatch.step import Step
-from dispatch.tasks import ask_organization, assist_limit, follow_tasks, give_part, give_task
+from dispatch.tasks import ask_organization, assist_limit, follow_tasks, give_part, give_task, unit_due
 
 __all__ = [
-    "CHOOSERS", "EFFECTS", "Chooser", "Effect", "call_nearest", "lead_task", "move_by_returns", "set_category", "territory_of",
+    "CHOOSERS", "EFFECTS", "Chooser", "Effect", "call_nearest", "lead_task", "move_by_returns", "put_under", "set_category",
+    "territory_of",
 ]  # fmt: skip
 
 Effect = Callable[[Step], None]
@@ -71,9 +72,10 @@ def _dispatch(step: Step) -> None:
     fields, live, facts = step.fields, step.live, step.facts
     unit = fields["unit"]
     step.set("lead", unit)
-    limit = fields.get("limit") or step.rules.case_limit(step.case)
-    _start_case_clock(step, limit)
-    _give_tasks(step, unit, limit)
+    asked = fields.get("limit")
+    choice = LimitChoice(asked, "override") if asked else step.rules.limit_choice(step.case)
+    _start_case_clock(step, choice)
+    _give_tasks(step, unit, choice.limit)
     facts["dispatched_at"] = step.now
     if step.actor.role != "system":
         facts["dispatchers"].append(step.actor.id)
@@ -86,7 +88,7 @@ def _dispatch(step: Step) -> None:
 
 def _give_tasks(step: Step, unit: dict[str, str], limit: Limit) -> None:
     """The lead has the whole limit from its own dispatch (domain.md §2.6 rule 7), who assists a share of it."""
-    give_task(step, "lead", unit, limit, step.rules.clock("task", limit, step.now)["due_at"])
+    give_task(step, "lead", unit, limit, unit_due(step, unit["code"], limit))
     for other in _assisting(step, unit["code"]):
         give_part(step, "assist", other, assist_limit(limit))
     chosen = step.fields.get("organizations", ())
@@ -119,10 +121,10 @@ def call_nearest(step: Step) -> None:
         step.data["called"] = list(step.rules.on_duty("grid_worker", step.case, step.now)[:1])
 
 
-def _start_case_clock(step: Step, limit: Limit) -> None:
+def _start_case_clock(step: Step, choice: LimitChoice) -> None:
     """The clock of the citizen starts once; after a return it is moved by the time lost, never begun anew (§3.3 rule 6)."""
     if case_clock(step.clocks) is None:
-        step.clocks.append(step.rules.clock("case", limit, step.now))
+        step.clocks.append(step.rules.case_clock(choice, step.now))
     else:
         move_by_returns(step)
 
@@ -135,6 +137,8 @@ def move_by_returns(step: Step) -> None:
     lost, most = timedelta(seconds=facts["lost_seconds"]), Limit.parse(rules.bounds.return_shift)
     due = moved_by_return(facts["first_due_at"], lost, Limit.parse(clock["limit"]), rules.calendar, most=most)
     clock["done_at"] = None
+    if due > clock["due_at"]:
+        note_move(clock, "return", step.now, due)
     move_to(clock, max(due, clock["due_at"]), step.now, rules)
 
 
@@ -168,16 +172,32 @@ def _handled_by(step: Step) -> None:
 
 
 def _reclassify(step: Step) -> None:
-    """The due time is counted anew from the original start (domain.md T50); what returns cost is added at the next dispatch."""
+    """The due time is counted anew from the original start (domain.md T50)."""
     code = step.fields["category"]
     set_category(step, code)
     if "urgency" in step.fields:
         step.live["urgency"] = step.fields["urgency"]
-    for clock in step.clocks:
-        if clock["kind"] == "case" and clock["done_at"] is None:
-            recount(clock, step.rules.case_limit(step.case), step.now, step.rules)
-            step.facts.pop("first_due_at", None)
+    clock = case_clock(step.clocks)
+    if clock is not None and clock["done_at"] is None:
+        put_under(step, _still_shorter(clock, step.rules.limit_choice(step.case)))
     step.data["category"] = code
+
+
+def _still_shorter(clock: dict[str, Any], choice: LimitChoice) -> LimitChoice:
+    """A limit that was set by hand holds on where it is shorter than what the case would have now."""
+    present = Limit.parse(clock["limit"])
+    by_hand = clock.get("source") == "override" and present.nominal_minutes < choice.limit.nominal_minutes
+    return LimitChoice(present, "override") if by_hand else choice
+
+
+def put_under(step: Step, choice: LimitChoice) -> None:
+    """Count the citizen's clock anew from its start under another limit; what returns have cost is added again."""
+    clock = case_clock(step.clocks)
+    assert clock is not None  # noqa: S101  # callers have looked
+    recount(clock, choice, step.now, step.rules)
+    step.facts.pop("first_due_at", None)
+    if step.facts["lost_seconds"]:
+        move_by_returns(step)
 
 
 def _correct_location(step: Step) -> None:

@@ -27,6 +27,7 @@ __all__ = [
     "RETURN_REASONS",
     "REVIEW_DEFECTS",
     "SATISFACTION",
+    "SPECIAL_GROUPS",
     "SUPERVISE_LEVELS",
     "SUSPENSION_REASONS",
     "TRANSFER_WAYS",
@@ -69,6 +70,7 @@ REOPEN_KINDS = ("citizen_appeal", "spot_check", "false_closure")  # domain.md T4
 CHECK_RESULTS = ("pass", "fail")
 VERDICTS = ("confirmed", "untrue", "not_found")  # domain.md T10
 AGENCIES = ("110", "119", "120", "122", "water", "power", "gas", "other_place")  # domain.md T07
+SPECIAL_GROUPS = ("elder", "disabled", "minor", "pregnant")  # domain.md §1.2, §3.2: half the limit
 TRANSFER_WAYS = ("one_key", "three_way", "written")
 
 

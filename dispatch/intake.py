@@ -21,7 +21,7 @@ from dispatch.chain import genesis
 from dispatch.chapters.verification import can_be_visited, must_be_verified
 from dispatch.checks import ID_LENGTH
 from dispatch.errors import IdempotencyKeyRequired
-from dispatch.fields import ORDINARY_URGENCIES
+from dispatch.fields import ORDINARY_URGENCIES, SPECIAL_GROUPS
 from dispatch.masking import mask_name, mask_phone, mask_text
 from dispatch.model import APPEAL_TYPES, Category, Match, Place
 from dispatch.placing import category_document, helpers_document, line_of, match_document, place_document
@@ -41,6 +41,9 @@ CHANNELS = (
 CITIZEN_CHANNELS = frozenset({"phone", "app", "web", "wechat", "sms", "mail", "group", "visit", "open311"})
 EARLIEST = timedelta(days=30)
 SKEW = timedelta(minutes=10)
+_CHOICES = (
+    ("urgency", ORDINARY_URGENCIES), ("appeal_type", APPEAL_TYPES), ("channel", CHANNELS), ("special_group", SPECIAL_GROUPS),
+)  # fmt: skip
 _FILERS = frozenset({"grid_worker", "grid_lead"})
 _ENCODER = msgspec.json.Encoder()
 
@@ -93,12 +96,9 @@ def _report_errors(report: NewReport, now: datetime) -> Sequence[FieldError]:
         found.append(FieldError(field="description", code="length", message="5 to 2,000 characters"))
     if report.location is None and not report.address and not report.area_code:
         found.append(FieldError(field="location", code="required", message="one of location, address, area_code"))
-    if report.urgency is not None and report.urgency not in ORDINARY_URGENCIES:
-        found.append(FieldError(field="urgency", code="choice", message=f"one of {', '.join(ORDINARY_URGENCIES)}"))
-    if report.appeal_type not in APPEAL_TYPES:
-        found.append(FieldError(field="appeal_type", code="choice", message=f"one of {', '.join(APPEAL_TYPES)}"))
-    if report.channel not in CHANNELS:
-        found.append(FieldError(field="channel", code="choice", message=f"one of {', '.join(CHANNELS)}"))
+    for name, allowed in _CHOICES:
+        if (value := getattr(report, name)) is not None and value not in allowed:
+            found.append(FieldError(field=name, code="choice", message=f"one of {', '.join(allowed)}"))
     if len(report.photos) > 9 or not all(0 < len(photo) <= ID_LENGTH for photo in report.photos):
         found.append(FieldError(field="photos", code="length", message="at most 9 media ids"))
     if report.occurred_at is not None and not now - EARLIEST <= report.occurred_at <= now + SKEW:
@@ -242,6 +242,8 @@ def _document(
     case["live"]["line"] = line_of(case)
     if masked != description:
         case["original"] = cipher.seal(description, document_id=identity, field="description")
+    if report.special_group is not None:
+        case["special_group"] = {"group": report.special_group, "by": actor.id, "at": now}
     if report.caller is not None:
         case["caller"] = _sealed_caller(report.caller, identity, cipher)
     return case

@@ -108,7 +108,8 @@ DEFAULT_BOUNDS = Bounds()
 
 
 class LimitChoice(msgspec.Struct, frozen=True):
-    """Which limit holds and why: `override`, `special_group`, `campaign`, `category`, `appeal_type`, `urgency`, `law`, `node`."""
+    """Which limit holds and why: `override`, `special_group`, `campaign`, `category`, `appeal_type`, `urgency`, `law`; of a clock
+    that began anew `rework`, `redo`, `reopen`."""
 
     limit: Limit
     source: str

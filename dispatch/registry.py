@@ -16,6 +16,7 @@ from dispatch.chapters import (
     emergency,
     endings,
     joining,
+    limiting,
     oversight,
     partners,
     rectification,
@@ -30,7 +31,7 @@ __all__ = ["CHECKS", "CHOOSERS", "CONDITIONS", "EFFECTS", "FORBIDDING", "GUARDS"
 
 CHAPTERS: tuple[ModuleType, ...] = (
     requests, returns, suspension, verification, elsewhere, joining, teamwork, partners, oversight, emergency, endings,
-    rectification,
+    rectification, limiting,
 )  # fmt: skip
 
 

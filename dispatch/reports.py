@@ -32,7 +32,8 @@ class NewReport(msgspec.Struct, frozen=True, kw_only=True):
 
     One of `location`, `address`, `area_code` is needed. `file` asks that the case be filed (and dispatched when the match
     is clear) in the intake write; a grid worker's complete report is filed without asking. `source_id` is the id under
-    which the sending system knows the event; it takes the place of an idempotency key.
+    which the sending system knows the event; it takes the place of an idempotency key. `special_group` (one of
+    `fields.SPECIAL_GROUPS`) says whom it concerns: their case has half the limit.
     """
 
     description: str
@@ -49,3 +50,4 @@ class NewReport(msgspec.Struct, frozen=True, kw_only=True):
     caller: Caller | None = None
     file: bool = False
     title: str | None = None
+    special_group: str | None = None

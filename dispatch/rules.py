@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
 from dispatch.calendar import WorkCalendar
-from dispatch.clocks import LightRules, Limit, LimitTable, Thresholds, due_at, limit_for, thresholds
+from dispatch.clocks import LightRules, Limit, LimitChoice, LimitTable, Thresholds, choose_limit, due_at, limit_for, thresholds
 from dispatch.limits import DEFAULT_BOUNDS, Bounds
 from dispatch.model import AreaRef, Category, Place, Point
 from dispatch.ports import Directory, Locator
@@ -105,15 +105,33 @@ class Rules:
         return limit_for(self.category_of(case), live["urgency"], case["appeal_type"], node, table=self.limits)
 
     def case_limit(self, case: dict[str, Any]) -> Limit:
-        """Return the ordinary limit of the case clock."""
-        limit = self.node_limit(case, "handle")
-        assert limit is not None  # noqa: S101  # every case has a handling limit
-        return limit
+        """Return the limit of the case clock where nobody sets another."""
+        return self.limit_choice(case).limit
+
+    def limit_choice(self, case: dict[str, Any]) -> LimitChoice:
+        """Return the limit of the case clock where nobody sets another, and what decided it."""
+        special = "special_group" in case
+        category, urgency = self.category_of(case), case["live"]["urgency"]
+        return choose_limit(category, urgency, case["appeal_type"], table=self.limits, special_group=special)
+
+    def unit_hours(self, code: str | None) -> str | None:
+        """Return the working hours of a unit where it has its own, None where it keeps the city's."""
+        own = self.directory.unit_hours(code) if code else ""
+        return own if own and own != self.calendar.hours else None
 
     def clock(self, kind: str, limit: Limit, start: datetime, *, hours: str | None = None) -> Clock:
         """Return a running clock with the instants at which its light changes."""
         due, lights = self._marks(limit, start, hours)
-        return _clock(kind, limit, start, due, lights)
+        clock = _clock(kind, limit, start, due, lights)
+        if hours is not None:
+            clock["hours"] = hours
+        return clock
+
+    def case_clock(self, choice: LimitChoice, start: datetime) -> Clock:
+        """Return the citizen's clock, running by the city's hours; it keeps what decided its limit (`source`)."""
+        clock = self.clock("case", choice.limit, start)
+        clock["source"] = choice.source
+        return clock
 
     def _marks(self, limit: Limit, start: datetime, hours: str | None) -> tuple[datetime, Thresholds]:
         """The due time, and the thresholds of lights to the whole second of the start: the same for all cases of that second,
@@ -141,17 +159,14 @@ class Rules:
         lights = thresholds(second, early, limit, self.calendar, hours, rules=self.lights)
         return _Marks(early, late - early == _LATE - _EARLY, lights)
 
-    def clock_until(self, kind: str, limit: Limit, start: datetime, due: datetime, *, hours: str | None = None) -> Clock:
-        """Return a running clock that ends at `due`, whatever its limit alone would say."""
-        return _clock(kind, limit, start, due, thresholds(start, due, limit, self.calendar, hours, rules=self.lights))
-
     def duty_clock(self, kind: str, limit: Limit, now: datetime) -> Clock:
         """Return a clock for somebody who must go there: it begins at the next working instant and runs in working time only."""
         start = self.calendar.next_working(now)
         due = due_at(start, limit, self.calendar)
         if not limit.is_working:
             due = self.calendar.add_worked(start, due - start)
-        return self.clock_until(kind, limit, start, due)
+        clock = _clock(kind, limit, start, due, thresholds(start, due, limit, self.calendar, rules=self.lights))
+        return clock if limit.is_working else clock | {"on_duty": True}
 
     def return_until(self, case: dict[str, Any], dispatched_at: datetime) -> datetime:
         """Return until when the lead unit may ask to give the case back."""

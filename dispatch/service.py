@@ -17,7 +17,6 @@ import msgspec
 from dispatch import engine, intake
 from dispatch.actors import Actor
 from dispatch.board import Board
-from dispatch.clocks import Limit, arithmetic
 from dispatch.duplicates import RecentCases
 from dispatch.errors import IdempotencyMismatch
 from dispatch.intake import Cipher
@@ -30,6 +29,7 @@ from dispatch.reports import NewReport
 from dispatch.reveals import Reveals
 from dispatch.rules import Rules
 from dispatch.situation import Case, Situation
+from dispatch.spans import Arithmetic, explain
 from dispatch.states import TABLE
 from dispatch.store import CaseQuery, CaseStore, list_filter
 from dispatch.sweeping import Sweep
@@ -333,13 +333,13 @@ class CaseService:
         public_only = actor.role in ("citizen", "link", "group_leader")
         return [entry_view(entry, case, actor) for entry in case["timeline"] if entry["public"] or not public_only]
 
-    async def due(self, *, actor: Actor, case_id: str, clock: str = "case") -> Any:
-        """Return how the due time of the newest clock of a kind was counted. Raises `NotFound`."""
+    async def due(self, *, actor: Actor, case_id: str, clock: str = "case") -> Arithmetic:
+        """Return how the due time of the newest clock of a kind was counted, with all that moved it. Raises `NotFound`."""
         case = await self._visible(actor, case_id)
         found = next((item for item in reversed(case["clocks"]) if item["kind"] == clock), None)
         if found is None:
             raise NotFound("clock")
-        return arithmetic(found["started_at"], found["due_at"], Limit.parse(found["limit"]), self.rules.calendar)
+        return explain(found, self.rules.calendar)
 
     async def list(self, *, actor: Actor, query: CaseQuery) -> Page:
         """Return a page of the cases that the actor may see. Raises `Invalid` for a bad filter or cursor."""

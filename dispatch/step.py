@@ -17,7 +17,7 @@ from dispatch.actors import Actor
 from dispatch.chain import entry_hash, sealed_text
 from dispatch.keys import case_keys
 from dispatch.rules import Rules
-from dispatch.situation import Case, Situation
+from dispatch.situation import Case, Situation, lead_of
 from dispatch.transition import Transition
 from storage.shared import Shared
 
@@ -30,6 +30,7 @@ TEXT_FIELDS = frozenset(
     "summary", "receipt", "feedback", "to",
     }
 )  # fmt: skip
+_OF_LEAD = frozenset({"sign_in", "contact"})  # clocks that count by the lead unit's own working hours
 
 
 _spare = bytearray()
@@ -166,7 +167,8 @@ class Step:
         for kind, node in self.starting.items():
             limit = self.rules.node_limit(self.case, node)
             if limit is not None:
-                self.clocks.append(self.rules.clock(kind, limit, self.now))
+                hours = self.rules.unit_hours(lead_of(self.case)) if kind in _OF_LEAD else None
+                self.clocks.append(self.rules.clock(kind, limit, self.now, hours=hours))
         self.starting = {}
         light, due, following = clockwork.summary(self.case["clocks"])
         for timer in self.case.get("timers") or ():

@@ -18,7 +18,7 @@ from dispatch.step import Step
 
 __all__ = [
     "HELPING", "TAKEN", "Task", "ask_organization", "assist_limit", "case_due", "end_tasks", "follow_tasks", "give_part",
-    "give_task", "hand_in", "is_open", "stop_invitation", "task_now",
+    "give_task", "hand_in", "is_open", "stop_invitation", "task_now", "unit_due",
 ]  # fmt: skip
 
 Task = dict[str, Any]
@@ -53,10 +53,14 @@ def case_due(case: Case) -> datetime | None:
 
 def _part_due(step: Step, unit: str, limit: Limit) -> datetime:
     """When a unit must be done with a part: by its own working hours, never later than the case while that has time left."""
-    hours = step.rules.directory.unit_hours(unit) or None
-    due: datetime = step.rules.clock("task", limit, step.now, hours=hours)["due_at"]
-    last = case_due(step.case)
+    due, last = unit_due(step, unit, limit), case_due(step.case)
     return due if last is None or last <= step.now else min(due, last)
+
+
+def unit_due(step: Step, unit: str, limit: Limit) -> datetime:
+    """Return when a limit that begins now is over by the unit's own working hours."""
+    due: datetime = step.rules.clock("task", limit, step.now, hours=step.rules.unit_hours(unit))["due_at"]
+    return due
 
 
 def give_task(step: Step, kind: str, unit: dict[str, str], limit: Limit, due: datetime, **more: Any) -> Task:

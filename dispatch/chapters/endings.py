@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from dispatch.agreements import Check
-from dispatch.clocks import Limit
+from dispatch.clocks import Limit, LimitChoice
 from dispatch.conditions import Condition, Source
 from dispatch.effects import Chooser, Effect
 from dispatch.fields import REOPEN_KINDS
@@ -16,7 +16,7 @@ from dispatch.outcomes import archive_later
 from dispatch.rules import REDO_LIMIT
 from dispatch.situation import Situation, open_supervisions
 from dispatch.step import Step
-from dispatch.tasks import end_tasks, follow_tasks, give_task
+from dispatch.tasks import end_tasks, follow_tasks, give_task, unit_due
 from storage.errors import FieldError
 
 __all__ = ["CHECKS", "CHOOSERS", "CONDITIONS", "EFFECTS", "FORBIDDING", "GUARDS", "SOURCES"]
@@ -126,9 +126,8 @@ def _earlier(step: Step) -> dict[str, Any]:
 def _back_to_lead(step: Step) -> None:
     """A task and a case clock of their own, as for a redo; the time in which it could be given back has passed once for all."""
     limit = min(_first_limit(step), REDO_LIMIT, key=lambda item: item.nominal_minutes)
-    clock = step.rules.clock("case", limit, step.now)
-    step.clocks.append(clock)
-    give_task(step, "lead", step.case["lead"], limit, clock["due_at"])
+    step.clocks.append(step.rules.case_clock(LimitChoice(limit, "reopen"), step.now))
+    give_task(step, "lead", step.case["lead"], limit, unit_due(step, step.case["lead"]["code"], limit))
     follow_tasks(step)
     step.start_clock("sign_in")
 

@@ -94,11 +94,11 @@ def _one_higher(urgency: str) -> str:
 
 def _shorten(step: Step) -> None:
     """A higher urgency counts from the case's first start (domain.md T50); a limit that was set shorter by hand stays."""
-    clock, limit = case_clock(step.clocks), step.rules.case_limit(step.case)
+    clock, choice = case_clock(step.clocks), step.rules.limit_choice(step.case)
     if clock is None or clock["done_at"] is not None:
         return
-    if step.rules.clock("case", limit, clock["started_at"])["due_at"] < clock["due_at"]:
-        recount(clock, limit, step.now, step.rules)
+    if step.rules.clock("case", choice.limit, clock["started_at"])["due_at"] < clock["due_at"]:
+        recount(clock, choice, step.now, step.rules)
 
 
 def _unmerge(step: Step) -> None:

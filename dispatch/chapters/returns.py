@@ -6,6 +6,7 @@ from typing import Any
 
 from dispatch.agreements import Check
 from dispatch.asking import ask, await_decision, drop_requests
+from dispatch.clocks import LimitChoice
 from dispatch.clockwork import running
 from dispatch.conditions import Condition, Source
 from dispatch.effects import Chooser, Effect, lead_task, move_by_returns
@@ -125,7 +126,7 @@ def _go_on_as_decided(step: Step) -> None:
         go_on(clock, step.now, step.rules)
     elif limit is not None:
         clock["paused_at"] = None
-        clock = step.rules.clock("case", limit, step.now)
+        clock = step.rules.case_clock(LimitChoice(limit, "override"), step.now)
         step.clocks.append(clock)
     step.facts["first_due_at"], step.facts["lost_seconds"] = clock["due_at"], 0
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from dispatch.agreements import Check
 from dispatch.asking import ask, await_decision, drop_requests, pending, remember_handler, request_now
-from dispatch.clocks import Limit
+from dispatch.clocks import Limit, counted
 from dispatch.clockwork import running
 from dispatch.conditions import Condition, Source
 from dispatch.effects import Chooser, Effect
@@ -15,7 +15,7 @@ from dispatch.guards import Guard
 from dispatch.shifting import go_on, is_paused, later, pause
 from dispatch.situation import Situation, holds_lead, in_area, lead_of
 from dispatch.step import Step
-from dispatch.tasks import is_open
+from dispatch.tasks import case_due, is_open
 from storage.errors import FieldError
 
 __all__ = ["CHECKS", "CHOOSERS", "CONDITIONS", "EFFECTS", "FORBIDDING", "GUARDS", "SOURCES", "suspension_decided"]
@@ -101,15 +101,21 @@ def _resume(step: Step) -> None:
     step.stop_timer("resume")
     for clock in step.clocks:
         if is_paused(clock):
-            stood = go_on(clock, step.now, step.rules)
+            since = clock["paused_at"]
+            go_on(clock, step.now, step.rules)
             if clock["kind"] == "case":
-                _put_off_tasks(step, stood, Limit.parse(clock["limit"]))
+                _put_off_tasks(step, since)
 
 
-def _put_off_tasks(step: Step, stood: timedelta, limit: Limit) -> None:
+def _put_off_tasks(step: Step, since: datetime) -> None:
+    """By the time that each would have had meanwhile, as its own limit and its unit's hours count; never past the case."""
+    last = case_due(step.case)
     for task in step.edit("tasks"):
         if is_open(task) and task.get("due_at") is not None:
-            task["due_at"] = later(task["due_at"], stood, limit, step.rules)
+            limit, hours = Limit.parse(task["limit"]), step.rules.unit_hours(task["unit"]["code"])
+            stood = counted(since, step.now, limit, step.rules.calendar, hours)
+            due = later(task["due_at"], stood, limit, step.rules, hours)
+            task["due_at"] = due if last is None else min(due, max(last, task["due_at"]))
 
 
 GUARDS: dict[str, Guard] = {

@@ -12,7 +12,18 @@ from dispatch.guards import Guard
 from dispatch.rules import place_of
 from dispatch.situation import PARTS, Situation, in_area, lead_of
 from dispatch.step import Step
-from dispatch.tasks import assist_limit, case_due, follow_tasks, give_part, give_task, hand_in, is_open, stop_invitation, task_now
+from dispatch.tasks import (
+    assist_limit,
+    case_due,
+    follow_tasks,
+    give_part,
+    give_task,
+    hand_in,
+    is_open,
+    stop_invitation,
+    task_now,
+    unit_due,
+)
 from storage.errors import FieldError
 
 __all__ = ["CHECKS", "CHOOSERS", "CONDITIONS", "EFFECTS", "FORBIDDING", "GUARDS", "SOURCES"]
@@ -131,7 +142,7 @@ def _part_in_time(at: Situation, values: Values) -> Found:
     limit, last = values.get("limit"), case_due(at.case)
     if limit is None or last is None or last <= at.now:
         return None
-    hours = at.rules.directory.unit_hours(values["unit"]["code"]) or None
+    hours = at.rules.unit_hours(values["unit"]["code"])
     if at.rules.clock("task", limit, at.now, hours=hours)["due_at"] <= last:
         return None
     return FieldError(field="limit", code="too_long", message="not later than the case itself is due")
@@ -267,9 +278,9 @@ def _blow_whistle(step: Step) -> None:
     """Both sides are on record: who called and when, who came and when."""
     fields, caller = step.fields, _township(step.situation())
     limit = step.rules.node_limit(step.case, "whistle_arrive") or WHISTLE_LIMIT
-    due = step.rules.clock("whistle_arrive", limit, step.now)["due_at"]
     more = {"note": fields["reason"], "place": fields["place"], "by": step.actor.id, "caller": caller, "called_at": step.now}
-    _given(step, *[give_task(step, "whistle", unit, limit, due, **more, arrived_at=None) for unit in fields["units"]])
+    dues = [(unit, unit_due(step, unit["code"], limit)) for unit in fields["units"]]
+    _given(step, *[give_task(step, "whistle", unit, limit, due, **more, arrived_at=None) for unit, due in dues])
 
 
 def _arrive(step: Step) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dispatch import fields as f
 from dispatch.fields import Field, choice, text
 from dispatch.model import URGENCIES
 from dispatch.transition import (
@@ -37,6 +38,17 @@ ROWS = (
         ),
         checks=("category_known", "no_downgrade", "no_late_lengthening"),
         effects=("watch_danger", "reclassify", "bring_help"), notices=("lead",),
+    ),
+    Transition(
+        action="mark_special_group", number="3.2", states=("reported", "verifying", "filed", "dispatched", "handling"),
+        next=None, roles=DESK | DISPATCH | WALKERS, guards=("in_area", "no_special_group"), public=False,
+        fields=(choice("group", f.SPECIAL_GROUPS), REASON), effects=("mark_special_group",), notices=("lead",),
+    ),
+    Transition(
+        action="set_limit", number="3.2", states=("dispatched", "handling"), next=None, roles=DISPATCH | {"supervisor"},
+        guards=("in_area",), public=False,
+        fields=(Field(name="limit", type="limit", required=True, options_from="ordinary_limit"), REASON),
+        checks=("limit_not_longer",), effects=("set_limit",), notices=("lead",),
     ),
     Transition(
         action="correct_location", number="T51", states=("reported", "verifying", "filed", "dispatched", "handling"), next=None,

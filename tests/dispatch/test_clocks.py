@@ -15,7 +15,6 @@ from dispatch.calendar import CalendarDay, WorkCalendar
 from dispatch.clocks import (
     LightRules,
     Limit,
-    arithmetic,
     counted,
     due_after_pause,
     due_at,
@@ -26,6 +25,7 @@ from dispatch.clocks import (
     remaining,
     thresholds,
 )
+from dispatch.spans import arithmetic
 
 ZONE = ZoneInfo("Asia/Shanghai")
 UNIT_HOURS = "08:30-12:00,14:00-18:00"

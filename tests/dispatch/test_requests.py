@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dispatch import shifting
 from dispatch.actors import Scope
 from dispatch.chain import verify
-from dispatch.clocks import Limit, remaining
+from dispatch.clocks import Limit, LimitChoice, remaining
 from dispatch.clockwork import changes_until
 from dispatch.errors import NotAllowed
 from dispatch.store import CASES
@@ -585,5 +585,5 @@ def test_clock_when_recounted_under_its_own_limit_keeps_its_pause(cell: str, beg
     shifting.pause(clock, now, CITY)
     shifting.go_on(clock, now + timedelta(minutes=during), CITY)
     due = clock["due_at"]
-    shifting.recount(clock, limit, now, CITY)
+    shifting.recount(clock, LimitChoice(limit, "category"), now, CITY)
     assert first_due <= clock["due_at"] <= due or now > first_due

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import msgspec
 
-from dispatch.clocks import Arithmetic
 from dispatch.service import Page
+from dispatch.spans import Arithmetic
 from dispatch.store import CaseQuery
 from dispatch.views import CaseView, EntryView, moment
 from web.base import ApiHandler, field_error, operation
@@ -79,7 +79,10 @@ class Revealed(msgspec.Struct):
 
 
 class SpanView(msgspec.Struct):
-    """A stretch of time and whether it counted, with the reason; `seconds` or `days` is what it added."""
+    """A stretch of time and whether it counted, with the reason; `seconds` or `days` is what it added.
+
+    `added` is empty inside the limit itself; behind it the extension that it belongs to (`2wd`), or `returned`.
+    """
 
     start: str
     end: str
@@ -88,16 +91,27 @@ class SpanView(msgspec.Struct):
     name: str
     seconds: int
     days: int
+    added: str
 
 
 class DueAnswer(msgspec.Struct):
-    """How a due time came about: spans without gap from start to due."""
+    """How a due time came about: spans without gap from start to due.
+
+    `source` says what gave the limit (`override`, `special_group`, `category`, `appeal_type`, `urgency`; `rework`, `redo`,
+    `reopen` where work began anew; empty for limits of steps), `hours` are the unit's own working hours (empty: the city's).
+    While a clock is paused the spans end at `paused_at`; it has `left_seconds` of counted time left.
+    """
 
     started_at: str
     due_at: str
     limit: str
     spans: list[SpanView]
     warning: str | None
+    hours: str
+    source: str
+    extensions: list[str]
+    paused_at: str | None
+    left_seconds: int | None
 
 
 Fields = dict[str, Any]
@@ -106,10 +120,14 @@ Fields = dict[str, Any]
 def due_answer(counted: Arithmetic) -> DueAnswer:
     """Return the API's shape of a counted due time."""
     spans = [
-        SpanView(moment(one.start), moment(one.end), one.counted, one.reason, one.name, one.seconds, one.days)
+        SpanView(moment(one.start), moment(one.end), one.counted, one.reason, one.name, one.seconds, one.days, one.added)
         for one in counted.spans
     ]
-    return DueAnswer(moment(counted.start), moment(counted.due), counted.limit, spans, counted.warning)
+    paused_at = moment(counted.paused_at) if counted.paused_at else None
+    return DueAnswer(
+        moment(counted.start), moment(counted.due), counted.limit, spans, counted.warning, counted.hours, counted.source,
+        list(counted.extensions), paused_at, counted.left_seconds,
+    )  # fmt: skip
 
 
 class CaseHandler(ApiHandler):

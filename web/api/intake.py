@@ -42,6 +42,7 @@ class EventBody(Body, frozen=True, kw_only=True):
     occurred_at: datetime | None = None
     source_id: Annotated[str, msgspec.Meta(min_length=1, max_length=200)] | None = None
     title: Annotated[str, msgspec.Meta(max_length=100)] | None = None
+    special_group: Code | None = None
 
     def report(self, actor: Actor) -> NewReport:
         """Return what the core takes in."""
@@ -57,6 +58,7 @@ class EventBody(Body, frozen=True, kw_only=True):
             source_id=self.source_id,
             channel=_CHANNELS.get(actor.role, "grid"),
             title=self.title,
+            special_group=self.special_group,
         )
 
 
