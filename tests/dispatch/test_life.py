@@ -65,8 +65,11 @@ ON_THE_WAY = (
     "check_pass", "visit_ok", "verify", "resume", "decide_coordination", "record_receipt", "special_close",
     "propose_special_close",
 )  # fmt: skip
-ELSEWHERE = frozenset({"submit", "reveal", "subdispatch"})  # have doors of their own; no unit of the town leads another
-LIVES, MOST_LIVES, STEPS = 150, 800, 90
+ELSEWHERE = frozenset(  # what has a door of its own, or is for a link; no unit of the town leads another
+    {row.action for row in TABLE if row.roles == {"link"} or (not row.offered and "system" not in row.roles)}
+    | {"submit", "reveal", "subdispatch"}
+)
+LIVES, MOST_LIVES, STEPS = 80, 800, 90
 MOST_TIMES = 5
 CIPHER = FieldCipher(Keyring.generate())
 _SERIAL = iter(range(10**9))
