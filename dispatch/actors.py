@@ -34,6 +34,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "audit.read": frozenset({"audit_admin", "discipline", "supervisor"}),
     "accounts.manage": frozenset({"sys_admin"}),
     "outside.manage": frozenset({"sys_admin"}),
+    "calendar.edit": frozenset({"sys_admin"}),
     "self": frozenset(ROLES) - {"system"},
 }
 

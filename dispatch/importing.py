@@ -7,6 +7,7 @@ not in the pack leaves what is there as it is. Categories that are no longer in 
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -22,7 +23,7 @@ from dispatch.signals import Keyword
 from dispatch.snapshots import CALENDAR, CATEGORIES, KEYWORDS, mark_changed
 from storage.client import Database
 
-__all__ = ["CorePack", "read", "write"]
+__all__ = ["CalendarRow", "CorePack", "read", "write", "write_calendar"]
 
 _FLAGS = Literal["V", "K", "H", "S"]
 
@@ -92,7 +93,7 @@ def read(folder: Path, report: PackReport, *, now: datetime | None = None) -> Co
 async def write(database: Database, pack: CorePack) -> None:
     """Write what `read` returned without errors, then change the versions: every process builds its snapshots anew."""
     if pack.calendar is not None:
-        await _write_calendar(database, pack.calendar)
+        await write_calendar(database, pack.calendar)
     if pack.categories is not None:
         await _write_categories(database, pack.categories)
     if pack.keywords is not None:
@@ -190,7 +191,7 @@ async def _write_categories(database: Database, categories: list[Category]) -> N
     await database.update_many(CATEGORIES, gone, {"$set": {"disabled_at": await database.server_time()}})
 
 
-async def _write_calendar(database: Database, days: list[CalendarDay]) -> None:
+async def write_calendar(database: Database, days: Sequence[CalendarDay]) -> None:
     """Days of the years in the file are replaced; other years stay."""
     documents = [
         {"_id": day.date.isoformat(), "year": day.date.year, "kind": day.kind, "name": day.name, "source": day.source}

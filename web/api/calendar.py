@@ -1,0 +1,99 @@
+"""The working calendar: read by all, kept by the system administrators."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated
+
+import msgspec
+
+from dispatch.calendar import CalendarDay, DayKind
+from dispatch.service import utc_now
+from dispatch.workdays import Workdays, read_rows
+from web.base import ApiHandler, field_error, operation
+from web.bodies import Body
+
+__all__ = ["CalendarDayHandler", "CalendarImport", "CalendarYear"]
+
+Words = Annotated[str, msgspec.Meta(max_length=100)]
+FIRST_YEAR, LAST_YEAR = 2000, 2100
+
+
+class YearQuery(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """Which year."""
+
+    year: Annotated[int, msgspec.Meta(ge=FIRST_YEAR, le=LAST_YEAR)]
+
+
+class DayBody(Body, frozen=True, kw_only=True):
+    """What kind of day it is, by which name and source."""
+
+    kind: DayKind
+    name: Words = ""
+    source: Words = ""
+
+
+class ImportBody(Body, frozen=True, kw_only=True):
+    """A table with the columns date, kind, name, source; it takes the place of all that is listed for its years."""
+
+    csv: Annotated[str, msgspec.Meta(max_length=200_000)]
+
+
+class CalendarAnswer(msgspec.Struct):
+    """The listed days of a year; all others are worked from Monday to Friday.
+
+    `warning` is `calendar_missing:YEAR` when this year's list is missing, from 1 November on next year's.
+    """
+
+    days: list[CalendarDay]
+    warning: str | None
+
+
+class _Calendar(ApiHandler):
+    """What all doors to the calendar have in common."""
+
+    @property
+    def workdays(self) -> Workdays:
+        """The calendar in the database."""
+        return Workdays(self.services.database)
+
+    async def answer_year(self, year: int) -> None:
+        """Send a year as it is now."""
+        warning = await self.workdays.warning(self.services.city, utc_now())
+        self.answer(CalendarAnswer(await self.workdays.of_year(year), warning))
+
+
+class CalendarYear(_Calendar):
+    """GET /api/v1/calendar."""
+
+    @operation("The working calendar of a year", permission="directory.read", query=YearQuery, result=CalendarAnswer)
+    async def get(self, query: YearQuery) -> None:
+        """Send the listed days."""
+        await self.answer_year(query.year)
+
+
+class CalendarDayHandler(_Calendar):
+    """PUT /api/v1/calendar/{date}."""
+
+    @operation("List a day of the calendar", permission="calendar.edit", body=DayBody, result=CalendarAnswer)
+    async def put(self, body: DayBody, day: str) -> None:
+        """Put the day in place and send its year; what is under way keeps its due time."""
+        try:
+            at = date.fromisoformat(day)
+        except ValueError:
+            raise field_error("date", "type") from None
+        if not FIRST_YEAR <= at.year <= LAST_YEAR:
+            raise field_error("date", "range")
+        await self.workdays.put(self.actor, CalendarDay(at, body.kind, body.name, body.source), utc_now())
+        await self.answer_year(at.year)
+
+
+class CalendarImport(_Calendar):
+    """POST /api/v1/calendar:import."""
+
+    @operation("Take over the list of a year", permission="calendar.edit", body=ImportBody, result=CalendarAnswer)
+    async def post(self, body: ImportBody) -> None:
+        """Put the days in place and send the first of their years; what is under way keeps its due time."""
+        days = read_rows(body.csv)
+        await self.workdays.replace_years(self.actor, days, utc_now())
+        await self.answer_year(min(day.date.year for day in days))
