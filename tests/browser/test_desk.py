@@ -179,8 +179,8 @@ def test_clerk_returns_and_dispatcher_decides(
     clerk.click(".action-form button.pri")
     clerk.wait_for_selector("text=退单等待决定")
     board = open_page("dispatcher")
-    board.wait_for_selector(".q .tabs button:has-text('退单') .cnt:not(:text-is('0'))")
-    board.click(".q .tabs >> text=退单")
+    board.wait_for_selector(".q .tabs button:has-text('申请') .cnt:not(:text-is('0'))")
+    board.click(".q .tabs >> text=申请")
     board.click(f"a[href^='#/board/{case['id']}']")
     board.click(".dr .act >> text=决定退单")
     board.wait_for_selector(".action-form")
@@ -190,6 +190,56 @@ def test_clerk_returns_and_dispatcher_decides(
     board.click(".action-form button.pri")
     board.wait_for_selector(".dr .head >> text=待派遣")
     assert city.case(case["id"])["state"] == "filed"
+
+
+def test_supervisor_decides_the_second_extension_on_the_board(
+    city: City, open_page: Callable[..., Any], check_access: Callable[[Any], None]
+) -> None:
+    case = city.call("POST", "/tickets", "operator", ticket())
+    case = city.act(case, "sign_in", "unit_clerk")
+    asked = {"reason": "要等配件到货", "limit": "2wh", "measures": "先围挡警示，配件到货后当天修复", "told": True}
+    case = city.decide(city.act(case, "request_extension", "unit_clerk", **asked), "extension", "dispatcher", approve=True)
+    city.act(case, "request_extension", "unit_clerk", **asked)
+    page = open_page("supervisor", language="zh-CN")
+    page.wait_for_selector(".q .tabs button:has-text('申请') .cnt:not(:text-is('0'))")
+    page.click(".q .tabs >> text=申请")
+    page.click(f"a[href^='#/board/{case['id']}']:has-text('申请延期')")
+    page.wait_for_selector(".dr .req >> text=延长 2 工作时")
+    in_language(page, check_access)
+    page.click(".dr .act >> text=审批延期")
+    page.click("[data-field=approve] >> text=是")
+    page.fill("[data-field=opinion] textarea", "同意，请按时修复")
+    check_access(page)
+    page.click(".action-form button.pri")
+    page.wait_for_selector(".dr .decided >> text=同意了")
+    assert [one["state"] for one in city.case(case["id"])["requests"]] == ["approved", "approved"]
+
+
+def test_clerk_signs_for_a_joint_part_and_finds_seldom_actions_in_the_menu(
+    city: City, open_page: Callable[..., Any], check_access: Callable[[Any], None]
+) -> None:
+    case = city.act(city.call("POST", "/tickets", "operator", ticket()), "sign_in", "unit_clerk")
+    case = city.case(case["id"])
+    fields = next(one for one in case["actions"] if one["name"] == "add_unit")["fields"]
+    other = next(one for one in fields if one["name"] == "unit")["options"][0]
+    city.act(case, "add_unit", "dispatcher", unit=other, kind="joint", note="请一并疏通支管")
+    page = open_page("unit_clerk", language="zh-CN")
+    page.wait_for_selector(".inbox")
+    page.goto(f"{city.url}/desk#/inbox/{case['id']}?tab=handling")
+    page.wait_for_selector(".w1 .task >> text=请一并疏通支管")
+    assert page.text_content(".w1 .task .b") == "会办"
+    in_language(page, check_access)
+    page.click(".w1 .task >> text=签收任务")
+    page.wait_for_selector(".w1 .task >> text=办理中")
+    page.focus(".more > button")
+    page.keyboard.press("ArrowDown")
+    page.wait_for_selector(".more [role=menuitem]:focus")
+    check_access(page)
+    page.keyboard.press("End")
+    page.wait_for_selector(".more li:last-child [role=menuitem]:focus")
+    page.keyboard.press("Escape")
+    page.wait_for_selector(".more > button:focus")
+    assert next(one for one in city.case(case["id"])["tasks"] if one["kind"] == "joint")["state"] == "signed"
 
 
 def test_board_shows_new_cases_live_and_dispatches_with_one_key(
@@ -257,6 +307,7 @@ def test_stale_action_is_refused_in_words_and_goes_through_the_second_time(
     city.act(old, "reclassify", "dispatcher", category="0104", reason="垃圾箱满了")
     page.goto(f"{city.url}/desk#/board/{case['id']}")
     page.wait_for_selector(".dr .tl li")
+    page.click(".dr .more > button")
     page.click(".dr .act >> text=作废")
     page.click("[data-field=reason] >> text=测试")
     page.click(".action-form button.pri")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.conftest import City
+from tests.browser.conftest import City, ticket
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -102,6 +102,25 @@ def test_check_on_the_spot_closes_the_case(
     phone.tap(".verd .pri")
     phone.wait_for_selector("main .b >> text=Closed")
     assert city.case(case["id"])["state"] == "closed"
+
+
+def test_report_is_verified_on_the_spot_before_it_is_filed(
+    city: City, open_page: Callable[..., Any], photo: Path, check_access: Callable[[Any], None]
+) -> None:
+    case = city.call("POST", "/tickets", "operator", ticket(category="0101"))
+    assert case["state"] == "verifying"
+    phone = open_page("grid_worker", "/field", phone=True, language="zh-CN")
+    phone.tap(f"a[href='#/case/{case['id']}']:has-text('核实')")
+    phone.wait_for_selector(".far b >> text=0 米")
+    check_access(phone)
+    phone.tap(".foot .cta")
+    phone.wait_for_selector(".msg.bad")  # nothing was sent: photo and verdict are missing
+    phone.set_input_files("input.pick", str(photo))
+    phone.wait_for_selector(".shot img")
+    phone.tap(".chips >> text=/^属实$/")
+    phone.tap(".foot .cta")
+    phone.wait_for_selector(".foot .cta", state="detached")
+    assert city.case(case["id"])["verification"]["verdict"] == "confirmed"
 
 
 @pytest.mark.parametrize("language", ["zh-CN", "en"])

@@ -113,8 +113,9 @@ describe('addresses and answers', () => {
   })
 })
 
+const actions = (...names: string[]) => names.map((name) => ({ name, needs_rev: false, fields: [] }))
+
 describe('what is offered', () => {
-  const actions = (...names: string[]) => names.map((name) => ({ name, needs_rev: false, fields: [] }))
   const names = (list: readonly { name: string }[]): string => list.map((one) => one.name).join(' ')
   it('shows the usual actions in their order and keeps the rest in the menu', () => {
     const { shown, more } = arranged(actions('urge', 'merge', 'progress', 'invite', 'contact'), ['contact', 'progress'], 3)
@@ -149,6 +150,8 @@ describe('what is on record', () => {
     const item = { tasks: [task('1', 'lead', 'a'), task('2', 'assist', 'a'), task('3', 'org', 'o')] }
     expect(ownTasks(item, { unit: { code: 'a', name: '' } }).map((one) => one.id)).toEqual(['2'])
     expect(ownTasks(item, { unit: null, organization: { code: 'o', name: '' } }).map((one) => one.id)).toEqual(['3'])
+    const signing = { ...item.tasks[1]!, actions: actions('task_sign') }
+    expect(ownTasks({ tasks: [item.tasks[0]!, signing] }, { unit: { code: 'root', name: '' } })).toEqual([signing])
   })
   it('says how much of a paused time is left', () => {
     const clock = { kind: 'case', limit: '3wd', started_at: '', due_at: '', done_at: '', light: 'green' as const, paused_at: 'x', left_seconds: 7200 }

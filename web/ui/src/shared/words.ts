@@ -56,11 +56,13 @@ export function pausedText(clock: Clock): string {
   return t('due.paused', { left: t(/^\d+w/.test(clock.limit ?? '') ? 'limit.wh' : 'limit.h', { n: hours }) })
 }
 
-/** The task that is this person's own beside the lead's: their unit's, or their organization's. */
+/** Offered to nobody but whoever has the task; a clerk who acts for many units is known by these. */
+const OWN = new Set(['task_sign', 'task_submit', 'arrive', 'claim', 'decline', 'serve'])
+/** The tasks that are this person's own beside the lead's: their unit's, their organization's, or of a unit they act for. */
 export function ownTasks(item: Pick<Case, 'tasks'>, user: Pick<User, 'unit' | 'organization'> | null): CaseTask[] {
   const organization = typeof user?.organization === 'string' ? user.organization : user?.organization?.code
   const mine = (task: CaseTask): boolean =>
-    task.kind === 'org' ? !!organization && (organization === '*' || organization === task.organization?.code) : !!user?.unit && task.unit?.code === user.unit.code
+    !!task.actions?.some((one) => OWN.has(one.name)) || (task.kind === 'org' ? !!organization && (organization === '*' || organization === task.organization?.code) : !!user?.unit && task.unit?.code === user.unit.code)
   return (item.tasks ?? []).filter((task) => task.kind !== 'lead' && mine(task))
 }
 
