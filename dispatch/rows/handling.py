@@ -18,8 +18,8 @@ ROWS = (
         checks=("in_the_past",), effects=("contact",),
     ),
     Transition(
-        action="progress", number="T24", states=("handling", "suspended"), next=None, roles=UNIT | {"org_coordinator"}, adding=True,
-        guards=("takes_part",), fields=(text("note", 2), PHOTOS, Field(name="public", type="boolean")),
+        action="progress", number="T24", states=("handling", "suspended"), next=None, roles=UNIT | {"org_coordinator"},
+        adding=True, guards=("takes_part",), fields=(text("note", 2), PHOTOS, Field(name="public", type="boolean")),
         effects=("progress", "progress_of_suspended"),
     ),
     Transition(
