@@ -66,7 +66,8 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
 
     `source` names the credential's system and enters derived ids; it never comes from a request's body. `units` are all units
     that the person may act for (own unit and, where the account says so, its subtree). `organization` is `"*"` for a person who
-    may act for any organization. `scope` is what they may see.
+    may act for any organization. `scope` is what they may see. `case` is the one case whose reporter a link speaks for: it does
+    and sees nothing with any other.
     """
 
     id: str
@@ -79,6 +80,7 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
     organization: str | None = None
     source: str = ""
     scope: Scope = Scope()
+    case: str | None = None
     session: str | None = None
 
     def may(self, roles: frozenset[str]) -> bool:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from storage.errors import Conflict, HeyunError, Invalid
+from storage.errors import Conflict, HeyunError, Invalid, NotFound
 
-__all__ = ["IdempotencyKeyRequired", "IdempotencyMismatch", "NotAllowed", "OutOfArea", "UnknownArea", "UnknownCrs"]
+__all__ = [
+    "IdempotencyKeyRequired", "IdempotencyMismatch", "LinkUnknown", "LinkUsed", "NotAllowed", "OutOfArea", "UnknownArea",
+    "UnknownCrs",
+]  # fmt: skip
 
 
 class NotAllowed(Conflict):
@@ -14,6 +17,19 @@ class NotAllowed(Conflict):
     """
 
     code = "not_allowed"
+
+
+class LinkUnknown(NotFound):
+    """Nothing can be said by this link: made up, for something else, run out, or overtaken by the case. One answer for all, so
+    that nothing is learnt by trying. Raised by `dispatch.links`."""
+
+    code = "link_unknown"
+
+
+class LinkUsed(Conflict):
+    """Another answer was given by this link before; raised by `dispatch.links`."""
+
+    code = "link_used"
 
 
 class IdempotencyMismatch(Invalid):

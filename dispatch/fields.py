@@ -17,6 +17,8 @@ __all__ = [
     "CONTACT_WAYS",
     "COORDINATION_TRIGGERS",
     "EXPLAIN_REASONS",
+    "GRADES",
+    "LINK_PURPOSES",
     "ORDINARY_URGENCIES",
     "PART_KINDS",
     "RECTIFY_RESULTS",
@@ -63,6 +65,8 @@ CONTACT_RESULTS = ("reached", "unreachable")
 SUSPENSION_REASONS = ("funding", "long_works", "season", "land", "wider_project", "legal_procedure")  # domain.md T27
 COORDINATION_TRIGGERS = ("returns", "redo", "no_owner", "dispute")  # domain.md T30
 SATISFACTION = ("very_satisfied", "satisfied", "basically_satisfied", "dissatisfied", "very_dissatisfied", "unrated")
+GRADES = SATISFACTION[:-1]  # what whoever speaks for themselves may say
+LINK_PURPOSES = ("visit", "rate")  # domain.md §2.10
 EXPLAIN_REASONS = ("unreasonable", "unlawful_claim", "policy_forbids")  # domain.md T41
 SUPERVISE_LEVELS = ("notice", "letter", "listed")  # domain.md T49: level 1, 2, 3
 RECTIFY_RESULTS = ("rectified", "mistaken", "unfounded_explained")  # domain.md T45

@@ -21,16 +21,24 @@ from dispatch.situation import (
     task_units,
 )
 
-__all__ = ["FORBIDDING", "GUARDS", "Guard", "sign_off_wanted"]
+__all__ = ["FORBIDDING", "GUARDS", "RATED_IN", "Guard", "is_rated", "put_right_at", "rating_until", "sign_off_wanted"]
 
 Guard = Callable[[Situation], bool]
 
 RATING_WINDOW = timedelta(days=15)  # domain.md T44
+RATED_IN = ("closed", "answered")  # the states in which a case is rated
 _ANSWERABLE = frozenset({"consult", "praise", "suggestion"})  # domain.md T04
 _SIGNED = frozenset({"complaint", "report"})  # domain.md T33
 
 
+def _is_its_link(at: Situation) -> bool:
+    """A link speaks for the reporter of one case, as nobody of any area or unit."""
+    return at.actor.role == "link" and at.actor.case == at.case["_id"]
+
+
 def _in_area(at: Situation) -> bool:
+    if at.actor.role == "link":
+        return _is_its_link(at)
     return in_area(at.case, at.actor) or at.actor.role == "system"
 
 
@@ -51,7 +59,7 @@ def _own_or_desk(at: Situation) -> bool:
 def _speaks_for_reporter(at: Situation) -> bool:
     if at.actor.role == "operator":  # puts down what the caller says
         return is_citizen_case(at.case)
-    return bool(at.case["live"]["reporter"] == at.actor.id)
+    return _is_its_link(at) or bool(at.case["live"]["reporter"] == at.actor.id)
 
 
 def _did_not_dispatch(at: Situation) -> bool:
@@ -148,20 +156,31 @@ def _no_citizen(at: Situation) -> bool:
     return not is_citizen_case(at.case)
 
 
-def _put_right_at(at: Situation) -> datetime | None:
-    """When a bad rating was settled, so that the reporter is asked once more (domain.md T45)."""
+def put_right_at(at: Situation) -> datetime | None:
+    """Return when a bad rating was settled, so that the reporter is asked once more (domain.md T45); None when none was."""
     found = at.case.get("rectification")
     return found["closed_at"] if found else None
 
 
-def _not_rated(at: Situation) -> bool:
+def is_rated(at: Situation) -> bool:
+    """Tell whether the reporter has said all that is asked: once, and once more after a bad rating was settled."""
     rating = at.case.get("rating")
-    return rating is None or (_put_right_at(at) is not None and "again" not in rating)
+    return rating is not None and (put_right_at(at) is None or "again" in rating)
+
+
+def _not_rated(at: Situation) -> bool:
+    return not is_rated(at)
+
+
+def rating_until(at: Situation) -> datetime | None:
+    """Return until when the reporter may rate; None for a case that has not ended."""
+    since = put_right_at(at) or at.case["closed_at"]
+    return None if since is None else since + RATING_WINDOW
 
 
 def _rating_open(at: Situation) -> bool:
-    since = _put_right_at(at) or at.case["closed_at"]
-    return since is not None and at.now <= since + RATING_WINDOW
+    until = rating_until(at)
+    return until is not None and at.now <= until
 
 
 def _may_urge_now(at: Situation) -> bool:

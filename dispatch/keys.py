@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from dispatch.actors import Scope
+from dispatch.actors import Actor, Scope
 
-__all__ = ["EVERYWHERE", "case_keys", "live_keys", "scope_keys", "sees"]
+__all__ = ["EVERYWHERE", "case_keys", "live_keys", "scope_keys", "sees", "shows"]
 
 EVERYWHERE = "*"
 CHECKED_IN = ("verifying", "checking")  # the states in which a sensitive case is shown to the grid workers of its areas
@@ -71,3 +71,8 @@ def sees(scope: Scope, live: Live) -> bool:
     if EVERYWHERE in scope.organizations and live["orgs"]:
         return True
     return scope.reporter is not None and scope.reporter == live["reporter"]
+
+
+def shows(actor: Actor, case: dict[str, Any]) -> bool:
+    """Tell whether the actor may read a stored case; a link reads its own alone."""
+    return sees(actor.scope, case["live"]) and actor.case in (None, case["_id"])

@@ -22,6 +22,11 @@ def _reporter(case: Case, item: dict[str, Any] | None) -> list[str]:
     return ["p:" + reporter for reporter in dict.fromkeys([case["live"]["reporter"], *followers]) if reporter]
 
 
+def _own_reporter(case: Case, item: dict[str, Any] | None) -> list[str]:
+    """Whoever reported this very case, not those whose cases were joined to it."""
+    return ["p:" + case["live"]["reporter"]]
+
+
 def _unit(code: str | None) -> list[str]:
     return ["u:" + code, "u:*"] if code else []
 
@@ -157,6 +162,7 @@ def _third_urge(case: Case, item: dict[str, Any] | None) -> list[str]:
 
 ADDRESSEES: dict[str, Callable[[Case, dict[str, Any] | None], list[str]]] = {
     "reporter": _reporter,
+    "own_reporter": _own_reporter,
     "lead": _lead,
     "party": _party,
     "given": _given,

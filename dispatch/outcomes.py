@@ -192,6 +192,8 @@ def _visit_try(step: Step) -> None:
 def _redo(step: Step) -> None:
     step.facts["redo"] += 1
     step.facts["visit_tries"] = []
+    if step.case.get("visit_answer") is not None:
+        step.set("visit_answer", None)
     step.stop_clocks("visit")
     limit = min(_case_limit(step), REDO_LIMIT, key=lambda item: item.nominal_minutes)
     _fresh_case_clock(step, LimitChoice(limit, "redo"))

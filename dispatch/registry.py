@@ -25,13 +25,14 @@ from dispatch.chapters import (
     suspension,
     teamwork,
     verification,
+    voice,
 )
 
 __all__ = ["CHECKS", "CHOOSERS", "CONDITIONS", "EFFECTS", "FORBIDDING", "GUARDS", "SOURCES"]
 
 CHAPTERS: tuple[ModuleType, ...] = (
     requests, returns, suspension, verification, elsewhere, joining, teamwork, partners, oversight, emergency, endings,
-    rectification, limiting,
+    rectification, limiting, voice,
 )  # fmt: skip
 
 

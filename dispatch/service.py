@@ -20,7 +20,7 @@ from dispatch.board import Board
 from dispatch.duplicates import RecentCases
 from dispatch.errors import IdempotencyMismatch
 from dispatch.intake import Cipher
-from dispatch.keys import sees
+from dispatch.keys import sees, shows
 from dispatch.lookback import find_recurrence, mark_repeats, wants_lookback
 from dispatch.merging import end_of_chain, merge, unmerge
 from dispatch.numbers import CaseNumbers
@@ -232,6 +232,12 @@ class CaseService:
         """Take an action on a task of a case."""
         return await self._take("task", task_id, actor, case_id, action, rev, fields, key)
 
+    async def note(
+        self, *, actor: Actor, case_id: str, action: str, fields: Mapping[str, Any], key: str | None = None
+    ) -> CaseView:
+        """Take an action that is not among those offered, because what it answers has a door of its own."""
+        return await self._take("case", None, actor, case_id, action, None, fields, key, internal=True)
+
     async def reveal(self, *, actor: Actor, case_id: str, reason: str) -> dict[str, str | None]:
         """Return name and phone of the caller in the clear; who asked and why is put into the timeline first.
 
@@ -239,7 +245,7 @@ class CaseService:
         """
         await self._visible(actor, case_id)
         await self._reveals.take(actor.id, self._clock())
-        await self._take("case", None, actor, case_id, "reveal", None, {"reason": reason}, None, internal=True)
+        await self.note(actor=actor, case_id=case_id, action="reveal", fields={"reason": reason})
         case = await self._visible(actor, case_id)
         caller = case["caller"]
         return {
@@ -273,14 +279,13 @@ class CaseService:
         if entry_key is None:
             return await self._visible(actor, case_id), None
         case, done = await self.store.find_with_entry(case_id, entry_key)
-        if case is None or not sees(actor.scope, case["live"]):
-            if case is None or done is None:
-                raise NotFound("case")
+        if case is None or (done is None and not shows(actor, case)):
+            raise NotFound("case")
         return case, done
 
     async def _visible(self, actor: Actor, case_id: str) -> Case:
         case = await self.store.find(case_id)
-        if case is None or not sees(actor.scope, case["live"]):
+        if case is None or not shows(actor, case):
             raise NotFound("case")
         return case
 
@@ -328,7 +333,7 @@ class CaseService:
     async def timeline(self, *, actor: Actor, case_id: str) -> list[EntryView]:
         """Return the timeline of a case, first entry first; a citizen sees what is public."""
         case = await self.store.find_whole(case_id)
-        if case is None or not sees(actor.scope, case["live"]):
+        if case is None or not shows(actor, case):
             raise NotFound("case")
         public_only = actor.role in ("citizen", "link", "group_leader")
         return [entry_view(entry, case, actor) for entry in case["timeline"] if entry["public"] or not public_only]

@@ -95,6 +95,7 @@ class CaseView(msgspec.Struct, kw_only=True):
     recurrence: dict[str, Any] | None
     result: dict[str, Any] | None
     visit: dict[str, Any] | None
+    visit_answer: dict[str, Any] | None
     rating: dict[str, Any] | None
     supervisions: Items
     rectification: dict[str, Any] | None
@@ -190,6 +191,7 @@ def case_view(case: Case, actor: Actor, now: datetime, rules: Rules) -> CaseView
         recurrence=_plain(case.get("recurrence")),
         result=_plain(case.get("result")),
         visit=_plain(case.get("visit")),
+        visit_answer=_plain(case.get("visit_answer")),
         rating=_plain(case.get("rating")),
         supervisions=_within(case.get("supervisions"), actor),
         rectification=_plain(case.get("rectification")),

@@ -199,6 +199,11 @@ class ApiHandler(RequestHandler):
         return self.application.services  # type: ignore[attr-defined,no-any-return]
 
     @property
+    def logged_path(self) -> str:
+        """The address as it may stand in a log."""
+        return self.request.path
+
+    @property
     def language(self) -> str:
         """The language that the asker prefers."""
         return content_language(self.request.headers.get("Accept-Language", ""))
@@ -291,9 +296,9 @@ class ApiHandler(RequestHandler):
         if isinstance(value, HTTPError) and value.status_code < 500:
             return
         if isinstance(value, StorageUnavailable):
-            log.warning("%s %s: %s", self.request.method, self.request.path, value)
+            log.warning("%s %s: %s", self.request.method, self.logged_path, value)
             return
-        log.error("%s %s failed", self.request.method, self.request.path, exc_info=(typ, value, tb))
+        log.error("%s %s failed", self.request.method, self.logged_path, exc_info=(typ, value, tb))
 
 
 def _as_problem(error: BaseException | None, status: int) -> HeyunError:

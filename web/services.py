@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import dispatch.links
 import dispatch.outside.service
 import dispatch.outside.settings
 import dispatch.relay
@@ -26,12 +27,14 @@ from dispatch import snapshots
 from dispatch.actors import SYSTEM
 from dispatch.city import City
 from dispatch.jobs import Jobs
+from dispatch.links import Links
 from dispatch.outside.service import Outside
 from dispatch.service import CaseService, utc_now
 from grid.service import Territory
 from orgs.accounts import Accounts
 from orgs.recipients import PeopleBehind
 from orgs.service import Parties
+from orgs.throttle import Throttle
 from storage import indexes
 from storage.client import Database
 from storage.errors import StorageFailure
@@ -55,8 +58,8 @@ WATCHED: Mapping[str, Sequence[str] | None] = {
     "sessions": None,
 }
 INDEXES = (
-    dispatch.store.INDEXES, dispatch.relay.INDEXES, dispatch.reveals.INDEXES, dispatch.outside.service.INDEXES,
-    grid.store.INDEXES, orgs.store.INDEXES, Pictures.INDEXES,
+    dispatch.store.INDEXES, dispatch.relay.INDEXES, dispatch.reveals.INDEXES, dispatch.links.INDEXES,
+    dispatch.outside.service.INDEXES, grid.store.INDEXES, orgs.store.INDEXES, Pictures.INDEXES,
 )  # fmt: skip
 
 
@@ -77,6 +80,8 @@ class Services:
     pictures: Pictures
     tiles: Tiles
     outside: Outside
+    links: Links
+    guesses: Throttle
     demo: bool
     closing: contextlib.AsyncExitStack
 
@@ -113,7 +118,8 @@ async def _build(settings: Settings, closing: contextlib.AsyncExitStack, clock: 
     feed = Feed(database, WATCHED)
     await feed.start()  # before anything is loaded, so that nothing that changes meanwhile is missed
     closing.push_async_callback(feed.stop)
-    cipher = FieldCipher(Keyring.load_or_create(settings.keys))
+    keyring = Keyring.load_or_create(settings.keys)
+    cipher = FieldCipher(keyring)
     territory, parties, core = await _snapshots(database, cipher, feed, closing, clock)
     accounts = _accounts(database, cipher, parties, feed, closing)
     auth = Authenticator(accounts)
@@ -125,7 +131,8 @@ async def _build(settings: Settings, closing: contextlib.AsyncExitStack, clock: 
     hub.start()
     closing.callback(hub.close)
     await core.cases.relay.tend()  # its mark is there before the first write is
-    outside = _outside(settings, database, cipher, parties, core, feed, clock)
+    links = Links(core.cases, database, keyring.secret("case-links"), clock)
+    outside = _outside(settings, database, cipher, parties, core, feed, clock, links)
     closing.push_async_callback(outside.close)
     jobs = Jobs(database, core.cases, outside, holder=f"{socket.gethostname()}:{os.getpid()}")
     jobs.start()
@@ -133,8 +140,8 @@ async def _build(settings: Settings, closing: contextlib.AsyncExitStack, clock: 
     demo = await accounts.has_demo_accounts()
     return Services(
         settings=settings, database=database, territory=territory, parties=parties, core=core, accounts=accounts, auth=auth,
-        hosts=Hosts(loopback_only=demo), feed=feed, hub=hub, pictures=pictures, tiles=tiles, outside=outside,
-        demo=demo, closing=closing,
+        hosts=Hosts(loopback_only=demo), feed=feed, hub=hub, pictures=pictures, tiles=tiles, outside=outside, links=links,
+        guesses=Throttle(), demo=demo, closing=closing,
     )  # fmt: skip
 
 
@@ -195,7 +202,7 @@ def _accounts(
 
 def _outside(
     settings: Settings, database: Database, cipher: FieldCipher, parties: Parties, core: Core, feed: Feed,
-    clock: Callable[[], datetime],
+    clock: Callable[[], datetime], links: Links,
 ) -> Outside:  # fmt: skip
     people = PeopleBehind(database, lambda: parties.units)
     for collection in ("accounts", "people"):
@@ -205,4 +212,5 @@ def _outside(
     return Outside(
         dispatch.outside.settings.load(path, required=settings.channels is not None), database, cipher, people,
         calendar=lambda: core.calendar, city=lambda: core.city.name, folder=path.parent, clock=clock,
+        own_path=links.path_for,
     )  # fmt: skip

@@ -22,6 +22,9 @@ from storage.errors import FieldError
 __all__ = ["CHECKS", "CHOOSERS", "CONDITIONS", "EFFECTS", "FORBIDDING", "GUARDS", "SOURCES"]
 
 APPEAL_WINDOW = timedelta(days=15)  # domain.md T46
+_OF_THE_CLOSURE = (
+    "closed_at", "outcome", "closure", "visit", "visit_answer", "rating", "rectification", "spot_check", "special_close",
+)  # fmt: skip
 
 
 # -- endings of their own kind
@@ -92,7 +95,7 @@ def _after_reopening(step: Step) -> str:
 def _reopen(step: Step) -> None:
     """The case is open again; how it had been closed is kept, with what was said about it then."""
     step.set("closures", [*(step.case.get("closures") or ()), _earlier(step)])
-    for name in ("closed_at", "outcome", "closure", "visit", "rating", "rectification", "spot_check", "special_close"):
+    for name in _OF_THE_CLOSURE:
         if step.case.get(name) is not None:
             step.set(name, None)
     step.facts["signed_off"], step.facts["visit_tries"] = None, []

@@ -6,7 +6,7 @@ await outside.spread(); await outside.sweep()
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,9 @@ from storage.indexes import Index
 __all__ = ["INDEXES", "DeliveryView", "Outside", "load_templates", "view"]
 
 INDEXES: dict[str, list[Index]] = {**store.INDEXES, **choices.INDEXES, spreading.MARKS: []}
+
+
+OwnPath = Callable[[str, str], Awaitable[str | None]]  # of a case, for a person
 
 
 class DeliveryView(msgspec.Struct, kw_only=True):
@@ -68,8 +71,10 @@ class Outside:
         city: Callable[[], str],
         folder: Path = Path(),
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        own_path: OwnPath | None = None,
     ) -> None:
-        """`folder` is where relative paths of the settings begin. Raises `Invalid` for templates that are wrong."""
+        """`folder` is where relative paths of the settings begin; `own_path` the path to which a message about a case leads this
+        very person, where there is one (`dispatch.links`). Raises `Invalid` for templates that are wrong."""
         self.templates = load_templates(settings, folder)
         self.choices = Choices(database, cipher, clock)
         self.store = DeliveryStore(database)
@@ -77,6 +82,7 @@ class Outside:
         self._recipients = recipients
         self._calendar = calendar
         self._city = city
+        self._own_path = own_path
         self._targets: Mapping[str, Target] = {
             **{f"robot:{robot.name}": robot for robot in settings.robots},
             **{f"webhook:{hook.name}": hook for hook in settings.webhooks},
@@ -94,6 +100,11 @@ class Outside:
     def available(self) -> tuple[str, ...]:
         """The channels by which people can be reached here."""
         return tuple(name for name in PERSONAL if name in self._channels)
+
+    @property
+    def base_url(self) -> str:
+        """Where people reach this installation from outside; empty where it is not configured."""
+        return self._settings.base_url.rstrip("/")
 
     @property
     def webhooks(self) -> Collection[str]:
@@ -126,7 +137,7 @@ class Outside:
         """Return the message of a delivery, made for whoever gets it as things are now."""
         target = self._targets.get(delivery.channel)
         language, address = (target.language, "") if target is not None else await self._person(delivery)
-        link = self._settings.base_url
+        link = self._settings.base_url if target is not None else await self._link(delivery)
         values = {
             "case_no": delivery.case_no, "urgency": delivery.urgency, "city": self._city(), "link": link,
             "time": f"{delivery.at.astimezone(self._calendar().zone):%m-%d %H:%M}",
@@ -137,6 +148,10 @@ class Outside:
             case_no=delivery.case_no, urgency=delivery.urgency, title=shown.title, text=shown.text, link=link,
             language=language, address=address,
         )  # fmt: skip
+
+    async def _link(self, delivery: Delivery) -> str:
+        path = await self._own_path(delivery.case, delivery.recipient) if self._own_path is not None and self.base_url else None
+        return self._settings.base_url if path is None else self.base_url + path
 
     async def _person(self, delivery: Delivery) -> tuple[str, str]:
         """Return language and address. Whoever has lost the post or the account since is told nothing any more."""

@@ -20,13 +20,13 @@ ROWS = (
     ),
     Transition(
         action="to_visit", number="T36", states=("handled",), next="visiting", roles=DISPATCH | SYSTEM_ONLY, limit="visit",
-        guards=("in_area", "no_check_asked", "citizen_reported"), effects=("reviewed",), notices=("operators",),
+        guards=("in_area", "no_check_asked", "citizen_reported"), effects=("reviewed", "ask_account"), notices=("operators",),
     ),
     Transition(
         action="check_pass", number="T37", states=("checking",), next="by:after_check", roles=WALKERS, limit="visit",
         guards=("in_area", "did_not_dispatch", "not_of_lead"),
         fields=(PHOTOS_NEEDED, POSITION, text("reason"), NOTE),
-        checks=("on_the_spot",), effects=("checked", "close_when_closed"), notices=("after_check",),
+        checks=("on_the_spot",), effects=("checked", "ask_account", "close_when_closed"), notices=("after_check",),
         leads=(("checking", "visiting"), ("checking", "closed")),
     ),
     Transition(
@@ -48,6 +48,24 @@ ROWS = (
             choice("satisfaction", f.SATISFACTION), NOTE,
         ),
         checks=("visit_agrees",), effects=("visited", "close"), notices=("reporter", "lead"),
+    ),
+    Transition(
+        action="ask_reporter", number="T39", states=("visiting",), next=None, roles=SYSTEM_ONLY, offered=False,
+        notices=("own_reporter",),
+    ),
+    Transition(
+        action="visit_answer", number="T39", states=("visiting",), next=None, roles=frozenset({"link"}), adding=True,
+        guards=("speaks_for_reporter", "not_answered"),
+        fields=(
+            Field(name="contacted", type="boolean", required=True), Field(name="solved", type="boolean", required=True),
+            choice("satisfaction", f.GRADES), NOTE,
+        ),
+        effects=("visit_answer",), notices=("operators",),
+    ),
+    Transition(
+        action="issue_link", number="T39", states=("visiting", "closed", "answered"), next=None, roles=DESK, adding=True,
+        public=False, offered=False, guards=("in_area", "did_not_dispatch", "not_of_lead", "reporter_is_citizen"),
+        fields=(choice("purpose", f.LINK_PURPOSES),), checks=("link_due",), effects=("issue_link",),
     ),
     Transition(
         action="visit_redo", number="T40", states=("visiting",), next="handling", roles=DESK,

@@ -333,6 +333,6 @@ async def test_story_when_told_from_the_bad_work_to_the_archive(database: Databa
     await service.sweep()
     assert await actions_of(player) == [
         "submit", "file", "auto_dispatch", "sign_in", "contact", "supervise", "answer_supervise", "submit_result", "to_visit",
-        "visit_ok", "lift_supervise", "draw_spot_check", "spot_check", "reopen", "sign_in", "submit_result", "to_visit",
-        "close_explained", "archive",
+        "ask_reporter", "visit_ok", "lift_supervise", "draw_spot_check", "spot_check", "reopen", "sign_in", "submit_result",
+        "to_visit", "ask_reporter", "close_explained", "archive",
     ]  # fmt: skip

@@ -49,10 +49,11 @@ def settings_for(box: Mailbox | None = None, site: Site | None = None) -> Outsid
     )
 
 
-def opened(settings: OutsideSettings, database: Database, clock: Clock, town: Town | None = None) -> Outside:
+def opened(settings: OutsideSettings, database: Database, clock: Clock, town: Town | None = None, **options: Any) -> Outside:
     return Outside(
-        settings, database, CIPHER, town or Town(), calendar=WorkCalendar, city=lambda: "小城", folder=Path(), clock=clock
-    )
+        settings, database, CIPHER, town or Town(), calendar=WorkCalendar, city=lambda: "小城", folder=Path(), clock=clock,
+        **options,
+    )  # fmt: skip
 
 
 async def choose(outside: Outside) -> None:
@@ -153,6 +154,28 @@ async def test_notices_after_a_long_pause_are_read_from_their_cases(database: Da
         mark = await database.find_one(MARKS, {})
         assert mark is not None and clock.now - mark["since"] == timedelta(minutes=1)
         await outside.close()
+
+
+async def test_delivery_when_the_case_leads_this_person_elsewhere_holds_that_address(database: Database) -> None:
+    clock = Clock()
+    service = await open_service(database, clock)
+
+    async def own_path(case: str, person: str) -> str | None:
+        return "/public/cases/TOKEN" if person == "clerk" else None
+
+    async with smtp_server() as box, http_server(always(204)) as site:
+        outside = opened(settings_for(box, site), database, clock, own_path=own_path)
+        await choose(outside)
+        await outside.spread()
+        await report(service)
+        await service.relay.sweep()
+        await outside.spread()
+        await now_due(database)
+        assert await outside.sweep() == 2
+        await outside.close()
+    assert "https://heyun.city.test/public/cases/TOKEN" in box.mails[0].get_content()  # type: ignore[attr-defined]
+    assert b"TOKEN" not in site.asked[0].body
+    assert "TOKEN" not in str(await database.find(DELIVERIES, {}))
 
 
 async def test_delivery_when_the_person_has_left_or_chosen_otherwise_is_not_sent(database: Database) -> None:

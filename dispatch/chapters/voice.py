@@ -1,0 +1,98 @@
+"""The reporter's own word by a signed link: until when it may be spoken, what it does (domain.md §2.10, T39, T44).
+
+A link is for one purpose in one round of a case: a visit ends with the redo, a rating with the reopening or when a bad rating
+was settled. What belongs to an earlier round says nothing any more.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from dispatch.agreements import Check
+from dispatch.conditions import Condition, Source
+from dispatch.effects import Chooser, Effect
+from dispatch.guards import RATED_IN, Guard, is_rated, put_right_at, rating_until
+from dispatch.situation import Situation
+from dispatch.step import Step
+from storage.errors import FieldError
+
+__all__ = ["CHECKS", "CHOOSERS", "CONDITIONS", "EFFECTS", "FORBIDDING", "GUARDS", "SOURCES", "round_of", "speaks_until"]
+
+
+def round_of(at: Situation, purpose: str) -> str:
+    """Return which time it is that the reporter is asked this about the case: another one after each redo, reopening or settled
+    bad rating."""
+    closures = len(at.case.get("closures") or ())
+    if purpose == "visit":
+        return f"{closures}.{at.facts['redo']}"
+    return f"{closures}.{0 if put_right_at(at) is None else 1}"
+
+
+def speaks_until(at: Situation, purpose: str) -> datetime | None:
+    """Return until when a link for this purpose lets the reporter speak, or None when they are not asked now."""
+    if not _reporter_is_citizen(at):
+        return None
+    until = _visit_until(at) if purpose == "visit" else _rate_until(at)
+    return until if until is not None and at.now < until else None
+
+
+def _visit_until(at: Situation) -> datetime | None:
+    if at.state != "visiting" or not _not_answered(at):
+        return None
+    running = (clock["due_at"] for clock in at.case["clocks"] if clock["kind"] == "visit" and clock["done_at"] is None)
+    return next(running, None)
+
+
+def _rate_until(at: Situation) -> datetime | None:
+    return None if at.state not in RATED_IN or is_rated(at) else rating_until(at)
+
+
+def _reporter_is_citizen(at: Situation) -> bool:
+    return bool(at.case["reporter"]["kind"] == "citizen")
+
+
+def _not_answered(at: Situation) -> bool:
+    return at.case.get("visit_answer") is None
+
+
+def _visit_answer(step: Step) -> None:
+    """Put down what the reporter said. Whether the case is closed or done again is for the operators to decide."""
+    answer = {name: step.fields[name] for name in ("contacted", "solved", "satisfaction")}
+    step.set("visit_answer", {**answer, "at": step.now})
+    step.data.update(answer)
+
+
+def _ask_account(step: Step) -> None:
+    """A reporter with an account is told that their answer is waited for; others are reached by the desk."""
+    if step.next_state == "visiting" and step.case["reporter"]["role"] == "citizen":
+        step.then("ask_reporter", {})
+
+
+def _issue_link(step: Step) -> None:
+    """That it was read out is put down, never the link itself."""
+    purpose = step.fields["purpose"]
+    step.facts.setdefault("links", []).append(_mark(step.situation(), purpose))
+    step.data["purpose"] = purpose
+
+
+def _mark(at: Situation, purpose: str) -> str:
+    return f"{purpose}:{round_of(at, purpose)}"
+
+
+def _link_due(at: Situation, values: dict[str, Any]) -> FieldError | None:
+    purpose = values["purpose"]
+    if speaks_until(at, purpose) is None:
+        return FieldError(field="purpose", code="not_now", message="the reporter is not asked this now")
+    if _mark(at, purpose) in at.facts.get("links", ()):
+        return FieldError(field="purpose", code="read_before", message="this link was read before")
+    return None
+
+
+GUARDS: dict[str, Guard] = {"reporter_is_citizen": _reporter_is_citizen, "not_answered": _not_answered}
+FORBIDDING: frozenset[str] = frozenset()
+CHECKS: dict[str, Check] = {"link_due": _link_due}
+CONDITIONS: dict[str, Condition] = {}
+SOURCES: dict[str, Source] = {}
+CHOOSERS: dict[str, Chooser] = {}
+EFFECTS: dict[str, Effect] = {"visit_answer": _visit_answer, "ask_account": _ask_account, "issue_link": _issue_link}

@@ -1,0 +1,254 @@
+"""Signed links: by one the reporter of a case answers or rates without an account (domain.md §2.10, T39, T44).
+
+links = Links(cases, database, secret, clock)
+given = await links.give(case, "visit")        # the same link however often it is asked for
+await links.visit(given.token, {"contacted": True, "solved": True, "satisfaction": "satisfied"})
+
+The token is an HMAC over case, purpose, round and a random serial: it can be made again by who has the key, and is stored
+nowhere; the database holds its SHA-256 hash. One link is good for one answer in one round of the case (`chapters.voice`).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from dispatch import engine
+from dispatch.actors import Actor, Scope
+from dispatch.chapters.voice import round_of, speaks_until
+from dispatch.errors import IdempotencyMismatch, LinkUnknown, LinkUsed, NotAllowed
+from dispatch.masking import mask_text
+from dispatch.service import CaseService, action_key
+from dispatch.situation import Case, Situation
+from dispatch.views import moment
+from storage.client import Database
+from storage.errors import Forbidden, NotFound, StaleRev, StorageUnavailable
+from storage.indexes import Index
+
+__all__ = ["INDEXES", "LINKS", "PAGE", "GivenLink", "Links", "PublicCase", "token_hash"]
+
+LINKS = "links"
+INDEXES = {
+    LINKS: [
+        Index([("hash", 1)], unique=True, serves="what a token is for"),
+        Index([("expires_at", 1)], expire_after_seconds=86_400, serves="their removal"),
+    ]
+}
+PAGE = "/public/cases/"  # the address in front of the token
+ATTEMPTS = 5
+_SAID_BY = {"visit": "visit_answer", "rate": "rate"}  # the row whose fields the reporter fills
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")  # 256 bits in base64url
+
+
+class GivenLink(msgspec.Struct, frozen=True):
+    """A link to be handed to the reporter; the token is in nothing else."""
+
+    token: str
+    expires_at: datetime
+
+    @property
+    def path(self) -> str:
+        """The path of the link, to stand behind the address of the installation."""
+        return PAGE + self.token
+
+
+class PublicCase(msgspec.Struct, kw_only=True):
+    """What a link shows of its case: nothing personal, nobody who works on it.
+
+    `line` is empty for a sensitive case. `answered_at` is when this link was used. `actions` is what may be done by it now, each
+    with its fields; an action is the last part of the address to send them to.
+    """
+
+    case_no: str
+    line: str
+    state: str
+    purpose: str
+    reported_at: str
+    closed_at: str | None
+    public_reply: str | None
+    answered_at: str | None
+    expires_at: str
+    actions: list[dict[str, Any]]
+
+
+class _Held(msgspec.Struct, frozen=True):
+    """A link that is good, with its case as it is now and the entry that was made by it."""
+
+    link: dict[str, Any]
+    at: Situation
+    done: dict[str, Any] | None
+
+    @property
+    def offered(self) -> dict[str, dict[str, Any]]:
+        """What the table offers to it now, by name."""
+        return {action["name"]: action for action in engine.offer(self.at)}
+
+
+class Links:
+    """Gives links and takes what is said by them. `secret` comes from the key file and is always the same."""
+
+    def __init__(self, cases: CaseService, database: Database, secret: bytes, clock: Callable[[], datetime]) -> None:
+        self._cases = cases
+        self._database = database
+        self._secret = secret
+        self._clock = clock
+
+    # -- out
+
+    async def give(self, case: Case, purpose: str) -> GivenLink | None:
+        """Return the link for a purpose of `LINK_PURPOSES`, always the same in one round; None when the reporter is not asked
+        now."""
+        at = Situation(case, _speaker(case, ""), self._clock(), self._cases.rules)
+        until = speaks_until(at, purpose)
+        if until is None:
+            return None
+        identity = f"{case['_id']}:{purpose}:{round_of(at, purpose)}"
+        found = await self._database.find_one(LINKS, {"_id": identity})
+        if found is None:
+            made = self._new(identity, case["_id"], purpose, until, at)
+            found = made if await self._database.insert_one(LINKS, made) else None
+        found = found or await self._database.find_one(LINKS, {"_id": identity})
+        if found is None:
+            raise StorageUnavailable("the link that another process made cannot be read now")
+        return GivenLink(self._token(identity, found["serial"]), found["expires_at"])
+
+    def _new(self, identity: str, case: str, purpose: str, until: datetime, at: Situation) -> dict[str, Any]:
+        serial = secrets.token_hex(16)
+        return {
+            "_id": identity, "case": case, "purpose": purpose, "round": round_of(at, purpose), "serial": serial,
+            "hash": token_hash(self._token(identity, serial)), "issued_at": at.now, "expires_at": until,
+        }  # fmt: skip
+
+    def _token(self, identity: str, serial: str) -> str:
+        signed = hmac.digest(self._secret, f"{identity}:{serial}".encode(), "sha256")
+        return base64.urlsafe_b64encode(signed).rstrip(b"=").decode()
+
+    async def read_out(self, *, actor: Actor, case_id: str, purpose: str, key: str | None = None) -> GivenLink:
+        """Return the link for somebody who hands it on, once in a round (and again under the same key); it is put into the
+        timeline that they had it. Raises what actions raise."""
+        await self._cases.note(actor=actor, case_id=case_id, action="issue_link", fields={"purpose": purpose}, key=key)
+        case = await self._cases.store.find(case_id)
+        given = None if case is None else await self.give(case, purpose)
+        if given is None:
+            raise NotAllowed("the case has moved on", allowed=[], reason="state")
+        return given
+
+    async def path_for(self, case_id: str, person: str) -> str | None:
+        """Return the path that a message to this person about the case leads to: that of the link when it was they who reported
+        it by an account of their own and are asked something now, else None."""
+        case = await self._cases.store.find(case_id)
+        if case is None or case["reporter"]["role"] != "citizen" or case["live"]["reporter"] != person:
+            return None
+        given = await self.give(case, "visit" if case["live"]["state"] == "visiting" else "rate")
+        return None if given is None else given.path
+
+    # -- in
+
+    async def show(self, token: str) -> PublicCase:
+        """Return what the link shows. Raises `LinkUnknown`."""
+        return _public(await self._hold(token))
+
+    async def visit(self, token: str, answer: Mapping[str, Any]) -> PublicCase:
+        """Take the reporter's answer after handling. What is solved closes the case where a call is not wanted besides; anything
+        else is put down for the operators. Raises `LinkUnknown`, `LinkUsed`, `Invalid`."""
+        return await self._say(token, "visit", answer)
+
+    async def rate(self, token: str, grades: Mapping[str, Any]) -> PublicCase:
+        """Take the reporter's rating. Raises `LinkUnknown`, `LinkUsed`, `Invalid`."""
+        return await self._say(token, "rate", grades)
+
+    async def _say(self, token: str, purpose: str, fields: Mapping[str, Any]) -> PublicCase:
+        for _ in range(ATTEMPTS):
+            held = await self._hold(token, purpose)
+            case, action = held.at.case, _action(held, fields)
+            try:
+                await self._cases.act(
+                    actor=held.at.actor, case_id=case["_id"], action=action, rev=case["live"]["rev"], fields=fields, key=purpose
+                )
+            except StaleRev:
+                continue
+            except IdempotencyMismatch:
+                raise LinkUsed from None
+            except (NotAllowed, Forbidden, NotFound):  # the case has moved on since it was read
+                raise LinkUnknown from None
+            return _public(await self._hold(token, purpose))
+        raise StorageUnavailable("too many people act on this case at once; try again")
+
+    async def _hold(self, token: str, purpose: str | None = None) -> _Held:
+        """Return what the token is good for now: an answer of this round, or what was answered in it."""
+        link = await self._database.find_one(LINKS, {"hash": token_hash(token)}) if _TOKEN.fullmatch(token) else None
+        now = self._clock()
+        if link is None or link["expires_at"] <= now or purpose not in (None, link["purpose"]):
+            raise LinkUnknown
+        case, done = await self._read(link)
+        held = _Held(link, Situation(case, _speaker(case, link["hash"]), now, self._cases.rules), done)
+        is_over = round_of(held.at, link["purpose"]) != link["round"]
+        if is_over or (done is None and _SAID_BY[link["purpose"]] not in held.offered):
+            raise LinkUnknown
+        return held
+
+    async def _read(self, link: dict[str, Any]) -> tuple[Case, dict[str, Any] | None]:
+        key = action_key(link["case"], _named(link["hash"]), link["purpose"])
+        assert key is not None  # noqa: S101  # a purpose is never empty
+        case, done = await self._cases.store.find_with_entry(link["case"], key)
+        if case is None:
+            raise LinkUnknown
+        return case, done
+
+
+def token_hash(token: str) -> str:
+    """Return what the database knows of a token: its SHA-256 in hex."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _named(hash: str) -> Actor:
+    return Actor(id=f"link:{hash[:16]}", kind="link", role="link", source="link")
+
+
+def _speaker(case: Case, hash: str) -> Actor:
+    """Whoever has the link: the reporter of exactly this case."""
+    return msgspec.structs.replace(_named(hash), scope=Scope(reporter=case["live"]["reporter"]), case=case["_id"])
+
+
+def _action(held: _Held, fields: Mapping[str, Any]) -> str:
+    """What the answer comes to. A replay comes to what it came to before, so that it is recognized."""
+    if held.done is not None:
+        return str(held.done["action"])
+    is_settled = bool(fields.get("contacted") and fields.get("solved"))
+    if held.link["purpose"] == "visit" and is_settled and "visit_ok" in held.offered:
+        return "visit_ok"
+    return _SAID_BY[held.link["purpose"]]
+
+
+def _line(case: Case) -> str:
+    """What and in which area: of a place that is an address only, and of anything sensitive, nothing."""
+    if case["live"]["sensitive"]:
+        return ""
+    what, path = case["category"]["name"] if case["category"] else mask_text(case["title"]), case["place"]["path"]
+    return f"{what} · {path[-1]['name']}" if path else what
+
+
+def _public(held: _Held) -> PublicCase:
+    case, purpose = held.at.case, held.link["purpose"]
+    live, reply = case["live"], (case.get("result") or {}).get("public_reply")
+    action = held.offered.get(_SAID_BY[purpose]) if held.done is None else None
+    return PublicCase(
+        case_no=case["case_no"],
+        line=_line(case),
+        state=live["state"],
+        purpose=purpose,
+        reported_at=moment(live["reported_at"]),
+        closed_at=None if case["closed_at"] is None else moment(case["closed_at"]),
+        public_reply=None if reply is None else mask_text(reply),
+        answered_at=None if held.done is None else moment(held.done["at"]),
+        expires_at=moment(held.link["expires_at"]),
+        actions=[] if action is None else [{"name": purpose, "fields": action["fields"]}],
+    )

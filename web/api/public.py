@@ -1,0 +1,121 @@
+"""What a reporter says without an account, by the link that was sent to them, and the door at which the desk reads it out.
+
+Nothing here tells an unknown link from one that has run out; whoever tries many is made to wait. Tokens stand in no log.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from dispatch.errors import LinkUnknown
+from dispatch.links import PAGE, PublicCase
+from dispatch.views import moment
+from web.base import ApiHandler, operation
+from web.bodies import Body
+
+__all__ = ["CaseLink", "PublicCaseHandler", "PublicRating", "PublicVisit"]
+
+BODY_LIMIT = 16 * 1024
+Words = Annotated[str, msgspec.Meta(max_length=2000)]
+Grade = Annotated[int, msgspec.Meta(ge=1, le=5)]
+
+
+class LinkBody(Body, frozen=True, kw_only=True):
+    """What the reporter shall be asked by the link."""
+
+    purpose: Literal["visit", "rate"]
+
+
+class LinkAnswer(msgspec.Struct):
+    """The address to hand on; it is shown this once."""
+
+    url: str
+    expires_at: str
+
+
+class VisitBody(Body, frozen=True, kw_only=True):
+    """Whether the unit was in touch, whether the matter is solved, and how content the reporter is."""
+
+    contacted: bool
+    solved: bool
+    satisfaction: Literal["very_satisfied", "satisfied", "basically_satisfied", "dissatisfied", "very_dissatisfied"]
+    note: Words | None = None
+
+
+class RateBody(Body, frozen=True, kw_only=True):
+    """Grades from 1 to 5, and words."""
+
+    efficiency: Grade
+    quality: Grade
+    attitude: Grade
+    text: Words | None = None
+
+
+class CaseLink(ApiHandler):
+    """POST /api/v1/cases/{id}/link."""
+
+    @operation("The reporter's link, to be handed on by the desk; once in a round of the case", permission="callers.read",
+               body=LinkBody, result=LinkAnswer, idempotent=True)  # fmt: skip
+    async def post(self, body: LinkBody, case_id: str) -> None:
+        """Send it; that it was read out is logged."""
+        given = await self.services.links.read_out(
+            actor=self.actor, case_id=case_id, purpose=body.purpose, key=self.idempotency_key
+        )
+        base = self.services.outside.base_url or f"{self.request.protocol}://{self.request.host}"
+        self.answer(LinkAnswer(base + given.path, moment(given.expires_at)))
+
+
+class _Public(ApiHandler):
+    """What all addresses of links have in common."""
+
+    body_limit = BODY_LIMIT
+
+    @property
+    def logged_path(self) -> str:
+        """The address without its token."""
+        return "/api/v1" + PAGE + "…"
+
+    def prepare(self) -> None:
+        """Besides what is refused everywhere, refuse whoever has tried too many links."""
+        super().prepare()
+        self.services.guesses.check(self.request.remote_ip or "", time.monotonic())
+
+    def problem(self, error: Any) -> None:
+        """Send an error; count one that may be a guess."""
+        if isinstance(error, LinkUnknown):
+            self.services.guesses.add(self.request.remote_ip or "", time.monotonic())
+        super().problem(error)
+
+
+class PublicCaseHandler(_Public):
+    """GET /api/v1/public/cases/{token}."""
+
+    @operation("What a link shows of its case, and what may be said by it now", permission=None, result=PublicCase)
+    async def get(self, token: str) -> None:
+        """Send it."""
+        self.answer(await self.services.links.show(token))
+
+
+class PublicVisit(_Public):
+    """POST /api/v1/public/cases/{token}/visit."""
+
+    @operation("How the matter was dealt with, in the reporter's own word", permission=None, body=VisitBody, result=PublicCase)
+    async def post(self, body: VisitBody, token: str) -> None:
+        """Take the answer; the same once more changes nothing."""
+        self.answer(await self.services.links.visit(token, _given(body)))
+
+
+class PublicRating(_Public):
+    """POST /api/v1/public/cases/{token}/rate."""
+
+    @operation("Rate how the matter was dealt with", permission=None, body=RateBody, result=PublicCase)
+    async def post(self, body: RateBody, token: str) -> None:
+        """Take the rating; the same once more changes nothing."""
+        self.answer(await self.services.links.rate(token, _given(body)))
+
+
+def _given(body: msgspec.Struct) -> dict[str, Any]:
+    return {name: value for name, value in msgspec.structs.asdict(body).items() if value is not None}
