@@ -109,7 +109,8 @@ class Life(RuleBasedStateMachine):
     def try_what_is_not_offered(self, who: Actor, row: Any) -> None:
         """Whatever is not offered is refused, and nothing is left behind."""
         names = {(subject, action["name"]) for subject, _, action in self._offered(who, fillable=False)}
-        if (row.subject, row.action) in names or row.action in TWO_CASES:
+        hidden = not sees(who.scope, self.case["live"])  # then the service does not even say that there is such a case
+        if hidden or (row.subject, row.action) in names or row.action in TWO_CASES:
             return
         items = self.case[f"{row.subject}s"] if row.subject != "case" else [None]
         before = deepcopy(self.case)

@@ -96,8 +96,10 @@ class Robot:
         return after
 
     async def value(self, role: str, case: Case, field: Case) -> Any:
-        """Return a value for a required field, by its type alone."""
+        """Return a value for a required field, by what is proposed and by its type alone."""
         kind, options = field["type"], field.get("options")
+        if kind == "limit" and "value" in field:
+            return field["value"]
         if kind == "text":
             return self.text[: max(30, field.get("min", 0))]
         if kind in ("choice", "unit", "organization", "category", "case", "person"):
