@@ -80,6 +80,19 @@ def _extension_fits(at: Situation, values: dict[str, Any]) -> FieldError | None:
     return None
 
 
+def _usual_extension(at: Situation) -> dict[str, Any]:
+    """As long once more, as far as all extensions together may go."""
+    clock = case_clock(at.case["clocks"])
+    if clock is None:
+        return {}
+    original, total = Limit.parse(clock["limit"]), Limit.parse(at.rules.bounds.extension_total)
+    left = total.nominal_minutes - sum(limit.nominal_minutes for limit in _granted(at.case))
+    if original.nominal_minutes <= left:
+        return {"value": str(original)}
+    days = left // Limit(1, "wd").nominal_minutes
+    return {"value": str(Limit(days, "wd"))} if days else {}
+
+
 def _citizen_told_of_delay(at: Situation, values: dict[str, Any]) -> FieldError | None:
     if values.get("told") or not must_contact(at.case):
         return None
@@ -215,7 +228,7 @@ GUARDS: dict[str, Guard] = {
 FORBIDDING: frozenset[str] = frozenset({"is_decider", "asked_by_actor"})
 CHECKS: dict[str, Check] = {"extension_fits": _extension_fits, "citizen_told_of_delay": _citizen_told_of_delay}
 CONDITIONS: dict[str, Condition] = {"citizen_to_tell": _citizen_to_tell}
-SOURCES: dict[str, Source] = {}
+SOURCES: dict[str, Source] = {"usual_extension": _usual_extension}
 CHOOSERS: dict[str, Chooser] = {}
 EFFECTS: dict[str, Effect] = {
     "drop_requests": drop_requests,

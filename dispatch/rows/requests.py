@@ -26,7 +26,8 @@ ROWS = (
     Transition(
         action="request_extension", number="T25", states=("handling",), next=None, roles=UNIT, public=False,
         guards=("is_lead", "not_emergency", "no_pending_extension", "extension_left", "extension_in_time"),
-        fields=(text("reason", 5), Field(name="limit", type="limit", required=True), text("measures", 10), TOLD),
+        fields=(text("reason", 5), Field(name="limit", type="limit", required=True, options_from="usual_extension"),
+                text("measures", 10), TOLD),
         checks=("extension_fits", "citizen_told_of_delay"), effects=("request_extension",), notices=("deciders",),
     ),
     Transition(

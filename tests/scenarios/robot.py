@@ -32,6 +32,7 @@ SENTENCES = {
 }
 ENDS = ("closed", "answered")
 MOST_STEPS = 25
+_CHOSEN = frozenset({"choice", "unit", "units", "organization", "organizations", "category", "case", "person"})
 
 
 class Stuck(AssertionError):
@@ -95,10 +96,16 @@ class Robot:
         after: Case = answer.json
         return after
 
+    @staticmethod
+    def can_fill(action: Case) -> bool:
+        """Tell whether every required choice has something to choose from (not: units where none is left to propose)."""
+        chosen = (field for field in action["fields"] if field["required"] and field["type"] in _CHOSEN)
+        return all(field.get("options") for field in chosen)
+
     async def value(self, role: str, case: Case, field: Case) -> Any:
         """Return a value for a required field, by what is proposed and by its type alone."""
         kind, options = field["type"], field.get("options")
-        if kind == "limit" and "value" in field:
+        if kind in ("limit", "date", "number") and "value" in field:
             return field["value"]
         if kind == "text":
             return self.text[: max(30, field.get("min", 0))]

@@ -105,7 +105,7 @@ async def _try_one(robot: Robot, body: dict[str, Any], tried: set[tuple[str, str
             seen = await robot.service.get(f"/api/v1/cases/{case['id']}", role)
             for action in seen.json.get("actions", ()):
                 mark = (seen.json["state"], role, action["name"])
-                if action["name"] != "merge" and mark not in tried:
+                if action["name"] != "merge" and mark not in tried and robot.can_fill(action):
                     tried.add(mark)
                     await robot.take(role, seen.json, action)
                     return True
