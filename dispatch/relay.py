@@ -45,7 +45,7 @@ INDEXES: dict[str, list[Index]] = {
 }
 GROUP = 500
 PAUSE_SECONDS = 0.2  # notices of one burst travel together
-GONE_SECONDS = 20  # a mark that is older than this, by the database's clock, is of a process that is gone
+GONE_SECONDS = 10  # a mark that is older than this, by the database's clock, is of a process that is gone
 SLOWEST_WRITE = timedelta(seconds=60)  # longer than a writer's deadline: an older write is told or in doubt
 
 log = logging.getLogger(__name__)

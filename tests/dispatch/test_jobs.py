@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from dispatch.chain import verify
-from dispatch.jobs import Jobs
+from dispatch.jobs import LEASE, LEASE_SECONDS, RENEW_SECONDS, Jobs
 from dispatch.relay import MARKS, NOTICES, SLOWEST_WRITE
 from dispatch.service import CaseService
 from dispatch.store import CASES
 from storage.client import Database
 from storage.errors import StorageUnavailable
+from storage.lease import LEASES
 from tests.dispatch.town import (
     CLERK,
     DISPATCHER,
@@ -200,11 +201,34 @@ async def test_jobs_when_two_processes_run_only_the_holder_works(database: Datab
         done.append(name)
         return 1
 
+    assert await one.run("lights", lambda: work("one")) == 0  # nobody has asked for the lease yet
+    assert (await one.hold(), await other.hold()) == (True, False)
     assert await one.run("lights", lambda: work("one")) == 1
     assert await other.run("lights", lambda: work("other")) == 0
-    one.start()
+    assert await other.run("own notices", lambda: work("other's own")) == 1
     await one.stop()
-    assert done == ["one"]
+    assert await other.hold() and not await other.hold()  # it has just become the other's, and still is
+    assert await other.run("lights", lambda: work("other")) == 1
+    assert done == ["one", "other's own", "other"]
+
+
+async def test_jobs_when_the_holder_is_killed_move_within_15_seconds_and_begin_at_once(database: Database) -> None:
+    assert LEASE_SECONDS + RENEW_SECONDS < 15
+    clock = Clock()
+    service = await open_service(database, clock)
+    case = (await service.report(actor=WALKER, present=whole, report=event(category="0203"), key=new_key())).case
+    killed, other = Jobs(database, service, holder="killed"), Jobs(database, service, holder="other")
+    assert await killed.hold()
+    clock.forward(minutes=25)
+    other.start()
+    await asyncio.sleep(0.3)
+    assert (await service.get(actor=CLERK, case_id=case.id)).light == "green"  # the work is another's
+    await database.update_one(LEASES, {"_id": LEASE}, [{"$set": {"expires_at": "$$NOW"}}])
+    for job in other.scheduled():
+        await job()
+    await asyncio.sleep(0.5)
+    assert (await service.get(actor=CLERK, case_id=case.id)).light == "yellow"
+    await other.stop()
 
 
 async def test_stop_when_jobs_are_at_work_lets_each_finish(database: Database, caplog: pytest.LogCaptureFixture) -> None:

@@ -58,6 +58,7 @@ def opened(settings: OutsideSettings, database: Database, clock: Clock, town: To
 
 async def choose(outside: Outside) -> None:
     await outside.choices.put("clerk", Choice(email=Way(address="clerk@unit.gov.cn"), quiet_hours=False), kinds=())
+    assert await outside.choices.confirm("clerk", "email", "clerk@unit.gov.cn")
 
 
 async def report(service: CaseService) -> str:
@@ -231,6 +232,7 @@ async def test_jobs_when_they_tick_carry_a_notice_outside(database: Database, ca
         await outside.spread()
         await report(service)
         await service.relay.sweep()
+        assert await jobs.hold()
         assert await jobs.run("outside", outside.spread) == 1
         await now_due(database)
         assert await jobs.run("deliveries", outside.sweep) == 1
