@@ -1,11 +1,14 @@
 """How somebody wants to be reached outside: which kinds of notices by which channel, where, in which language, at what hours.
 
-Addresses are personal data: they are sealed, and read only by their owner and at the moment of sending.
+Addresses are personal data: they are sealed, and read only by their owner and at the moment of sending. Nothing but a code
+goes to an address until its owner has shown by that code that they can read it there (`confirming`). Every change is written
+down (`channel_changes`: who, when, what, which channel; never an address).
 """
 
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -18,10 +21,14 @@ from storage.errors import FieldError, Invalid
 from storage.fields import FieldCipher
 from storage.indexes import Index
 
-__all__ = ["ANY_KIND", "CHOICES", "INDEXES", "PERSONAL", "Choice", "Choices", "Way", "Wish"]
+__all__ = ["ANY_KIND", "CHANGES", "CHOICES", "INDEXES", "PERSONAL", "Choice", "Choices", "Way", "Wish"]
 
 CHOICES = "channel_choices"
-INDEXES: dict[str, list[Index]] = {CHOICES: []}
+CHANGES = "channel_changes"
+INDEXES: dict[str, list[Index]] = {
+    CHOICES: [],
+    CHANGES: [Index([("by", 1), ("at", 1)], serves="what somebody did with their channels")],
+}
 PERSONAL = ("email", "sms", "wecom")
 ANY_KIND = "*"
 
@@ -35,10 +42,11 @@ _FORMS: Mapping[str, tuple[re.Pattern[str], str]] = {
 
 
 class Way(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One channel of a person: where, and for which kinds of notices (`*`: all)."""
+    """One channel of a person: where, for which kinds of notices (`*`: all), and whether the address is shown to be theirs."""
 
     address: str
     kinds: tuple[str, ...] = (ANY_KIND,)
+    confirmed: bool = False
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -87,7 +95,11 @@ class Choices:
         if found is None:
             return Choice()
         ways = {
-            channel: Way(address=self._opened(username, channel, stored), kinds=tuple(stored["kinds"]))
+            channel: Way(
+                address=self._opened(username, channel, stored),
+                kinds=tuple(stored["kinds"]),
+                confirmed=stored.get("confirmed", False),
+            )
             for channel, stored in found["channels"].items()
         }
         return Choice(language=found["language"], quiet_hours=found["quiet_hours"], **ways)
@@ -98,31 +110,50 @@ class Choices:
         plain = _normal(choice)
         if errors := list(_problems(plain, kinds)):
             raise Invalid(errors=errors)
-        channels = {
-            channel: {
-                "address": self._cipher.seal(way.address, document_id=username, field=f"channels.{channel}"),
-                "kinds": list(way.kinds),
-            }
-            for channel, way in plain.ways.items()
-        }
+        found = await self._database.find_one(CHOICES, {"_id": username})
+        before = found["channels"] if found else {}
+        channels = {channel: self._stored(username, channel, way, before.get(channel)) for channel, way in plain.ways.items()}
         document = {
             "_id": username, "language": plain.language, "quiet_hours": plain.quiet_hours, "channels": channels,
             "updated_at": self._clock(),
         }  # fmt: skip
+        await self.write_down(username, "chosen", *channels)
         await self._database.replace_one(CHOICES, {"_id": username}, document, upsert=True)
-        return plain
+        return await self.of(username)
+
+    async def confirm(self, username: str, channel: str, address: str) -> bool:
+        """Note that the address is theirs; False when it is no longer the one that they have chosen."""
+        found = await self._database.find_one(CHOICES, {"_id": username})
+        stored = found["channels"].get(channel) if found else None
+        if stored is None or self._opened(username, channel, stored) != address:
+            return False
+        await self.write_down(username, "confirmed", channel)
+        same = {"_id": username, f"channels.{channel}.address": stored["address"]}
+        return bool(await self._database.update_one(CHOICES, same, {"$set": {f"channels.{channel}.confirmed": True}}))
+
+    async def write_down(self, username: str, what: str, *channels: str) -> None:
+        """Put on record what somebody did with their channels, before it is done."""
+        change = {"_id": secrets.token_hex(12), "at": self._clock(), "by": username, "what": what, "channels": list(channels)}
+        await self._database.insert_one(CHANGES, change)
 
     async def wishes(self) -> dict[str, Wish]:
         """Return what everybody wants who wants anything, by user name."""
         found = await self._database.find(CHOICES, {}, projection=dict.fromkeys(_ADDRESSES, 0))
         return {document["_id"]: _wish(document) for document in found if document["channels"]}
 
+    def _stored(self, username: str, channel: str, way: Way, before: Mapping[str, Any] | None) -> dict[str, Any]:
+        """An address that stays keeps its confirmation; a new one has none."""
+        if before is not None and self._opened(username, channel, before) == way.address:
+            return {**before, "kinds": list(way.kinds)}
+        sealed = self._cipher.seal(way.address, document_id=username, field=f"channels.{channel}")
+        return {"address": sealed, "kinds": list(way.kinds), "confirmed": False}
+
     def _opened(self, username: str, channel: str, stored: Mapping[str, Any]) -> str:
         return self._cipher.open(stored["address"], document_id=username, field=f"channels.{channel}")
 
 
 def _wish(document: Mapping[str, Any]) -> Wish:
-    kinds = {channel: frozenset(stored["kinds"]) for channel, stored in document["channels"].items()}
+    kinds = {channel: frozenset(stored["kinds"]) for channel, stored in document["channels"].items() if stored.get("confirmed")}
     return Wish(document["quiet_hours"], kinds)
 
 

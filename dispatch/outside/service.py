@@ -6,6 +6,9 @@ await outside.spread(); await outside.sweep()
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import secrets
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,10 +17,11 @@ from typing import Any
 import msgspec
 
 from dispatch.calendar import WorkCalendar
-from dispatch.outside import choices, spreading, store, templates
-from dispatch.outside.choices import ANY_KIND, PERSONAL, Choices
+from dispatch.outside import choices, confirming, spreading, store, templates
+from dispatch.outside.choices import ANY_KIND, PERSONAL, Choice, Choices
+from dispatch.outside.confirming import CodeGone, Confirmations
 from dispatch.outside.deliveries import Deliveries
-from dispatch.outside.messages import Channel, Message, SendRefused
+from dispatch.outside.messages import Channel, Message, SendFailed, SendRefused
 from dispatch.outside.planning import Plan
 from dispatch.outside.recipients import Recipients
 from dispatch.outside.settings import OutsideSettings, Target
@@ -25,16 +29,24 @@ from dispatch.outside.spreading import Spreading
 from dispatch.outside.store import Delivery, DeliveryStore
 from dispatch.outside.templates import Templates
 from storage.client import Database
-from storage.errors import FieldError, Invalid
+from storage.errors import Conflict, FieldError, Invalid, NotFound
 from storage.fields import FieldCipher
 from storage.indexes import Index
 
-__all__ = ["INDEXES", "DeliveryView", "Outside", "load_templates", "view"]
+__all__ = ["INDEXES", "CodeNotSent", "DeliveryView", "Outside", "load_templates", "view"]
 
-INDEXES: dict[str, list[Index]] = {**store.INDEXES, **choices.INDEXES, spreading.MARKS: []}
+INDEXES: dict[str, list[Index]] = {**store.INDEXES, **choices.INDEXES, **confirming.INDEXES, spreading.MARKS: []}
+CODE_SECONDS = 15.0  # a person waits for it
 
 
+log = logging.getLogger(__name__)
 OwnPath = Callable[[str, str], Awaitable[str | None]]  # of a case, for a person
+
+
+class CodeNotSent(Conflict):
+    """The code could not be sent now; it may work later. Raised by `Outside.send_code`."""
+
+    code = "code_not_sent"
 
 
 class DeliveryView(msgspec.Struct, kw_only=True):
@@ -78,6 +90,8 @@ class Outside:
         self.templates = load_templates(settings, folder)
         self.choices = Choices(database, cipher, clock)
         self.store = DeliveryStore(database)
+        self._codes = Confirmations(database, cipher, clock)
+        self._clock = clock
         self._settings = settings
         self._recipients = recipients
         self._calendar = calendar
@@ -118,6 +132,51 @@ class Outside:
     async def sweep(self) -> int:
         """Send what is due; returns how many were sent."""
         return await self._deliveries.sweep()
+
+    async def send_code(self, username: str, channel: str) -> datetime:
+        """Send the code by which somebody confirms the address that they have chosen; returns until when it can be typed.
+
+        Raises `NotFound` for a channel that is not configured or not chosen, `TooMany`, `Invalid` for an address to which nothing
+        can be sent, `CodeNotSent`.
+        """
+        choice, address = await self._chosen(username, channel)
+        await self.choices.write_down(username, "code_sent", channel)
+        issued = await self._codes.issue(username, channel, address)
+        shown = self.templates.code(choice.language, city=self._city(), code=issued.code)
+        id = "k" + secrets.token_hex(16)
+        message = Message(
+            id=id, event=id, kind="code", at=self._clock(), case="", case_no="", urgency="normal", title=shown.title,
+            text=shown.text, language=choice.language, address=address,
+        )  # fmt: skip
+        try:
+            async with asyncio.timeout(CODE_SECONDS):
+                await self._channels[channel].send(message)
+        except SendRefused as error:
+            raise Invalid(errors=[FieldError(f"{channel}.address", "refused", error.detail)]) from None
+        except (SendFailed, TimeoutError) as error:
+            log.info("a code by %s could not be sent: %s", channel, error)
+            raise CodeNotSent from None
+        return issued.expires_at
+
+    async def confirm(self, username: str, channel: str, code: str) -> None:
+        """Take the code that came: from now on notices go to the address. Raises `NotFound`, `CodeGone`, `Invalid` for a wrong
+        code."""
+        _, address = await self._chosen(username, channel)
+        try:
+            await self._codes.redeem(username, channel, address, code)
+        except Invalid:
+            await self.choices.write_down(username, "wrong_code", channel)
+            raise
+        if not await self.choices.confirm(username, channel, address):
+            raise CodeGone
+
+    async def _chosen(self, username: str, channel: str) -> tuple[Choice, str]:
+        """Return the choice of somebody and the address in this channel."""
+        choice = await self.choices.of(username)
+        way = choice.ways.get(channel)
+        if way is None or channel not in self.available:
+            raise NotFound("channel")
+        return choice, way.address
 
     def stop(self) -> None:
         """Send nothing new."""
@@ -161,6 +220,8 @@ class Outside:
         way = choice.ways.get(delivery.channel)
         if way is None:
             raise SendRefused("no_address")
+        if not way.confirmed:
+            raise SendRefused("not_confirmed")
         return choice.language, way.address
 
 

@@ -40,8 +40,15 @@ class Rendered(msgspec.Struct, frozen=True):
 class Templates:
     """All texts, complete in each language. Make them with `load`."""
 
-    def __init__(self, frame: Mapping[str, Texts], urgency: Mapping[str, Texts], kinds: Mapping[str, Texts]) -> None:
+    def __init__(
+        self,
+        frame: Mapping[str, Texts],
+        urgency: Mapping[str, Texts],
+        kinds: Mapping[str, Texts],
+        code: Mapping[str, Texts],
+    ) -> None:
         self._frame = frame
+        self._code = code
         self._urgency = urgency
         self._kinds = kinds
 
@@ -58,6 +65,10 @@ class Templates:
         what = fill(self._kinds.get(kind, self._kinds[DEFAULT])[language], shown)
         title, text = (fill(self._frame[language][part], {**shown, "what": what}) for part in _FRAMED)
         return Rendered(title.strip(), "\n".join(line for line in text.splitlines() if line.strip()))
+
+    def code(self, language: str, *, city: str, code: str) -> Rendered:
+        """Return title and text of the message that brings a code."""
+        return Rendered(*(fill(self._code[language][part], {"city": city, "code": code}).strip() for part in _FRAMED))
 
     def preview(self, kind: str, language: str, values: Mapping[str, str]) -> Rendered:
         """Return what a recipient would read; `values` that are not given are samples. Raises `Invalid` for a kind, a language
@@ -78,7 +89,7 @@ def load(own: Path | None = None) -> Templates:
     if errors := list(_problems(texts)):
         said = "; ".join(f"{error.field}: {error.message}" for error in errors)
         raise Invalid(f"{own or _OURS}: {said}", code="templates", errors=errors)
-    return Templates(texts["frame"], texts["urgency"], texts["kinds"])
+    return Templates(texts["frame"], texts["urgency"], texts["kinds"], texts["code"])
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -97,7 +108,7 @@ def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _problems(texts: Mapping[str, Any]) -> Iterator[FieldError]:
-    parts = {"frame": LANGUAGES, "urgency": (), "kinds": (DEFAULT,)}
+    parts = {"frame": LANGUAGES, "code": LANGUAGES, "urgency": (), "kinds": (DEFAULT,)}
     for name in texts.keys() - parts.keys():
         yield FieldError(name, "unknown_field", f"one of {', '.join(parts)}")
     for name, needed in parts.items():
@@ -110,9 +121,9 @@ def _problems(texts: Mapping[str, Any]) -> Iterator[FieldError]:
 
 
 def _text_problems(field: str, texts: Any, part: str) -> Iterator[FieldError]:
-    """A frame has a title and a text, everything else its languages."""
-    names = _FRAMED if part == "frame" else LANGUAGES
-    allowed = {"frame": (*PLACEHOLDERS, "what"), "kinds": PLACEHOLDERS}.get(part, ())
+    """A frame and the code have a title and a text, everything else its languages."""
+    names = _FRAMED if part in ("frame", "code") else LANGUAGES
+    allowed = {"frame": (*PLACEHOLDERS, "what"), "kinds": PLACEHOLDERS, "code": ("city", "code")}.get(part, ())
     if not isinstance(texts, Mapping):
         yield FieldError(field, "type", f"a table with {', '.join(names)}")
         return

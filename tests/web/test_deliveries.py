@@ -13,7 +13,7 @@ import pytest
 
 from dispatch.outside.store import Delivery, delivery_id
 from storage.errors import Invalid
-from tests.outside.servers import always, http_server
+from tests.outside.servers import always, http_server, smtp_server
 from tests.service import Running, serving
 
 LIST, MINE, PREVIEW = "/api/v1/deliveries", "/api/v1/me/channels", "/api/v1/templates:preview"
@@ -67,7 +67,7 @@ async def test_choice_when_put_is_ones_own(service: Running) -> None:
     empty = (await service.get(MINE, "clerk_a")).json
     assert (empty["email"], empty["quiet_hours"], empty["available"]) == (None, True, []) and "light" in empty["all_kinds"]
     put = await service.call("PUT", MINE, user="clerk_a", body=CHOICE)
-    assert put.status == 200 and put.json["sms"] == {"address": "13812341234", "kinds": ["light"]}
+    assert put.status == 200 and put.json["sms"] == {"address": "13812341234", "kinds": ["light"], "confirmed": False}
     assert (await service.get(MINE, "clerk_a")).json == put.json
     assert (await service.get(MINE, "clerk_b")).json == empty
     assert (await service.call("PUT", MINE, user="clerk_a", body={})).json["email"] is None
@@ -128,3 +128,32 @@ async def test_service_when_the_channels_are_wrong_does_not_start(service: Runni
     with pytest.raises(Invalid, match=r"email\.host"):
         async with serving(replace(service.services.settings, channels=channels), service.tokens):
             raise AssertionError
+
+
+async def test_channel_when_confirmed_over_http_then_ones_own_alone(service: Running, tmp_path: Path) -> None:
+    async with smtp_server() as box:
+        channels = tmp_path / "channels.toml"
+        channels.write_text(f'[email]\nhost = "127.0.0.1"\nport = {box.port}\nsecurity = "none"\nsender = "heyun@city.test"\n')
+        channels.chmod(0o600)
+        async with serving(replace(service.services.settings, channels=channels), service.tokens) as other:
+            assert (await other.post(f"{MINE}/email:code", {}, "clerk_b")).status == 404, "nothing chosen"
+            put = await other.call("PUT", MINE, user="clerk_b", body={"email": {"address": "b@unit.gov.cn"}})
+            assert (put.json["available"], put.json["email"]["confirmed"]) == (["email"], False)
+            assert (await other.post(f"{MINE}/email:code", {}, "clerk_b")).status == 200
+            again = await other.post(f"{MINE}/email:code", {}, "clerk_b")
+            assert again.status == 429 and int(again.headers["Retry-After"]) > 0
+            code = str(box.mails[-1]["Subject"]).split()[-1]
+            assert (await other.post(f"{MINE}/email:confirm", {"code": code}, "clerk_a")).status == 404
+            assert (await other.post(f"{MINE}/email:confirm", {"code": "12"}, "clerk_b")).status == 422
+            done = await other.post(f"{MINE}/email:confirm", {"code": code}, "clerk_b")
+            assert done.status == 200 and done.json["email"]["confirmed"]
+            assert (await other.post(f"{MINE}/email:confirm", {"code": code}, "clerk_b")).code == "code_gone"
+            assert (await other.call("PUT", MINE, user="clerk_b", body={})).status == 200
+
+
+async def test_sample_when_asked_by_anybody_is_about_an_invented_case(service: Running) -> None:
+    texts = [
+        (await service.get(f"{MINE}/sample?kind=dispatch&language={one}", "clerk_a")).json["text"] for one in ("zh-CN", "en")
+    ]
+    assert "请及时签收" in texts[0] and "please sign for it" in texts[1]
+    assert (await service.get(f"{MINE}/sample?kind=nothing", "clerk_a")).status == 422

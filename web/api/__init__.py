@@ -8,12 +8,13 @@ from web.api.asking import Address, DuplicatesHandler, Locate, MatchHandler, Sig
 from web.api.calendar import CalendarDayHandler, CalendarImport, CalendarYear
 from web.api.callers import CallerCases
 from web.api.cases import CaseAction, CaseHandler, CaseList, CaseMap, Due, RequestAction, Reveal, Summary, TaskAction, Timeline
-from web.api.deliveries import DeliveryList, DeliveryResend, MyChannels, TemplatePreview, WebhookReplay
+from web.api.channels import ChannelCode, ChannelConfirm, ChannelPreview, MyChannels
+from web.api.deliveries import DeliveryList, DeliveryResend, TemplatePreview, WebhookReplay
 from web.api.directory import Area, Areas, Categories, CityHandler, Organizations, Rules, Units
 from web.api.intake import Events, EventsBatch, Tickets
 from web.api.media import MediaHandler
 from web.api.notices import NoticeRead, Notices
-from web.api.public import CaseLink, PublicCaseHandler, PublicRating, PublicVisit
+from web.api.public import CaseLink, PublicAppeal, PublicCaseHandler, PublicRating, PublicVisit
 from web.api.service import Docs, DocsStyle, Health, OpenApi
 from web.api.sessions import CurrentSession, Sessions
 from web.stream import StreamHandler
@@ -40,6 +41,7 @@ ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
     ("/api/v1/public/cases/{token}", PublicCaseHandler),
     ("/api/v1/public/cases/{token}/visit", PublicVisit),
     ("/api/v1/public/cases/{token}/rate", PublicRating),
+    ("/api/v1/public/cases/{token}/appeal", PublicAppeal),
     ("/api/v1/callers:cases", CallerCases),
     ("/api/v1/match", MatchHandler),
     ("/api/v1/locate", Locate),
@@ -59,6 +61,9 @@ ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
     ("/api/v1/notices", Notices),
     ("/api/v1/notices/{id}/read", NoticeRead),
     ("/api/v1/me/channels", MyChannels),
+    ("/api/v1/me/channels/sample", ChannelPreview),
+    ("/api/v1/me/channels/{channel}:code", ChannelCode),
+    ("/api/v1/me/channels/{channel}:confirm", ChannelConfirm),
     ("/api/v1/deliveries", DeliveryList),
     ("/api/v1/deliveries/{id}:resend", DeliveryResend),
     ("/api/v1/webhooks/{name}:replay", WebhookReplay),

@@ -1,4 +1,4 @@
-"""Notices to the outside: what became of them, sending them again, what they say, and how somebody wants to be reached."""
+"""Notices to the outside: what became of them, sending them again, what they say."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ from typing import Annotated
 
 import msgspec
 
-from dispatch.outside.choices import Choice, Way
 from dispatch.outside.service import DeliveryView, view
-from dispatch.outside.settings import Language
 from dispatch.outside.store import State
 from dispatch.outside.templates import Rendered
 from storage.errors import NotFound
@@ -16,9 +14,7 @@ from web.base import ApiHandler, operation
 from web.bodies import Body
 from web.shapes import Items
 
-__all__ = ["DeliveryList", "DeliveryResend", "MyChannels", "TemplatePreview", "WebhookReplay"]
-
-Kinds = Annotated[tuple[Annotated[str, msgspec.Meta(max_length=60)], ...], msgspec.Meta(min_length=1, max_length=200)]
+__all__ = ["DeliveryList", "DeliveryResend", "TemplatePreview", "WebhookReplay"]
 
 
 class DeliveriesQuery(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -74,60 +70,6 @@ class WebhookReplay(ApiHandler):
         if name not in self.services.outside.webhooks:
             raise NotFound("webhook")
         self.answer(Replayed(await self.services.outside.store.replay(f"webhook:{name}", body.event)))
-
-
-class WayBody(Body, frozen=True, kw_only=True):
-    """One channel: where, and for which kinds of notices (`*`: all)."""
-
-    address: Annotated[str, msgspec.Meta(max_length=200)]
-    kinds: Kinds = ("*",)
-
-
-class ChoiceBody(Body, frozen=True, kw_only=True):
-    """The whole choice; a channel that is left out is not used and its address forgotten. `quiet_hours`: what is not urgent
-    waits for working hours."""
-
-    language: Language = "zh-CN"
-    quiet_hours: bool = True
-    email: WayBody | None = None
-    sms: WayBody | None = None
-    wecom: WayBody | None = None
-
-
-class ChoiceView(msgspec.Struct, kw_only=True):
-    """What I have chosen. `available` are the channels that lead outside here, `all_kinds` the kinds that can be chosen."""
-
-    language: str
-    quiet_hours: bool
-    email: Way | None
-    sms: Way | None
-    wecom: Way | None
-    available: tuple[str, ...]
-    all_kinds: tuple[str, ...]
-
-
-class MyChannels(ApiHandler):
-    """GET, PUT /api/v1/me/channels."""
-
-    @operation("How I am reached outside", permission="self", result=ChoiceView)
-    async def get(self) -> None:
-        """Send the own choice with its addresses; nobody else's can be asked for."""
-        self._answer_choice(await self.services.outside.choices.of(self.actor.id))
-
-    @operation("Choose how I am reached outside", permission="self", body=ChoiceBody, result=ChoiceView)
-    async def put(self, body: ChoiceBody) -> None:
-        """Put the own choice in place of the one before."""
-        outside = self.services.outside
-        choice = msgspec.convert(body, Choice, from_attributes=True)
-        self._answer_choice(await outside.choices.put(self.actor.id, choice, kinds=outside.templates.kinds))
-
-    def _answer_choice(self, choice: Choice) -> None:
-        outside = self.services.outside
-        shown = ChoiceView(
-            language=choice.language, quiet_hours=choice.quiet_hours, email=choice.email, sms=choice.sms, wecom=choice.wecom,
-            available=outside.available, all_kinds=tuple(sorted(outside.templates.kinds)),
-        )  # fmt: skip
-        self.answer(shown)
 
 
 class PreviewBody(Body, frozen=True, kw_only=True):
