@@ -17,6 +17,7 @@ import msgspec
 
 from dispatch.calendar import DEFAULT_HOURS, parse_hours
 from dispatch.clocks import LightRules, LimitTable
+from dispatch.draws import Sampling, Share
 from dispatch.limits import Bounds
 from storage.client import Database
 
@@ -25,7 +26,6 @@ __all__ = ["CITY", "Bounds", "City", "DispatchParams", "DuplicateParams", "Param
 CITY = "city"  # collection: one document with the same _id
 _DEFAULTS = Path(__file__).parent / "data" / "defaults.toml"
 
-Share = Annotated[float, msgspec.Meta(ge=0, le=1, description="a share between 0 and 1")]
 Metres = Annotated[int, msgspec.Meta(ge=1, le=5000, description="metres, 1 to 5000")]
 Words = tuple[Annotated[str, msgspec.Meta(min_length=1)], ...]
 
@@ -59,6 +59,7 @@ class Params(_Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     limits: LimitTable
     lights: LightRules
     bounds: Bounds
+    sampling: Sampling
     emergency_words: Words
     emergency_negations: Words = ()
     emergency_questions: Words = ()

@@ -1,7 +1,11 @@
 """Notices: who is told what. They are born in the write of the case (its outbox) and addressed by keys.
 
 `p:ID` a person, `u:CODE` the people of a unit (`u:*` whoever stands for all units), `head:CODE` those of them who lead it,
-`o:CODE` those of an organization, `ROLE:CODE` a role in an area (`ROLE:*` in the whole city).
+`o:CODE` those of an organization, `ROLE:CODE` a role in an area (`ROLE:*` in the whole city), `c:CASE` whoever called about a
+case and has no account: no inbox shows it, only the telephone reaches them.
+
+Those whose cases were joined to the case are told each by their own (`dispatch.joined`): the notice keeps in `joined` that they
+are, and becomes theirs when it is put into the inboxes.
 """
 
 from __future__ import annotations
@@ -10,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from dispatch.actors import Actor
+from dispatch.joined import JOINED, to_joined
 from dispatch.situation import lead_of
 
 __all__ = ["actor_addresses", "compose"]
@@ -18,13 +23,24 @@ Case = dict[str, Any]
 
 
 def _reporter(case: Case, item: dict[str, Any] | None) -> list[str]:
-    followers = [item["reporter"] for item in case.get("followers") or ()]
-    return ["p:" + reporter for reporter in dict.fromkeys([case["live"]["reporter"], *followers]) if reporter]
+    """Whoever reported the case, and all whose cases were joined to it."""
+    return [*_own_reporter(case, item), *_joined(case, item)]
 
 
 def _own_reporter(case: Case, item: dict[str, Any] | None) -> list[str]:
     """Whoever reported this very case, not those whose cases were joined to it."""
     return ["p:" + case["live"]["reporter"]]
+
+
+def _joined(case: Case, item: dict[str, Any] | None) -> list[str]:
+    """All whose cases were joined to the case."""
+    return [JOINED] if case.get("followers") else []
+
+
+def _asked(case: Case, item: dict[str, Any] | None) -> list[str]:
+    """The citizens who are asked how it went: by their account, or by their own case where it was joined."""
+    own = _own_reporter(case, item) if case["reporter"]["role"] == "citizen" else []
+    return [*own, *_joined(case, item)]
 
 
 def _unit(code: str | None) -> list[str]:
@@ -35,9 +51,14 @@ def _lead(case: Case, item: dict[str, Any] | None) -> list[str]:
     return _unit(lead_of(case))
 
 
+def _was_given(task: dict[str, Any]) -> bool:
+    """Whose turn never came has not heard of the case."""
+    return task["dispatched_at"] is not None
+
+
 def _party(case: Case, item: dict[str, Any] | None) -> list[str]:
     """The unit or organization of a task."""
-    if item is None:
+    if item is None or not _was_given(item):
         return []
     return _unit(item["unit"]["code"]) if item["unit"] else ["o:" + item["organization"]["code"], "o:*"]
 
@@ -45,6 +66,7 @@ def _party(case: Case, item: dict[str, Any] | None) -> list[str]:
 def _given(case: Case, item: dict[str, Any] | None) -> list[str]:
     """Whoever was given a task beside the lead's by the entry just made."""
     new = [task for task in case["tasks"] if task.get("entry") == case["head"]["seq"] and task["kind"] != "lead"]
+    new = [task for task in new if _was_given(task)]
     return [key for task in new for key in _party(case, task)]
 
 
@@ -58,7 +80,7 @@ def _asker(case: Case, item: dict[str, Any] | None) -> list[str]:
     """The unit that asked for something; of an appeal, the reporter."""
     if item is None:
         return []
-    return _unit(item["unit"]) if item["unit"] else _reporter(case, item)
+    return _unit(item["unit"]) if item["unit"] else _own_reporter(case, item)
 
 
 def _deciders(case: Case, item: dict[str, Any] | None) -> list[str]:
@@ -99,12 +121,8 @@ def _verifier(case: Case, item: dict[str, Any] | None) -> list[str]:
 
 def _withdrawn(case: Case, item: dict[str, Any] | None) -> list[str]:
     """The units of tasks that were taken back."""
-    return [key for task in case["tasks"] if task["state"] == "withdrawn" and task["unit"] for key in _unit(task["unit"]["code"])]
-
-
-def _drawn(case: Case, item: dict[str, Any] | None) -> list[str]:
-    """The supervisors, when the case was drawn for a check."""
-    return ADDRESSEES["supervisors"](case, item) if case["facts"].get("sampled") else []
+    tasks = [task for task in case["tasks"] if task["state"] == "withdrawn" and task["unit"] and _was_given(task)]
+    return [key for task in tasks for key in _unit(task["unit"]["code"])]
 
 
 _HOLDERS = {
@@ -163,6 +181,8 @@ def _third_urge(case: Case, item: dict[str, Any] | None) -> list[str]:
 ADDRESSEES: dict[str, Callable[[Case, dict[str, Any] | None], list[str]]] = {
     "reporter": _reporter,
     "own_reporter": _own_reporter,
+    "joined": _joined,
+    "asked": _asked,
     "lead": _lead,
     "party": _party,
     "given": _given,
@@ -176,7 +196,6 @@ ADDRESSEES: dict[str, Callable[[Case, dict[str, Any] | None], list[str]]] = {
     "after_check": _after_check,
     "verifier": _verifier,
     "withdrawn": _withdrawn,
-    "drawn": _drawn,
     "third_urge": _third_urge,
     "holder": _holder,
     "supervisors": _role("supervisor"),
@@ -211,6 +230,8 @@ def _also(action: str, entry: Case, case: Case, called: Sequence[str]) -> tuple[
     the place (domain.md §2.8); what is sensitive is told to no grid worker."""
     if action == "absorb":
         return ("supervisors", "leaders") if entry["data"].get("group_attention") else ()
+    if action == "contact":
+        return ("joined",) if entry["data"].get("first") else ()
     if action == "light":
         return _of_light(entry["data"])
     if action == "alarm":
@@ -222,7 +243,7 @@ def _also(action: str, entry: Case, case: Case, called: Sequence[str]) -> tuple[
     if action == "submit":
         return ("operators",)
     raised = ("given",) if "raised" in entry.get("data", ()) else ()
-    if raised or action in ("dispatch", "auto_dispatch"):
+    if raised or action in ("dispatch", "dispatch_joint", "auto_dispatch"):
         return (*raised, "dispatchers") if called or case["live"]["sensitive"] else (*raised, "dispatchers", "checkers")
     return ()
 
@@ -230,7 +251,7 @@ def _also(action: str, entry: Case, case: Case, called: Sequence[str]) -> tuple[
 def compose(names: tuple[str, ...], action: str, entry: dict[str, Any], case: Case, item: dict[str, Any] | None) -> Case | None:
     """Return the notice of a timeline entry for all who are named, or None when there is nobody to tell.
 
-    One notice holds all addresses: a person who stands for several of them is told once. Its id is the entry's. A light that
+    One notice (for each joined reporter one of their own besides) holds all addresses: a person who stands for several of them is told once. Its id is the entry's. A light that
     brings a step of the ladder tells nobody itself: the step does, in the same write.
     """
     if action == "light" and "step" in entry["data"]:
@@ -245,8 +266,12 @@ def compose(names: tuple[str, ...], action: str, entry: dict[str, Any], case: Ca
     found += ["p:" + person for person in called]
     if not found:
         return None
-    keys = list(dict.fromkeys(found))
-    return {"id": "n" + entry["id"], "kind": action, "keys": keys, "at": entry["at"], "by": entry["actor"]["id"]}
+    keys = dict.fromkeys(found)
+    notice = {"id": "n" + entry["id"], "kind": action, "keys": list(keys), "at": entry["at"], "by": entry["actor"]["id"]}
+    if JOINED in keys:
+        notice["keys"].remove(JOINED)
+        notice["joined"] = to_joined(action, entry["seq"])
+    return notice
 
 
 def actor_addresses(actor: Actor) -> list[str]:

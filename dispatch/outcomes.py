@@ -23,7 +23,8 @@ REWORK_SHARE = 0.5  # domain.md T38: half the original limit, at least 4 wh
 def _contact(step: Step) -> None:
     fields, facts = step.fields, step.facts
     facts["tries"] += 1
-    facts["reached"] = facts["reached"] or fields["result"] == "reached"
+    if fields["result"] == "reached" and not facts["reached"]:
+        facts["reached"] = step.data["first"] = True
     if facts["reached"] or facts["tries"] >= 3:
         step.stop_clocks("contact")
     step.data.update(way=fields["way"], result=fields["result"], when=fields["at"])
@@ -165,6 +166,7 @@ def _evidence(step: Step) -> None:
 
 def _checked(step: Step) -> None:
     step.stop_clocks("check")
+    step.facts["passed_by"] = step.actor.id
     if step.next_state == "visiting":
         step.start_clock("visit")
     _evidence(step)

@@ -16,12 +16,15 @@ from dispatch.chapters import (
     emergency,
     endings,
     joining,
+    joint,
     limiting,
+    onsite,
     oversight,
     partners,
     rectification,
     requests,
     returns,
+    spot_checks,
     suspension,
     teamwork,
     verification,
@@ -31,8 +34,8 @@ from dispatch.chapters import (
 __all__ = ["CHECKS", "CHOOSERS", "CONDITIONS", "EFFECTS", "FORBIDDING", "GUARDS", "SOURCES"]
 
 CHAPTERS: tuple[ModuleType, ...] = (
-    requests, returns, suspension, verification, elsewhere, joining, teamwork, partners, oversight, emergency, endings,
-    rectification, limiting, voice,
+    requests, returns, suspension, verification, elsewhere, joining, teamwork, joint, partners, oversight, emergency, onsite, endings,
+    spot_checks, rectification, limiting, voice,
 )  # fmt: skip
 
 

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple, Protocol
 
 from dispatch.calendar import WorkCalendar
 from dispatch.clocks import LightRules, Limit, LimitChoice, LimitTable, Thresholds, choose_limit, due_at, limit_for, thresholds
+from dispatch.draws import Sampling
+from dispatch.joint import JointTemplates
 from dispatch.limits import DEFAULT_BOUNDS, Bounds
 from dispatch.model import AreaRef, Category, Place, Point
 from dispatch.ports import Directory, Locator
@@ -78,7 +80,9 @@ class Rules:
     lights: LightRules
     bounds: Bounds = DEFAULT_BOUNDS
     confident: float = 0.35
-    sampled_share: float = 0.10  # of what grid workers settle themselves: so much is drawn for a check (domain.md T03)
+    sampling: Sampling = Sampling()
+    draw_secret: bytes = b""
+    joint_templates: JointTemplates = JointTemplates()
     case_prefix: str = "GY"
     timezone: str = "Asia/Shanghai"
     _instant: tuple[datetime | None, datetime] = (None, datetime.min)  # clocks of one write begin together

@@ -14,14 +14,16 @@ from dispatch.actors import Actor
 from dispatch.rules import Rules
 
 __all__ = [
-    "GONE", "PARTS", "Case", "Situation", "holds_lead", "in_area", "is_citizen_case", "lead_of", "must_contact",
-    "open_supervisions", "task_units", "undone_parts",
+    "GONE", "NOT_THERE", "PARTS", "UNDONE", "Case", "Situation", "holds_lead", "in_area", "is_citizen_case", "lead_of",
+    "must_contact", "open_supervisions", "spot_check_awaited", "task_units", "undone_parts",
 ]  # fmt: skip
 
 Case = dict[str, Any]
 
 PARTS = ("assist", "joint", "sub", "whistle")  # kinds of tasks of units beside the lead's
 GONE = frozenset({"returned", "waived", "withdrawn"})  # states of a task whose unit takes no part any more
+NOT_THERE = GONE | {"waiting"}  # nor one whose turn has not come
+UNDONE = frozenset({"waiting", "pending", "signed"})  # states of a part that nobody has handed in
 
 
 class Situation(msgspec.Struct, frozen=True, gc=False):
@@ -51,8 +53,8 @@ def lead_of(case: Case) -> str | None:
 
 
 def undone_parts(case: Case) -> list[dict[str, Any]]:
-    """Tasks of units beside the lead's that have not been handed in, waived or withdrawn."""
-    return [task for task in case["tasks"] if task["kind"] in PARTS and task["state"] in ("pending", "signed")]
+    """Tasks of units beside the lead's, given or waiting, that have not been handed in, waived or withdrawn."""
+    return [task for task in case["tasks"] if task["kind"] in PARTS and task["state"] in UNDONE]
 
 
 def open_supervisions(case: Case) -> list[dict[str, Any]]:
@@ -60,9 +62,15 @@ def open_supervisions(case: Case) -> list[dict[str, Any]]:
     return [item for item in case.get("supervisions") or () if item["lifted_at"] is None]
 
 
+def spot_check_awaited(case: Case) -> bool:
+    """Tell whether a check was drawn whose result is not there."""
+    check = case.get("spot_check")
+    return check is not None and check["result"] is None
+
+
 def task_units(case: Case) -> frozenset[str]:
     """Units that take part now: the lead and all who have a part."""
-    return frozenset(task["unit"]["code"] for task in case["tasks"] if task["unit"] and task["state"] not in GONE)
+    return frozenset(task["unit"]["code"] for task in case["tasks"] if task["unit"] and task["state"] not in NOT_THERE)
 
 
 def holds_lead(case: Case, actor: Actor) -> bool:

@@ -18,6 +18,7 @@ from dispatch.chain import entry_hash, sealed_text
 from dispatch.keys import case_keys
 from dispatch.rules import Rules
 from dispatch.situation import Case, Situation, lead_of
+from dispatch.todo import todo_of
 from dispatch.transition import Transition
 from storage.shared import Shared
 
@@ -180,9 +181,16 @@ class Step:
             live["pending"] = pending
         if following != self.case.get("next_light_at"):
             self.set("next_light_at", following)
+        if "spot_check" in self.case or "rectification" in self.case:
+            self._follow_todo()
         keys = case_keys(self.case)
         if keys != self.case.get("keys"):
             self.set("keys", keys)
+
+    def _follow_todo(self) -> None:
+        todo = todo_of(self.case)
+        if todo != self.case.get("todo"):
+            self.set("todo", todo)
 
     def record(self, row: Transition, before: str, after: str, actor: Actor) -> None:
         """Append the timeline entry of an applied row to the chain; what is empty is left out (docs/reference/case.md)."""

@@ -19,6 +19,8 @@ from dispatch.keys import CHECKED_IN, EVERYWHERE, scope_keys
 from dispatch.model import URGENCIES
 from dispatch.situation import Case
 from dispatch.states import ALIVE, STATES
+from dispatch.todo import TODOS
+from dispatch.transition import WALKERS
 from storage.client import Database
 from storage.errors import FieldError, Invalid
 from storage.indexes import Index
@@ -44,6 +46,11 @@ INDEXES: dict[str, list[Index]] = {
             partial={"live.state": "transferred"},
             serves="lists of what is with others, which may still wait for their answer",
         ),
+        Index(
+            [("todo.kinds", 1), ("todo.at", 1), ("_id", 1)],
+            partial={"todo.kinds": {"$exists": True}},
+            serves="lists of checks and bad ratings that wait after the end of a case",
+        ),
         Index([("case_no", 1)], serves="search by the number of a case"),
         Index([("next_light_at", 1)], partial={"next_light_at": {"$type": "date"}}, serves="the sweep of lights"),
         Index([("told_at", 1)], sparse=True, serves="notices that a process which is gone may have left untold"),
@@ -62,7 +69,9 @@ _ZERO = datetime(1970, 1, 1, tzinfo=UTC)
 class CaseQuery(msgspec.Struct, frozen=True, kw_only=True):
     """What a list asks for. `state`, `light`, `urgency`, `channel`, `request` take several, separated by commas.
 
-    `request` keeps the cases on which a request of one of these kinds (return, extension, …) is pending.
+    `request` keeps the cases on which a request of one of these kinds (return, extension, …) is pending. `todo` keeps those that
+    have ended and wait for a spot check that the asker may make or sees to, or for a bad rating to be put right; their `due_at`
+    order is by when that is due.
     """
 
     state: str | None = None
@@ -75,6 +84,7 @@ class CaseQuery(msgspec.Struct, frozen=True, kw_only=True):
     q: str | None = None
     due_before: datetime | None = None
     request: str | None = None
+    todo: str | None = None
     mine: bool = False
     open: bool | None = None
     sort: str = "due_at"
@@ -148,9 +158,10 @@ def list_filter(query: CaseQuery, actor: Actor, *, root: str | None = None) -> L
     `root` is the code of the whole city, so that it does not count as narrowing.
     """
     bound, rest = _narrowed(query, actor, root)
-    field, direction = _order(query.sort)
+    field, direction = _order(query)
     rest += _residuals(query, narrowed_by_area=bool(query.area) and (query.mine or bool(query.unit)))
     rest += _search(query.q)
+    rest += _todo(query, actor)
     is_open = _openness(query)
     few = _few(query, field)
     filter: dict[str, Any] = {**bound, "live.open": {"$in": is_open}, **few}
@@ -166,6 +177,8 @@ def list_filter(query: CaseQuery, actor: Actor, *, root: str | None = None) -> L
 
 def _few(query: CaseQuery, field: str) -> dict[str, Any]:
     """Return what bounds a list to the few cases that a small index holds; nothing where there is none in this order."""
+    if query.todo and field == "todo.at":
+        return {"todo.kinds": {"$in": _several(query.todo, TODOS, "todo")}}
     if field != "live.due_at":
         return {}
     if query.request:
@@ -173,9 +186,11 @@ def _few(query: CaseQuery, field: str) -> dict[str, Any]:
     return {"live.state": "transferred"} if query.state == "transferred" else {}
 
 
-def _order(sort: str) -> tuple[str, int]:
-    orders = {"due_at": ("live.due_at", 1), "-due_at": ("live.due_at", -1),
+def _order(query: CaseQuery) -> tuple[str, int]:
+    due = "todo.at" if query.todo else "live.due_at"
+    orders = {"due_at": (due, 1), "-due_at": (due, -1),
               "reported_at": ("live.reported_at", -1), "-reported_at": ("live.reported_at", -1)}  # fmt: skip
+    sort = query.sort
     if sort not in orders:
         raise Invalid(errors=[FieldError(field="sort", code="choice", message="due_at or reported_at")])
     return orders[sort]
@@ -220,6 +235,14 @@ def _residuals(query: CaseQuery, *, narrowed_by_area: bool) -> list[dict[str, An
     return rest
 
 
+def _todo(query: CaseQuery, actor: Actor) -> list[dict[str, Any]]:
+    """What waits after the end; a grid worker is not shown the checks that were drawn for others."""
+    if not query.todo:
+        return []
+    wanted: list[dict[str, Any]] = [{"todo.kinds": {"$in": _several(query.todo, TODOS, "todo")}}]
+    return [*wanted, {"spot_check.checker": {"$in": [None, actor.id]}}] if actor.role in WALKERS else wanted
+
+
 def _search(q: str | None) -> list[dict[str, Any]]:
     """A number of a case by its beginning, else the words themselves: user text is never a pattern."""
     words = (q or "").split()[:5]
@@ -245,7 +268,8 @@ def _after(cursor: str, field: str, direction: int) -> tuple[dict[str, Any], dic
 
 def cursor_of(case: Case, field: str) -> str:
     """Return the cursor behind a case in a list sorted by `field`."""
-    value = case["live"][field.partition(".")[2]]
+    part, _, name = field.partition(".")
+    value = case[part][name]
     stamp = (value - _ZERO) // timedelta(milliseconds=1)
     return base64.urlsafe_b64encode(f"{stamp}|{case['_id']}".encode()).decode()
 
@@ -306,6 +330,11 @@ class CaseStore:
     async def find_whole(self, identity: str) -> Case | None:
         """Return a case with its timeline, or None."""
         return await self.database.find_one(CASES, {"_id": identity}, projection={"outbox": 0})
+
+    async def find_citizens(self, case_no: str) -> str | None:
+        """Return the id of the case with this number if a citizen reported it; however large the case is, no more is read."""
+        found = await self.database.find_one(CASES, {"case_no": case_no}, projection={"reporter.kind": 1})
+        return found["_id"] if found is not None and found["reporter"]["kind"] == "citizen" else None
 
     async def find_of_caller(self, scope: Scope, phone_index: str, limit: int) -> list[Case]:
         """Return the newest cases of a caller that the scope may see."""

@@ -15,6 +15,7 @@ from dispatch import engine
 from dispatch.actors import Actor
 from dispatch.rules import Rules
 from dispatch.situation import Case, Situation
+from dispatch.tasks import awaited_by
 from storage.shared import Shared
 
 __all__ = ["CaseView", "ClockView", "EntryView", "LocationView", "case_view", "entry_view", "hides_reporter", "moment", "packed"]
@@ -100,6 +101,8 @@ class CaseView(msgspec.Struct, kw_only=True):
     supervisions: Items
     rectification: dict[str, Any] | None
     spot_check: dict[str, Any] | None
+    todo: dict[str, Any] | None
+    special_close: dict[str, Any] | None
     closures: Items
     refusal: dict[str, str] | None
     verification: dict[str, Any] | None
@@ -110,6 +113,7 @@ class CaseView(msgspec.Struct, kw_only=True):
     special_group: str | None
     flags: list[str]
     actions: Items
+    query_code: str | msgspec.UnsetType = msgspec.UNSET  # said once, in the answer to the report
 
 
 class EntryView(msgspec.Struct, kw_only=True, rename={"from_state": "from", "to_state": "to"}):
@@ -195,7 +199,9 @@ def case_view(case: Case, actor: Actor, now: datetime, rules: Rules) -> CaseView
         rating=_plain(case.get("rating")),
         supervisions=_within(case.get("supervisions"), actor),
         rectification=_plain(case.get("rectification")),
-        spot_check=None if actor.role in _OUTSIDE else _plain(case.get("spot_check")),
+        spot_check=_inside(case.get("spot_check"), actor),
+        todo=_inside(case.get("todo"), actor),
+        special_close=_inside(case.get("special_close"), actor),
         closures=_within(case.get("closures"), actor),
         refusal=case.get("refusal"),
         verification=_plain(case.get("verification")),
@@ -272,6 +278,8 @@ def _task(task: dict[str, Any], at: Situation) -> dict[str, Any]:
     """A task; from outside only one's own is seen with what was written on it."""
     shown, actor = _item(task, at, "task"), at.actor
     shown |= {name: _plain(task[name]) for name in _TASK_RECORDS if name in task}
+    if task["state"] == "waiting":
+        shown["waits_for"] = [other["unit"] for other in awaited_by(at.case, task)]
     if actor.role not in _OUTSIDE or (task["kind"] == "org" and actor.serves(task["organization"]["code"])):
         return shown
     return {name: shown[name] for name in _TASK_OUTSIDE if name in shown}
@@ -284,6 +292,11 @@ def _within(items: Items | None, actor: Actor) -> Items:
     return [
         {name: _plain(part) if isinstance(part, dict) else part for name, part in (_plain(item) or {}).items()} for item in items
     ]
+
+
+def _inside(record: dict[str, Any] | None, actor: Actor) -> dict[str, Any] | None:
+    """What officials do about a case among themselves."""
+    return None if record is None or actor.role in _OUTSIDE else _plain(record)
 
 
 def _plain(value: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -18,6 +18,7 @@ from dispatch.calendar import WorkCalendar
 from dispatch.categories import Catalogue
 from dispatch.city import City
 from dispatch.duplicates import RecentCases
+from dispatch.joint import JointTemplates
 from dispatch.ports import Directory
 from dispatch.relay import Announce
 from dispatch.rules import Rules
@@ -33,7 +34,7 @@ from storage.fields import FieldCipher
 __all__ = ["Core", "NoCity"]
 
 log = logging.getLogger("heyun.core")
-WATCHED = frozenset({"catalogue", "calendar"})
+WATCHED = frozenset({"catalogue", "calendar", snapshots.JOINT_TEMPLATES})
 PRUNE_SECONDS = 600.0
 OPEN = {"keys": {"$in": ["a:*", "s:*"]}, "live.open": True}
 
@@ -83,9 +84,11 @@ class Core:
             signals=await snapshots.load_signals(database, params),
             lights=params.lights,
             bounds=params.bounds,
+            sampling=params.sampling,
             case_prefix=city.case_prefix,
             timezone=city.timezone,
             confident=params.dispatch.propose_confidence,
+            joint_templates=await snapshots.load_joint_templates(database),
         )
         return cls(database, city, rules, _recent(city, catalogue), cipher, announce, clock)
 
@@ -100,6 +103,11 @@ class Core:
         """The keywords and words of danger as they are now."""
         signals: Signals = self.rules.signals  # type: ignore[assignment]
         return signals
+
+    @property
+    def joint_templates(self) -> JointTemplates:
+        """The templates of 一件事 as they are now."""
+        return self.rules.joint_templates
 
     @property
     def calendar(self) -> WorkCalendar:
@@ -148,7 +156,7 @@ class Core:
         task.add_done_callback(self._tasks.discard)
 
     async def reload(self) -> None:
-        """Load city, catalogue, signals and calendar, then swap them in together."""
+        """Load city, catalogue, signals, calendar and templates, then swap them in together."""
         city = await cities.load(self._database)
         if city is None:
             return
@@ -156,10 +164,12 @@ class Core:
         catalogue = await snapshots.load_catalogue(self._database)
         signals = await snapshots.load_signals(self._database, params)
         calendar = await snapshots.load_calendar(self._database, city)
+        templates = await snapshots.load_joint_templates(self._database)
         rules = self.rules
         self.city, rules.catalogue, rules.signals, rules.calendar = city, catalogue, signals, calendar
         rules.limits, rules.lights, rules.bounds = params.limits, params.lights, params.bounds
-        rules.confident = params.dispatch.propose_confidence
+        rules.sampling = params.sampling
+        rules.confident, rules.joint_templates = params.dispatch.propose_confidence, templates
         log.info("catalogue version %s", catalogue.version)
 
 

@@ -29,6 +29,7 @@ from dispatch.city import City
 from dispatch.jobs import Jobs
 from dispatch.links import Links
 from dispatch.outside.service import Outside
+from dispatch.queries import Queries
 from dispatch.service import CaseService, utc_now
 from grid.service import Territory
 from orgs.accounts import Accounts
@@ -81,7 +82,9 @@ class Services:
     tiles: Tiles
     outside: Outside
     links: Links
+    queries: Queries
     guesses: Throttle
+    number_guesses: Throttle
     demo: bool
     closing: contextlib.AsyncExitStack
 
@@ -121,6 +124,7 @@ async def _build(settings: Settings, closing: contextlib.AsyncExitStack, clock: 
     keyring = Keyring.load_or_create(settings.keys)
     cipher = FieldCipher(keyring)
     territory, parties, core = await _snapshots(database, cipher, feed, closing, clock)
+    core.rules.draw_secret = keyring.secret("spot-checks")
     accounts = _accounts(database, cipher, parties, feed, closing)
     auth = Authenticator(accounts)
     hub = Hub(feed, auth, core.cases.board)
@@ -141,7 +145,8 @@ async def _build(settings: Settings, closing: contextlib.AsyncExitStack, clock: 
     return Services(
         settings=settings, database=database, territory=territory, parties=parties, core=core, accounts=accounts, auth=auth,
         hosts=Hosts(loopback_only=demo), feed=feed, hub=hub, pictures=pictures, tiles=tiles, outside=outside, links=links,
-        guesses=Throttle(), demo=demo, closing=closing,
+        queries=Queries(core.cases, links, keyring.secret("case-queries")), guesses=Throttle(),
+        number_guesses=Throttle(limit=10, window_seconds=900), demo=demo, closing=closing,
     )  # fmt: skip
 
 

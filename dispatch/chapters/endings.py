@@ -14,7 +14,7 @@ from dispatch.fields import REOPEN_KINDS
 from dispatch.guards import Guard
 from dispatch.outcomes import archive_later
 from dispatch.rules import REDO_LIMIT
-from dispatch.situation import Situation, open_supervisions
+from dispatch.situation import Situation, open_supervisions, spot_check_awaited
 from dispatch.step import Step
 from dispatch.tasks import end_tasks, follow_tasks, give_task, unit_due
 from storage.errors import FieldError
@@ -62,26 +62,6 @@ def _close_specially(step: Step) -> None:
     if step.case["outcome"] is None:
         step.set("outcome", "cannot")
     step.data.update(closure="special", proposed_by=proposal["by"], photos=proposal["photos"])
-
-
-# -- spot checks
-
-
-def _draw_spot_check(step: Step) -> None:
-    checker = step.fields.get("checker")
-    step.set("spot_check", {"drawn_by": step.actor.id, "drawn_at": step.now, "checker": checker, "result": None, "at": None})
-    archive_later(step)
-    if checker:
-        step.data["checker"] = checker
-
-
-def _spot_check(step: Step) -> None:
-    fields, check = step.fields, step.edit("spot_check")
-    check["result"], check["at"], check["by"] = fields["result"], step.now, step.actor.id
-    archive_later(step)
-    step.data.update(result=fields["result"], photos=fields["photos"])
-    if position := fields.get("position"):
-        step.data["position"] = [position["lon"], position["lat"], position["crs"]]
 
 
 # -- reopening
@@ -175,8 +155,8 @@ def _archive_when_rested(step: Step) -> None:
 
 
 def _nothing_open(at: Situation) -> bool:
-    """No bad rating to be put right, no request to be decided, no supervision to be lifted, no receipt or feedback of others
-    waited for (domain.md T47).
+    """No bad rating to be put right, no request to be decided, no supervision to be lifted, no check that was drawn, no receipt
+    or feedback of others waited for (domain.md T47).
 
     Whoever ends one of these has the case archived later (`archive_later`).
     """
@@ -185,7 +165,7 @@ def _nothing_open(at: Situation) -> bool:
     rectification = at.case.get("rectification")
     if rectification is not None and rectification["closed_at"] is None:
         return False
-    if any(request["state"] == "pending" for request in at.case["requests"]):
+    if any(request["state"] == "pending" for request in at.case["requests"]) or spot_check_awaited(at.case):
         return False
     return at.state != "closed" or not open_supervisions(at.case)
 
@@ -207,36 +187,13 @@ def _not_proposer(at: Situation) -> bool:
     return proposal is None or proposal["by"] != at.actor.id
 
 
-def _can_be_spot_checked(at: Situation) -> bool:
-    """Grid workers find it in their list: it has a place and is not kept from them."""
-    return bool(at.case["live"]["areas"]) and not at.case["live"]["sensitive"]
-
-
-def _spot_check_awaited(at: Situation) -> bool:
-    check = at.case.get("spot_check")
-    return check is not None and check["result"] is None
-
-
-def _no_spot_check_awaited(at: Situation) -> bool:
-    return not _spot_check_awaited(at)
-
-
-def _is_drawn_checker(at: Situation) -> bool:
-    checker = (at.case.get("spot_check") or {}).get("checker")
-    return checker in (None, at.actor.id)
-
-
 GUARDS: dict[str, Guard] = {
     "nothing_open": _nothing_open,
     "special_proposed": _special_proposed,
     "no_special_proposed": _no_special_proposed,
     "not_proposer": _not_proposer,
-    "can_be_spot_checked": _can_be_spot_checked,
-    "spot_check_awaited": _spot_check_awaited,
-    "no_spot_check_awaited": _no_spot_check_awaited,
-    "is_drawn_checker": _is_drawn_checker,
 }
-FORBIDDING: frozenset[str] = frozenset({"not_proposer", "is_drawn_checker"})
+FORBIDDING: frozenset[str] = frozenset({"not_proposer"})
 CHECKS: dict[str, Check] = {"kind_holds": _kind_holds}
 CONDITIONS: dict[str, Condition] = {}
 SOURCES: dict[str, Source] = {"reopen_kinds": _reopen_kinds}
@@ -246,8 +203,6 @@ EFFECTS: dict[str, Effect] = {
     "propose_special": _propose_special,
     "decline_special": _decline_special,
     "close_specially": _close_specially,
-    "draw_spot_check": _draw_spot_check,
-    "spot_check": _spot_check,
     "reopen": _reopen,
     "archive": _archive,
     "archive_when_rested": _archive_when_rested,

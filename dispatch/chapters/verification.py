@@ -81,7 +81,7 @@ def _same_day(at: Situation) -> bool:
 
 
 def _nobody_signed(at: Situation) -> bool:
-    return all(task["state"] in ("pending", *OVER) for task in at.case["tasks"])
+    return all(task["state"] in ("waiting", "pending", *OVER) for task in at.case["tasks"])
 
 
 def _photographed(at: Situation) -> bool:
@@ -145,20 +145,9 @@ def _self_handle(step: Step) -> None:
     result = {"kind": "resolved", "handling": fields["note"], "photos": fields["photos"], "unit": None, "at": step.now}
     step.set("result", result)
     step.set("outcome", "resolved")
-    facts["self_handled"], facts["sampled"] = True, is_sampled(step.entry_id, step.rules.sampled_share)
-    step.data.update(self_handled=True, sampled=facts["sampled"], photos=fields["photos"])
-
-
-def is_sampled(entry_id: str, share: float) -> bool:
-    """Tell whether the case is among those drawn for a check: it follows from the id of the entry that closed it.
-
-    The server draws that id (64 bits) when the entry is made: neither the reporter, who chooses the key that the case's own id
-    comes from, nor anybody who reads the chain before can know it. It stands in the chain, so the draw can be done again.
-
-    >>> is_sampled("1999999999999999", 0.1), is_sampled("199999999999999a", 0.1), is_sampled("ffffffffffffffff", 1.0)
-    (True, False, True)
-    """
-    return int(entry_id, 16) < share * 2**64
+    facts["self_handled"] = True
+    facts["handlers"].append(step.actor.id)  # who did it is not among those who judge it
+    step.data.update(self_handled=True, photos=fields["photos"])
 
 
 GUARDS: dict[str, Guard] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dispatch import fields as f
 from dispatch.fields import Field, choice, text
-from dispatch.transition import DESK, DISPATCH, NOTE, PHOTOS_NEEDED, POSITION, SYSTEM_ONLY, WALKERS, Transition
+from dispatch.transition import DESK, DISPATCH, NOTE, PHOTOS_NEEDED, POSITION, STATES, SYSTEM_ONLY, WALKERS, Transition
 
 __all__ = ["ROWS"]
 
@@ -26,7 +26,8 @@ ROWS = (
         action="check_pass", number="T37", states=("checking",), next="by:after_check", roles=WALKERS, limit="visit",
         guards=("in_area", "did_not_dispatch", "not_of_lead"),
         fields=(PHOTOS_NEEDED, POSITION, text("reason"), NOTE),
-        checks=("on_the_spot",), effects=("checked", "ask_account", "close_when_closed"), notices=("after_check",),
+        checks=("on_the_spot",), effects=("checked", "ask_account", "close_when_closed", "draw_when_closed"),
+        notices=("after_check",),
         leads=(("checking", "visiting"), ("checking", "closed")),
     ),
     Transition(
@@ -41,21 +42,21 @@ ROWS = (
         effects=("visit_try",),
     ),
     Transition(
-        action="visit_ok", number="T39", states=("visiting",), next="closed", roles=DESK | {"link"},
-        guards=("in_area", "did_not_dispatch", "not_of_lead", "may_visit_by_link"),
+        action="visit_ok", number="T39", states=("visiting",), next="closed", roles=DESK | {"citizen", "link"},
+        guards=("in_area", "did_not_dispatch", "not_of_lead", "needs_no_call"),
         fields=(
             Field(name="contacted", type="boolean", required=True), Field(name="solved", type="boolean", required=True),
             choice("satisfaction", f.SATISFACTION), NOTE,
         ),
-        checks=("visit_agrees",), effects=("visited", "close"), notices=("reporter", "lead"),
+        checks=("visit_agrees",), effects=("visited", "close", "draw_when_closed"), notices=("reporter", "lead"),
     ),
     Transition(
         action="ask_reporter", number="T39", states=("visiting",), next=None, roles=SYSTEM_ONLY, offered=False,
-        notices=("own_reporter",),
+        notices=("asked",),
     ),
     Transition(
-        action="visit_answer", number="T39", states=("visiting",), next=None, roles=frozenset({"link"}), adding=True,
-        guards=("speaks_for_reporter", "not_answered"),
+        action="visit_answer", number="T39", states=("visiting",), next=None, roles=frozenset({"citizen", "link"}), adding=True,
+        guards=("speaks_for_reporter", "not_of_lead", "not_answered"),
         fields=(
             Field(name="contacted", type="boolean", required=True), Field(name="solved", type="boolean", required=True),
             choice("satisfaction", f.GRADES), NOTE,
@@ -63,9 +64,14 @@ ROWS = (
         effects=("visit_answer",), notices=("operators",),
     ),
     Transition(
-        action="issue_link", number="T39", states=("visiting", "closed", "answered"), next=None, roles=DESK, adding=True,
-        public=False, offered=False, guards=("in_area", "did_not_dispatch", "not_of_lead", "reporter_is_citizen"),
+        action="issue_link", number="T39", states=("visiting", "closed", "answered", "refused"), next=None, roles=DESK,
+        adding=True, public=False, offered=False, guards=("in_area", "did_not_dispatch", "not_of_lead", "reporter_is_citizen"),
         fields=(choice("purpose", f.LINK_PURPOSES),), checks=("link_due",), effects=("issue_link",),
+    ),
+    Transition(
+        action="issue_code", number="2.10", states=tuple(state for state in STATES if state != "archived"), next=None,
+        roles=DESK, adding=True, public=False, offered=False,
+        guards=("in_area", "did_not_dispatch", "not_of_lead", "reporter_is_citizen"),
     ),
     Transition(
         action="visit_redo", number="T40", states=("visiting",), next="handling", roles=DESK,
@@ -74,7 +80,7 @@ ROWS = (
     ),
     Transition(
         action="close", number="T42", states=("handled",), next="closed", roles=DISPATCH,
-        guards=("in_area", "no_check_asked", "no_citizen"), fields=(NOTE,), effects=("reviewed", "close"),
+        guards=("in_area", "no_check_asked", "no_citizen"), fields=(NOTE,), effects=("reviewed", "close", "draw_when_closed"),
         notices=("reporter", "lead"),
     ),
     Transition(

@@ -80,14 +80,24 @@ ENDINGS = (
 
 AFTERWARDS = (
     Transition(
-        action="draw_spot_check", number="2.4b", states=("closed",), next=None, roles=SUPERVISOR, public=False,
-        guards=("in_area", "can_be_spot_checked", "no_spot_check_awaited"),
-        fields=(Field(name="checker", type="person", options_from="checkers"),), effects=("draw_spot_check",),
-        notices=("spot_checker",),
+        action="draw_spot_check", number="2.4b", states=("closed",), next=None, roles=SUPERVISOR | SYSTEM_ONLY, public=False,
+        guards=("in_area", "can_be_spot_checked", "no_spot_check_awaited"), limit="spot_check",
+        fields=(Field(name="checker", type="person", options_from="free_checkers"),), checks=("checker_is_another",),
+        effects=("draw_spot_check",), notices=("spot_checker",),
+    ),
+    Transition(
+        action="assign_spot_check", number="2.4b", states=("closed",), next=None, roles=SUPERVISOR, public=False,
+        guards=("in_area", "spot_check_awaited"), limit="spot_check",
+        fields=(Field(name="checker", type="person", required=True, options_from="free_checkers"), REASON),
+        checks=("checker_is_another",), effects=("assign_spot_check",), notices=("spot_checker",),
+    ),
+    Transition(
+        action="spot_check_late", number="2.4b", states=("closed",), next=None, roles=SYSTEM_ONLY, public=False, offered=False,
+        guards=("spot_check_awaited",), effects=("spot_check_late",), notices=("spot_checker", "supervisors"),
     ),
     Transition(
         action="spot_check", number="2.4b", states=("closed",), next=None, roles=WALKERS, public=False,
-        guards=("in_area", "did_not_dispatch", "not_of_lead", "spot_check_awaited", "is_drawn_checker"),
+        guards=("in_area", "did_not_dispatch", "not_of_lead", "did_not_pass", "spot_check_awaited", "is_drawn_checker"),
         fields=(choice("result", f.CHECK_RESULTS), PHOTOS_NEEDED, POSITION, text("reason"), NOTE), checks=("on_the_spot",),
         effects=("spot_check",), notices=("supervisors",),
     ),

@@ -31,11 +31,12 @@ ROWS: tuple[Transition, ...] = (
     Transition(
         action="self_handle", number="T03", states=("reported", "filed", "dispatched"), next="closed", roles=WALKERS,
         guards=("own_report", "may_self_handle", "no_citizen", "not_emergency", "same_day", "nobody_signed", "photographed"),
-        fields=(PHOTOS_NEEDED, text("note", 5)), effects=("self_handle", "close"), notices=("withdrawn", "drawn"),
+        fields=(PHOTOS_NEEDED, text("note", 5)), effects=("self_handle", "close", "draw_when_closed"),
+        notices=("withdrawn",),
     ),
     Transition(
         action="unmerge", number="T14", states=("merged",), next="reported", roles=DISPATCH, limit="intake", guards=("in_area",),
-        fields=(REASON,), effects=("unmerge",), notices=("reporter", "operators"),
+        fields=(REASON,), effects=("unmerge",), notices=("own_reporter", "operators"),
     ),
     Transition(  # the main case, and every case between, when one is taken out
         action="let_go", number="T14", states=tuple(state for state in STATES if state != "archived"), next=None,

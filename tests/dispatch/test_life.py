@@ -21,12 +21,13 @@ from dispatch import engine, intake
 from dispatch.actors import Actor
 from dispatch.categories import Catalogue
 from dispatch.chain import verify
+from dispatch.draws import Sampling
 from dispatch.errors import NotAllowed
 from dispatch.keys import case_keys, sees
 from dispatch.model import Category
 from dispatch.situation import Situation
 from dispatch.states import ALIVE, ENDED, FINAL, STATES, TABLE
-from dispatch.tasks import is_open
+from dispatch.tasks import awaited_by, is_open
 from storage.errors import Forbidden, HeyunError, Invalid
 from storage.fields import FieldCipher, Keyring
 from tests.dispatch.town import (
@@ -38,6 +39,7 @@ from tests.dispatch.town import (
     OPERATOR,
     START,
     SUPERVISOR,
+    TEMPLATES,
     WALKER,
     actor,
     clerk_of,
@@ -83,7 +85,9 @@ class Life(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.rules = rules()
+        self.rules.joint_templates = TEMPLATES
         self.rules.catalogue = Catalogue((*CATEGORIES.all(), SMALL))
+        self.rules.sampling = Sampling(self_handled=0.5, closed=0.5)
         self.now = START
         self.case: Case = {}
 
@@ -148,6 +152,17 @@ class Life(RuleBasedStateMachine):
             assert waiting in ([], ["appeal"]), self._told()
             running = [clock["kind"] for clock in self.case["clocks"] if clock["done_at"] is None]
             assert not running or self.case["live"]["state"] == "transferred", self._told()
+
+    @invariant()
+    def keeps_the_order(self) -> None:
+        """Whose turn has not come knows of nothing and waits for somebody; whoever has been given something has a time for it."""
+        for task in self.case.get("tasks", ()):
+            if task["state"] == "waiting":
+                assert awaited_by(self.case, task), self._told()
+                assert task["dispatched_at"] is None and task["due_at"] is None
+                assert self.case["live"]["state"] in ("dispatched", "handling", "suspended", "coordinating"), self._told()
+            elif task["unit"] and task["dispatched_at"] is not None:
+                assert task["due_at"] > task["dispatched_at"]
 
     @invariant()
     def loses_no_time(self) -> None:
@@ -271,7 +286,8 @@ def test_life_when_played_long_takes_every_action_of_the_table() -> None:
                 if life._take_one_of(pool[name], dice):
                     taken[name] += 1
             for check in (
-                life.agrees_with_itself, life.leaves_no_work_open_behind_the_end, life.loses_no_time, life.is_never_stuck,
+                life.agrees_with_itself, life.leaves_no_work_open_behind_the_end, life.keeps_the_order, life.loses_no_time,
+                life.is_never_stuck,
             ):  # fmt: skip
                 check()
             if life.case["live"]["state"] in FINAL:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dispatch.chapters.verification import is_sampled
+from dispatch.draws import Sampling
 from dispatch.errors import NotAllowed
 from dispatch.service import CaseService
 from storage.client import Database
@@ -27,19 +27,19 @@ async def refused_for(service: CaseService, case_id: str, who: Any = WALKER) -> 
 @pytest.mark.parametrize("drawn", [True, False])
 async def test_report_when_dealt_with_at_once_is_closed_and_no_units(database: Database, drawn: bool) -> None:
     service = await open_town(database)
-    service.rules.sampled_share = float(drawn)
+    service.rules.sampling = Sampling(self_handled=float(drawn))
     player, case = await reported(service, WALKER, SMALL)
     assert case.state == "dispatched"
     closed = await player.do(WALKER, "self_handle", note="已清理干净")
     assert (closed.state, closed.outcome, closed.lead, closed.result["handling"]) == ("closed", "resolved", None, "已清理干净")
     assert [task["state"] for task in closed.tasks] == ["withdrawn"] and not [one for one in closed.clocks if not one.done_at]
     stored = await service.store.find_whole(case.id)
-    assert stored is not None and (stored["facts"]["self_handled"], stored["facts"]["sampled"]) == (True, drawn)
-    entry = stored["timeline"][-1]
-    assert entry["data"]["sampled"] == is_sampled(entry["id"], service.rules.sampled_share)
+    assert stored is not None and stored["facts"]["self_handled"] and stored["facts"]["handlers"] == [WALKER.id]
     (told,) = await notices(service, database, "self_handle")
-    assert "u:urban1" in told["keys"] and ("supervisor:*" in told["keys"]) == drawn
-    assert await actions(service, case.id) == ["submit", "file", "auto_dispatch", "self_handle"]
+    assert "u:urban1" in told["keys"]
+    drawing = ["draw_spot_check"] if drawn else []
+    assert await actions(service, case.id) == ["submit", "file", "auto_dispatch", "self_handle", *drawing]
+    assert closed.flags == (["self_handled", "sampled"] if drawn else ["self_handled"])
 
 
 async def test_self_handling_when_waiting_for_the_desk_or_a_dispatcher_is_open_too(database: Database) -> None:

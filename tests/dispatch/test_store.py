@@ -43,6 +43,7 @@ FILTERS: tuple[dict[str, Any], ...] = (
     {"unit": "water1"}, {"category": "0201"}, {"urgency": "normal"}, {"channel": "phone"}, {"mine": True}, {"q": "井盖"},
     {"q": "XC2026"}, {"q": "XC20261123-00"}, {"area": "521", "unit": "water1", "state": "handling"}, {"open": True},
     {"request": "extension,appeal"}, {"request": "return", "open": True}, {"state": "transferred", "light": "green,red"},
+    {"todo": "spot_check"}, {"todo": "spot_check,rectification", "area": "521"},
 )  # fmt: skip
 
 
@@ -131,7 +132,9 @@ async def _asked(service: Any, kind: str, state: str) -> str:
     return str(made.case.id)
 
 
-@pytest.mark.parametrize("query", [{"sort": "x"}, {"state": "x"}, {"light": "blue"}, {"cursor": "x"}, {"cursor": "eHg"}])
+@pytest.mark.parametrize(
+    "query", [{"sort": "x"}, {"state": "x"}, {"light": "blue"}, {"cursor": "x"}, {"cursor": "eHg"}, {"todo": "x"}]
+)
 def test_query_when_wrong_is_refused(query: dict[str, Any]) -> None:
     with pytest.raises(Invalid):
         list_filter(CaseQuery(**query), OPERATOR)

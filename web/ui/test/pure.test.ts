@@ -137,9 +137,14 @@ describe('what is on record', () => {
     expect(lines[0]!.text).toContain('按规则（超期） · ')
   })
   it('knows a special closure that nobody has decided', () => {
-    const entry = (seq: number, action: string) => ({ seq, action, at: '2026-11-20T01:00:00Z', actor: { id: null, role: 'supervisor', unit: null, organization: null }, from: null, to: null, note: '无法解决' })
-    expect(recordOf(base, [entry(4, 'propose_special_close')]).map((line) => line.key)).toEqual(['special'])
-    expect(recordOf(base, [entry(4, 'propose_special_close'), entry(5, 'decline_special_close')])).toEqual([])
+    const proposed = recordOf({ ...base, special_close: { by: 's1', at: '2026-11-20T01:00:00Z', reason: '无法解决' } })
+    expect(proposed.map((line) => [line.key, line.loud, line.text.endsWith('无法解决')])).toEqual([['special', true, true]])
+  })
+  it('tells until when a check that was drawn is awaited, and that nobody went', () => {
+    const check = { result: null, at: null, drawn_by: 'system', drawn_at: '2026-11-20T01:00:00Z', due_at: '2026-11-24T09:00:00Z', late: false }
+    expect(recordOf({ ...base, spot_check: check }).map((line) => [line.due, line.loud])).toEqual([[check.due_at, false]])
+    expect(recordOf({ ...base, spot_check: { ...check, late: true } })[0]!.text).toContain('逾期未查')
+    expect(recordOf({ ...base, spot_check: { ...check, result: 'pass' } })[0]!.due).toBeNull()
   })
   it('says what was asked for and what became of a task', () => {
     expect(requestFacts({ id: 'q1', kind: 'extension', state: 'pending', unit: 'u1', reason: '要等配件', limit: '2wd' }, { u1: '城管局' })).toEqual(['城管局', '要等配件', '延长 2 工作日'])

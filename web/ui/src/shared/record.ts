@@ -1,7 +1,7 @@
 /** What else is on record about a case, one line each, only where there is something: pure, the words come from the catalogue. */
 import { dot, locale, t, word } from './i18n'
 import { dayOf, moment } from './time'
-import type { Case, CaseRequest, CaseTask, Entry, HandOver, Rectification, Supervision } from './types'
+import type { Case, CaseRequest, CaseTask, HandOver, Rectification, Supervision } from './types'
 import { limitWord } from './words'
 
 export interface RecordLine {
@@ -33,20 +33,21 @@ function handed(item: HandOver, title: string, key: string): RecordLine {
   return { key, title, text: dot(word('option', item.agency), item.to, word('option', item.way), moment(item.at), item.receipt && t('record.receipt', { no: item.receipt }), item.summary, answer, back) }
 }
 
-/** A proposal of a special closure that nobody has decided yet, as the timeline tells it. */
-function proposal(entries: readonly Entry[]): RecordLine[] {
-  const told = entries.filter((one) => /special_close$/.test(one.action)).sort((a, b) => b.seq - a.seq)[0]
-  if (told?.action !== 'propose_special_close') return []
-  return [{ key: 'special', title: t('record.special'), text: dot(moment(told.at), told.note), loud: true }]
+/** The last check after closing: whose draw, what came of it, until when it is awaited. */
+function spotCheck(item: NonNullable<Case['spot_check']>): RecordLine {
+  const by = item.drawn_by === 'system' ? t('record.by_draw') : ''
+  const awaited = item.late ? t('record.spot_late') : t('record.awaited')
+  const due = item.result ? null : item.due_at
+  return { key: 'spot', title: t('record.spot_check'), text: dot(word('option', item.result, awaited), by, moment(item.at ?? item.drawn_at)), due, loud: item.late && !item.result }
 }
 
 /** What the case has beside its ordinary course, what is still open first. */
-export function recordOf(item: Case, entries: readonly Entry[] = []): RecordLine[] {
+export function recordOf(item: Case): RecordLine[] {
   const lines: RecordLine[] = [...(item.supervisions ?? []).map(supervision)]
-  if (['filed', 'dispatched', 'handling', 'suspended', 'coordinating', 'handled', 'checking', 'visiting'].includes(item.state)) lines.push(...proposal(entries))
+  if (item.special_close) lines.push({ key: 'special', title: t('record.special'), text: dot(moment(item.special_close.at), item.special_close.reason), loud: true })
   if (item.rectification) lines.push(rectification(item.rectification))
   if (item.verification) lines.push({ key: 'verification', title: t('record.verification'), text: dot(word('option', item.verification.verdict, t('record.awaited')), moment(item.verification.at ?? item.verification.sent_at)) })
-  if (item.spot_check) lines.push({ key: 'spot', title: t('record.spot_check'), text: dot(word('option', item.spot_check.result, t('record.awaited')), moment(item.spot_check.at ?? item.spot_check.drawn_at)) })
+  if (item.spot_check) lines.push(spotCheck(item.spot_check))
   if (item.transfer) lines.push(handed(item.transfer, t('record.transfer'), 'transfer'))
   lines.push(...(item.hand_overs ?? []).map((one, index) => handed(one, t('record.hand_over'), `hand-${index}`)))
   if (item.recurrence) lines.push({ key: 'recurrence', title: t('record.recurrence'), text: t('record.closed_at', { at: moment(item.recurrence.closed_at) }), links: [{ id: item.recurrence.id, text: item.recurrence.case_no }] })

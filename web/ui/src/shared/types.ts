@@ -181,7 +181,9 @@ export interface Case {
   recurrence?: { id: string; case_no: string; closed_at: string } | null
   supervisions?: Supervision[]
   rectification?: Rectification | null
-  spot_check?: { result: string | null; at: string | null; drawn_at: string } | null
+  spot_check?: { result: string | null; at: string | null; drawn_by: string; drawn_at: string; due_at?: string; late?: boolean } | null
+  todo?: { kinds: string[]; at: string } | null
+  special_close?: { by: string; at: string; reason: string } | null
   closures?: { closed_at: string; false: boolean; reopened: string; reopened_at: string }[]
   verification?: { verdict: string | null; at: string | null; sent_at?: string } | null
   transfer?: HandOver | null

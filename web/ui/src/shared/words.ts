@@ -20,8 +20,8 @@ export function isOpen(state: string): boolean {
 }
 
 /** The light to show: a paused case has its own sign. */
-export function shownLight(item: Pick<Case, 'light' | 'state'>): string {
-  return PAUSED.has(item.state) ? 'paused' : item.light
+export function shownLight(item: Pick<Case, 'light' | 'state' | 'todo'>): string {
+  return PAUSED.has(item.state) ? 'paused' : lightOf(item)
 }
 
 /** The clock that runs now in this state, which is what the people who hold the case must keep. */
@@ -35,9 +35,14 @@ export function runningClock(item: Pick<Case, 'clocks' | 'state' | 'due_at'>): C
   return open.find((clock) => clock.kind === wanted) ?? open.find((clock) => clock.kind === 'case') ?? open[0] ?? null
 }
 
-/** When the holder of the case must be done: the running clock's due time, else the case's. */
-export function dueOf(item: Pick<Case, 'clocks' | 'state' | 'due_at'>): string | null {
-  return runningClock(item)?.due_at ?? item.due_at ?? null
+/** When the holder of the case must be done: the running clock's due time; after its end that of what is still to be done; else the case's. */
+export function dueOf(item: Pick<Case, 'clocks' | 'state' | 'due_at' | 'todo'>): string | null {
+  return runningClock(item)?.due_at ?? item.todo?.at ?? item.due_at ?? null
+}
+
+/** The light of what somebody must keep now: a case that has ended stands by what is still to be done about it. */
+export function lightOf(item: Pick<Case, 'light' | 'todo'>): string {
+  return item.todo ? (Date.parse(item.todo.at) < Date.now() ? 'red' : 'green') : item.light
 }
 
 /** Whether somebody still has to do something about it in time: an open case, or one that is outside and has not been answered. */

@@ -21,11 +21,13 @@ const underway: BoardTab = { name: 'underway', query: { state: UNDERWAY.join(','
 const all: BoardTab = { name: 'all', query: { open: true }, mixed: true, count: (summary) => of(summary, Object.keys(summary.states)) }
 /** What is with an agency outside and has not been answered: its light still changes. */
 const outside: BoardTab = { name: 'outside', query: { state: 'transferred', light: 'green,yellow,red,deep_red' }, listed: true, count: () => 0 }
+/** What waits after the end: checks that were drawn, bad ratings that are to be put right. */
+const todo: BoardTab = { name: 'todo', query: { todo: 'spot_check,rectification' }, mixed: true, listed: true, count: () => 0 }
 
 const TABS: Record<string, BoardTab[]> = {
   operator: [state('reported'), state('verifying'), outside, state('visiting'), underway, all],
   dispatcher: [state('filed'), requests('return', 'extension'), state('handled'), underway, all],
-  supervisor: [state('coordinating'), requests('extension', 'suspension', 'appeal'), underway, all],
+  supervisor: [state('coordinating'), requests('extension', 'suspension', 'appeal'), todo, underway, all],
 }
 const OTHERS = [all, state('coordinating'), underway]
 
