@@ -5,8 +5,8 @@ from __future__ import annotations
 from storage.errors import Conflict, HeyunError, Invalid, NotFound
 
 __all__ = [
-    "IdempotencyKeyRequired", "IdempotencyMismatch", "LinkUnknown", "LinkUsed", "NotAllowed", "OutOfArea", "UnknownArea",
-    "UnknownCrs",
+    "IdempotencyKeyRequired", "IdempotencyMismatch", "LinkUnknown", "LinkUsed", "NotAllowed", "OutOfArea",
+    "QueryUnknown", "UnknownArea", "UnknownCrs",
 ]  # fmt: skip
 
 
@@ -24,6 +24,13 @@ class LinkUnknown(NotFound):
     that nothing is learnt by trying. Raised by `dispatch.links`."""
 
     code = "link_unknown"
+
+
+class QueryUnknown(NotFound):
+    """Number and code do not belong together. One answer for all that may be wrong, so that nothing is learnt by trying.
+    Raised by `dispatch.queries`."""
+
+    code = "query_unknown"
 
 
 class LinkUsed(Conflict):

@@ -31,14 +31,17 @@ _ANSWERABLE = frozenset({"consult", "praise", "suggestion"})  # domain.md T04
 _SIGNED = frozenset({"complaint", "report"})  # domain.md T33
 
 
-def _is_its_link(at: Situation) -> bool:
+def _is_its_reporter(at: Situation) -> bool:
     """A link speaks for the reporter of one case, as nobody of any area or unit."""
-    return at.actor.role == "link" and at.actor.case == at.case["_id"]
+    if at.actor.role == "link":
+        return bool(at.actor.case == at.case["_id"])
+    return bool(at.case["live"]["reporter"] == at.actor.id)
 
 
 def _in_area(at: Situation) -> bool:
-    if at.actor.role == "link":
-        return _is_its_link(at)
+    """Citizens have no area: what they reported is theirs wherever it lies."""
+    if at.actor.role in ("citizen", "link"):
+        return _is_its_reporter(at)
     return in_area(at.case, at.actor) or at.actor.role == "system"
 
 
@@ -59,7 +62,7 @@ def _own_or_desk(at: Situation) -> bool:
 def _speaks_for_reporter(at: Situation) -> bool:
     if at.actor.role == "operator":  # puts down what the caller says
         return is_citizen_case(at.case)
-    return _is_its_link(at) or bool(at.case["live"]["reporter"] == at.actor.id)
+    return _is_its_reporter(at)
 
 
 def _did_not_dispatch(at: Situation) -> bool:

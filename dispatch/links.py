@@ -1,4 +1,4 @@
-"""Signed links: by one the reporter of a case answers or rates without an account (domain.md §2.10, T39, T44).
+"""Signed links: by one the reporter of a case answers, rates or appeals without an account (domain.md §2.10, T06, T39, T44, T46).
 
 links = Links(cases, database, secret, clock)
 given = await links.give(case, "visit")        # the same link however often it is asked for
@@ -25,7 +25,8 @@ from dispatch import engine
 from dispatch.actors import Actor, Scope
 from dispatch.chapters.voice import round_of, speaks_until
 from dispatch.errors import IdempotencyMismatch, LinkUnknown, LinkUsed, NotAllowed
-from dispatch.masking import mask_text
+from dispatch.fields import LINK_PURPOSES
+from dispatch.plain import PublicCase, plain_case
 from dispatch.service import CaseService, action_key
 from dispatch.situation import Case, Situation
 from dispatch.views import moment
@@ -33,7 +34,7 @@ from storage.client import Database
 from storage.errors import Forbidden, NotFound, StaleRev, StorageUnavailable
 from storage.indexes import Index
 
-__all__ = ["INDEXES", "LINKS", "PAGE", "GivenLink", "Links", "PublicCase", "token_hash"]
+__all__ = ["INDEXES", "LINKS", "PAGE", "GivenLink", "Links", "token_hash"]
 
 LINKS = "links"
 INDEXES = {
@@ -44,7 +45,8 @@ INDEXES = {
 }
 PAGE = "/public/cases/"  # the address in front of the token
 ATTEMPTS = 5
-_SAID_BY = {"visit": "visit_answer", "rate": "rate"}  # the row whose fields the reporter fills
+_SAYS = {"visit": ("visit",), "rate": ("rate", "appeal"), "appeal": ("appeal",)}  # what may be said by a link, its purpose first
+_ROWS = {"visit": ("visit_answer",), "rate": ("rate",), "appeal": ("appeal_result", "appeal_refusal")}  # whose fields are filled
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")  # 256 bits in base64url
 
 
@@ -60,25 +62,6 @@ class GivenLink(msgspec.Struct, frozen=True):
         return PAGE + self.token
 
 
-class PublicCase(msgspec.Struct, kw_only=True):
-    """What a link shows of its case: nothing personal, nobody who works on it.
-
-    `line` is empty for a sensitive case. `answered_at` is when this link was used. `actions` is what may be done by it now, each
-    with its fields; an action is the last part of the address to send them to.
-    """
-
-    case_no: str
-    line: str
-    state: str
-    purpose: str
-    reported_at: str
-    closed_at: str | None
-    public_reply: str | None
-    answered_at: str | None
-    expires_at: str
-    actions: list[dict[str, Any]]
-
-
 class _Held(msgspec.Struct, frozen=True):
     """A link that is good, with its case as it is now and the entry that was made by it."""
 
@@ -90,6 +73,11 @@ class _Held(msgspec.Struct, frozen=True):
     def offered(self) -> dict[str, dict[str, Any]]:
         """What the table offers to it now, by name."""
         return {action["name"]: action for action in engine.offer(self.at)}
+
+    def fields_of(self, saying: str) -> list[dict[str, Any]] | None:
+        """The fields of what may be said by it; None when it may not be said now."""
+        offered = self.offered
+        return next((offered[row]["fields"] for row in _ROWS[saying] if row in offered), None)
 
 
 class Links:
@@ -150,28 +138,49 @@ class Links:
         given = await self.give(case, "visit" if case["live"]["state"] == "visiting" else "rate")
         return None if given is None else given.path
 
+    async def of_now(self, case: Case) -> GivenLink | None:
+        """Return the link for what the reporter is asked now, else for what they may say besides; None when that is nothing."""
+        for purpose in LINK_PURPOSES:
+            given = await self.give(case, purpose)
+            if given is not None:
+                return given
+        return None
+
     # -- in
 
     async def show(self, token: str) -> PublicCase:
         """Return what the link shows. Raises `LinkUnknown`."""
-        return _public(await self._hold(token))
+        return await self._shown(await self._hold(token))
 
     async def visit(self, token: str, answer: Mapping[str, Any]) -> PublicCase:
-        """Take the reporter's answer after handling. What is solved closes the case where a call is not wanted besides; anything
-        else is put down for the operators. Raises `LinkUnknown`, `LinkUsed`, `Invalid`."""
-        return await self._say(token, "visit", answer)
+        """Take the reporter's answer after handling. What is solved closes the case where a call is not wanted besides, and the
+        link to rate it comes with what is shown; anything else is put down for the operators. Raises `LinkUnknown`, `LinkUsed`,
+        `Invalid`."""
+        return await self._shown(await self._say(token, "visit", answer))
 
     async def rate(self, token: str, grades: Mapping[str, Any]) -> PublicCase:
         """Take the reporter's rating. Raises `LinkUnknown`, `LinkUsed`, `Invalid`."""
-        return await self._say(token, "rate", grades)
+        return await self._shown(await self._say(token, "rate", grades))
 
-    async def _say(self, token: str, purpose: str, fields: Mapping[str, Any]) -> PublicCase:
+    async def appeal(self, token: str, reason: Mapping[str, Any]) -> PublicCase:
+        """Take the reporter's appeal against how the case ended. Raises `LinkUnknown`, `LinkUsed`, `Invalid`."""
+        return await self._shown(await self._say(token, "appeal", reason))
+
+    async def _shown(self, held: _Held) -> PublicCase:
+        """By whose answer the case was closed may rate it at once."""
+        shown = _public(held)
+        if held.done is not None and held.link["purpose"] == "visit":
+            following = await self.give(held.at.case, "rate")
+            shown.token = None if following is None else following.token
+        return shown
+
+    async def _say(self, token: str, saying: str, fields: Mapping[str, Any]) -> _Held:
         for _ in range(ATTEMPTS):
-            held = await self._hold(token, purpose)
-            case, action = held.at.case, _action(held, fields)
+            held = await self._hold(token, saying)
+            case, action = held.at.case, _action(held, saying, fields)
             try:
                 await self._cases.act(
-                    actor=held.at.actor, case_id=case["_id"], action=action, rev=case["live"]["rev"], fields=fields, key=purpose
+                    actor=held.at.actor, case_id=case["_id"], action=action, rev=case["live"]["rev"], fields=fields, key=saying
                 )
             except StaleRev:
                 continue
@@ -179,19 +188,19 @@ class Links:
                 raise LinkUsed from None
             except (NotAllowed, Forbidden, NotFound):  # the case has moved on since it was read
                 raise LinkUnknown from None
-            return _public(await self._hold(token, purpose))
+            return await self._hold(token, saying)
         raise StorageUnavailable("too many people act on this case at once; try again")
 
-    async def _hold(self, token: str, purpose: str | None = None) -> _Held:
+    async def _hold(self, token: str, saying: str | None = None) -> _Held:
         """Return what the token is good for now: an answer of this round, or what was answered in it."""
         link = await self._database.find_one(LINKS, {"hash": token_hash(token)}) if _TOKEN.fullmatch(token) else None
         now = self._clock()
-        if link is None or link["expires_at"] <= now or purpose not in (None, link["purpose"]):
+        if link is None or link["expires_at"] <= now or saying not in (None, *_SAYS[link["purpose"]]):
             raise LinkUnknown
         case, done = await self._read(link)
         held = _Held(link, Situation(case, _speaker(case, link["hash"]), now, self._cases.rules), done)
         is_over = round_of(held.at, link["purpose"]) != link["round"]
-        if is_over or (done is None and _SAID_BY[link["purpose"]] not in held.offered):
+        if is_over or (done is None and held.fields_of(link["purpose"]) is None):
             raise LinkUnknown
         return held
 
@@ -218,37 +227,21 @@ def _speaker(case: Case, hash: str) -> Actor:
     return msgspec.structs.replace(_named(hash), scope=Scope(reporter=case["live"]["reporter"]), case=case["_id"])
 
 
-def _action(held: _Held, fields: Mapping[str, Any]) -> str:
+def _action(held: _Held, saying: str, fields: Mapping[str, Any]) -> str:
     """What the answer comes to. A replay comes to what it came to before, so that it is recognized."""
-    if held.done is not None:
+    if held.done is not None and saying == held.link["purpose"]:
         return str(held.done["action"])
+    if saying == "appeal":
+        return "appeal_refusal" if held.at.state == "refused" else "appeal_result"
     is_settled = bool(fields.get("contacted") and fields.get("solved"))
-    if held.link["purpose"] == "visit" and is_settled and "visit_ok" in held.offered:
-        return "visit_ok"
-    return _SAID_BY[held.link["purpose"]]
-
-
-def _line(case: Case) -> str:
-    """What and in which area: of a place that is an address only, and of anything sensitive, nothing."""
-    if case["live"]["sensitive"]:
-        return ""
-    what, path = case["category"]["name"] if case["category"] else mask_text(case["title"]), case["place"]["path"]
-    return f"{what} · {path[-1]['name']}" if path else what
+    return "visit_ok" if saying == "visit" and is_settled and "visit_ok" in held.offered else _ROWS[saying][0]
 
 
 def _public(held: _Held) -> PublicCase:
-    case, purpose = held.at.case, held.link["purpose"]
-    live, reply = case["live"], (case.get("result") or {}).get("public_reply")
-    action = held.offered.get(_SAID_BY[purpose]) if held.done is None else None
-    return PublicCase(
-        case_no=case["case_no"],
-        line=_line(case),
-        state=live["state"],
-        purpose=purpose,
-        reported_at=moment(live["reported_at"]),
-        closed_at=None if case["closed_at"] is None else moment(case["closed_at"]),
-        public_reply=None if reply is None else mask_text(reply),
-        answered_at=None if held.done is None else moment(held.done["at"]),
-        expires_at=moment(held.link["expires_at"]),
-        actions=[] if action is None else [{"name": purpose, "fields": action["fields"]}],
-    )
+    shown, purpose = plain_case(held.at.case), held.link["purpose"]
+    shown.purpose, shown.expires_at = purpose, moment(held.link["expires_at"])
+    shown.answered_at = None if held.done is None else moment(held.done["at"])
+    said = [purpose] if held.done is not None else []
+    open_now = ((saying, held.fields_of(saying)) for saying in _SAYS[purpose] if saying not in said)
+    shown.actions = [{"name": saying, "fields": fields} for saying, fields in open_now if fields is not None]
+    return shown

@@ -149,10 +149,10 @@ def _answer_awaited(at: Situation) -> bool:
     return bool(_unanswered(at))
 
 
-def _may_visit_by_link(at: Situation) -> bool:
+def _needs_no_call(at: Situation) -> bool:
     """Who complained, was in danger or saw the case supervised is called; a message does not do (domain.md §2.10)."""
     called = at.case["appeal_type"] == "complaint" or at.case["live"]["urgency"] == "emergency"
-    return at.actor.role != "link" or not (called or at.case.get("supervisions"))
+    return at.actor.role not in ("citizen", "link") or not (called or at.case.get("supervisions"))
 
 
 def _asks_when_filed(at: Situation, values: dict[str, Any]) -> FieldError | None:
@@ -178,7 +178,7 @@ def _letter_answered_in_writing(at: Situation, values: dict[str, Any]) -> FieldE
 GUARDS: dict[str, Guard] = {
     "supervised": _is_supervised,
     "answer_awaited": _answer_awaited,
-    "may_visit_by_link": _may_visit_by_link,
+    "needs_no_call": _needs_no_call,
 }
 FORBIDDING: frozenset[str] = frozenset()
 CHECKS: dict[str, Check] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -21,12 +22,13 @@ from dispatch.situation import Case, Situation, lead_of, must_contact
 from dispatch.step import Step
 from storage.errors import FieldError
 
-__all__ = ["CHECKS", "CHOOSERS", "CONDITIONS", "EFFECTS", "FORBIDDING", "GUARDS", "SOURCES"]
+__all__ = ["CHECKS", "CHOOSERS", "CONDITIONS", "EFFECTS", "FORBIDDING", "GUARDS", "SOURCES", "appeal_until"]
 
 Request = dict[str, Any]
 
 # By state of the ended case: the limits that say how long an appeal may be made and until when it is decided (T06, T46).
 APPEALS = {"refused": ("appeal_window", "decide_appeal"), "closed": ("reopen_window", "decide_reopen")}
+USUAL_WINDOW = Limit(15, "d")  # where the table of limits has none
 
 
 def _is_decider(at: Situation) -> bool:
@@ -128,9 +130,18 @@ def _not_appealed(at: Situation) -> bool:
     return all(item["of"] != at.state for item in asked)
 
 
+def appeal_until(at: Situation) -> datetime | None:
+    """Return until when the reporter may appeal against how the case ended; None where they may not, or have done."""
+    ended = at.case["closed_at"]
+    if at.state not in APPEALS or ended is None or not _not_appealed(at):
+        return None
+    window = at.rules.node_limit(at.case, APPEALS[at.state][0]) or USUAL_WINDOW
+    return due_at(ended, window, at.rules.calendar)
+
+
 def _appeal_open(at: Situation) -> bool:
-    ended, window = at.case["closed_at"], at.rules.node_limit(at.case, APPEALS[at.state][0])
-    return ended is not None and (window is None or at.now <= due_at(ended, window, at.rules.calendar))
+    until = appeal_until(at)
+    return until is not None and at.now <= until
 
 
 def _appeal(step: Step) -> None:

@@ -1,7 +1,7 @@
-"""The reporter's own word by a signed link: until when it may be spoken, what it does (domain.md §2.10, T39, T44).
+"""The reporter's own word by a signed link: until when it may be spoken, what it does (domain.md §2.10, T06, T39, T44, T46).
 
 A link is for one purpose in one round of a case: a visit ends with the redo, a rating with the reopening or when a bad rating
-was settled. What belongs to an earlier round says nothing any more.
+was settled, an appeal when the case is taken up again. What belongs to an earlier round says nothing any more.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from dispatch.agreements import Check
+from dispatch.chapters.requests import appeal_until
 from dispatch.conditions import Condition, Source
 from dispatch.effects import Chooser, Effect
 from dispatch.guards import RATED_IN, Guard, is_rated, put_right_at, rating_until
@@ -22,10 +23,12 @@ __all__ = ["CHECKS", "CHOOSERS", "CONDITIONS", "EFFECTS", "FORBIDDING", "GUARDS"
 
 def round_of(at: Situation, purpose: str) -> str:
     """Return which time it is that the reporter is asked this about the case: another one after each redo, reopening or settled
-    bad rating."""
+    bad rating, or when it has ended otherwise."""
     closures = len(at.case.get("closures") or ())
     if purpose == "visit":
         return f"{closures}.{at.facts['redo']}"
+    if purpose == "appeal":
+        return f"{closures}.{at.state}"
     return f"{closures}.{0 if put_right_at(at) is None else 1}"
 
 
@@ -33,7 +36,7 @@ def speaks_until(at: Situation, purpose: str) -> datetime | None:
     """Return until when a link for this purpose lets the reporter speak, or None when they are not asked now."""
     if not _reporter_is_citizen(at):
         return None
-    until = _visit_until(at) if purpose == "visit" else _rate_until(at)
+    until = _UNTIL[purpose](at)
     return until if until is not None and at.now < until else None
 
 
@@ -46,6 +49,9 @@ def _visit_until(at: Situation) -> datetime | None:
 
 def _rate_until(at: Situation) -> datetime | None:
     return None if at.state not in RATED_IN or is_rated(at) else rating_until(at)
+
+
+_UNTIL = {"visit": _visit_until, "rate": _rate_until, "appeal": appeal_until}
 
 
 def _reporter_is_citizen(at: Situation) -> bool:

@@ -51,7 +51,7 @@ class Town:
     async def visiting(self, who: Any = OPERATOR, **values: Any) -> Player:
         """Return a citizen's case whose reporter is asked."""
         player = await reported(self.service, who, ticket(**values))
-        if who is CITIZEN:
+        if who.role == "citizen":
             await player.do(OPERATOR, "file")
         await player.do(CLERK, "sign_in")
         await self.worked(player)
@@ -84,12 +84,17 @@ class Town:
         return [entry["action"] for entry in whole["timeline"]]
 
 
-@pytest.fixture
-async def town(database: Database) -> Town:
+async def open_town(database: Database) -> Town:
+    """Return the town over an empty database."""
     clock = Clock()
     service = await open_service(database, clock)
     await ensure(database, INDEXES)
     return Town(service, Links(service, database, SECRET, clock), clock)
+
+
+@pytest.fixture
+async def town(database: Database) -> Town:
+    return await open_town(database)
 
 
 async def test_link_when_solved_closes_the_case_and_shows_what_may_be_known(town: Town) -> None:
@@ -266,7 +271,7 @@ async def test_link_of_what_a_grid_worker_reported_is_never_given(town: Town) ->
     player = await reported(town.service, WALKER, event(category="0202"))
     case = await town.service.store.find(player.id)
     assert case is not None
-    assert [await town.links.give(case, purpose) for purpose in LINK_PURPOSES] == [None, None]
+    assert [await town.links.give(case, purpose) for purpose in LINK_PURPOSES] == [None] * 3
 
 
 async def test_read_out_when_done_is_put_down_once_without_the_token(town: Town) -> None:

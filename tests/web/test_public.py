@@ -24,7 +24,8 @@ PRIVATE = (
     "李", "13900139123", "139****", "13912345678", "一街道5号", "operator", "dispatcher", "unit_clerk", "坐席", "派遣员", "link:",
 )  # fmt: skip
 SHOWN = {
-    "case_no", "line", "state", "purpose", "reported_at", "closed_at", "public_reply", "answered_at", "expires_at", "actions",
+    "case_no", "line", "state", "purpose", "reported_at", "closed_at", "public_reply", "refusal", "appeal", "answered_at",
+    "expires_at", "actions", "token",
 }  # fmt: skip
 
 

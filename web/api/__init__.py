@@ -14,7 +14,7 @@ from web.api.directory import Area, Areas, Categories, CityHandler, Organization
 from web.api.intake import Events, EventsBatch, Tickets
 from web.api.media import MediaHandler
 from web.api.notices import NoticeRead, Notices
-from web.api.public import CaseLink, PublicAppeal, PublicCaseHandler, PublicRating, PublicVisit
+from web.api.public import CaseCode, CaseLink, PublicAppeal, PublicCaseHandler, PublicQuery, PublicRating, PublicVisit
 from web.api.service import Docs, DocsStyle, Health, OpenApi
 from web.api.sessions import CurrentSession, Sessions
 from web.stream import StreamHandler
@@ -35,9 +35,11 @@ ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
     ("/api/v1/cases/{id}/due", Due),
     ("/api/v1/cases/{id}/reveal", Reveal),
     ("/api/v1/cases/{id}/link", CaseLink),
+    ("/api/v1/cases/{id}/code", CaseCode),
     ("/api/v1/cases/{id}/actions/{action}", CaseAction),
     ("/api/v1/cases/{id}/requests/{request}/actions/{action}", RequestAction),
     ("/api/v1/cases/{id}/tasks/{task}/actions/{action}", TaskAction),
+    ("/api/v1/public/query", PublicQuery),
     ("/api/v1/public/cases/{token}", PublicCaseHandler),
     ("/api/v1/public/cases/{token}/visit", PublicVisit),
     ("/api/v1/public/cases/{token}/rate", PublicRating),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -105,15 +106,22 @@ class BatchAnswer(msgspec.Struct):
 _ITEM = msgspec.json.Decoder(BatchItem)
 
 
-def _encoded(view: CaseView) -> bytes:
-    return encode(packed(view))
+def _presenting(services: Services) -> Callable[[CaseView], bytes]:
+    """How a case is answered: a citizen's with the code by which they ask for it later."""
+
+    def encoded(view: CaseView) -> bytes:
+        if view.reporter is not None and view.reporter["kind"] == "citizen":
+            view.query_code = services.queries.code_of(view.id)
+        return encode(packed(view))
+
+    return encoded
 
 
 async def take_in(services: Services, actor: Actor, body: EventBody, key: str | None) -> Filed[bytes]:
     """Hand a report to its door; returns the case as it is sent and whether it is new."""
     if body.photos:
         await services.pictures.check(actor, body.photos)
-    filed = await services.cases.report(actor=actor, report=body.report(actor), present=_encoded, key=key)
+    filed = await services.cases.report(actor=actor, report=body.report(actor), present=_presenting(services), key=key)
     if body.photos:
         await services.pictures.attach(body.photos, filed.id)
     return filed

@@ -1,6 +1,7 @@
-"""What a reporter says without an account, by the link that was sent to them, and the door at which the desk reads it out.
+"""What a reporter sees and says without an account, by a link or by number and code, and where the desk reads these out.
 
-Nothing here tells an unknown link from one that has run out; whoever tries many is made to wait. Tokens stand in no log.
+Nothing here tells an unknown link from one that has run out, or a number that does not exist from a wrong code; whoever tries
+many is made to wait. Tokens stand in no log.
 """
 
 from __future__ import annotations
@@ -10,13 +11,15 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from dispatch.errors import LinkUnknown
-from dispatch.links import PAGE, PublicCase
+from dispatch.errors import LinkUnknown, QueryUnknown
+from dispatch.links import PAGE
+from dispatch.plain import PublicCase
+from dispatch.queries import QueriedCase, QueryCode, normal_number
 from dispatch.views import moment
 from web.base import ApiHandler, operation
 from web.bodies import Body
 
-__all__ = ["CaseLink", "PublicCaseHandler", "PublicRating", "PublicVisit"]
+__all__ = ["CaseCode", "CaseLink", "PublicAppeal", "PublicCaseHandler", "PublicQuery", "PublicRating", "PublicVisit"]
 
 BODY_LIMIT = 16 * 1024
 Words = Annotated[str, msgspec.Meta(max_length=2000)]
@@ -26,7 +29,7 @@ Grade = Annotated[int, msgspec.Meta(ge=1, le=5)]
 class LinkBody(Body, frozen=True, kw_only=True):
     """What the reporter shall be asked by the link."""
 
-    purpose: Literal["visit", "rate"]
+    purpose: Literal["visit", "rate", "appeal"]
 
 
 class LinkAnswer(msgspec.Struct):
@@ -54,6 +57,19 @@ class RateBody(Body, frozen=True, kw_only=True):
     text: Words | None = None
 
 
+class AppealBody(Body, frozen=True, kw_only=True):
+    """Why the case should be taken up again."""
+
+    reason: Words
+
+
+class QueryBody(Body, frozen=True, kw_only=True):
+    """What was told at intake; case, spaces and dashes do not matter."""
+
+    case_no: Annotated[str, msgspec.Meta(max_length=40)]
+    code: Annotated[str, msgspec.Meta(max_length=40)]
+
+
 class CaseLink(ApiHandler):
     """POST /api/v1/cases/{id}/link."""
 
@@ -68,8 +84,17 @@ class CaseLink(ApiHandler):
         self.answer(LinkAnswer(base + given.path, moment(given.expires_at)))
 
 
+class CaseCode(ApiHandler):
+    """POST /api/v1/cases/{id}/code."""
+
+    @operation("Number and query code, to be told to who reported", permission="callers.read", result=QueryCode, idempotent=True)
+    async def post(self, case_id: str) -> None:
+        """Send them; that they were read out is logged."""
+        self.answer(await self.services.queries.read_out(actor=self.actor, case_id=case_id, key=self.idempotency_key))
+
+
 class _Public(ApiHandler):
-    """What all addresses of links have in common."""
+    """What all addresses have in common that ask for no sign-in: whoever guesses too often waits."""
 
     body_limit = BODY_LIMIT
 
@@ -79,13 +104,13 @@ class _Public(ApiHandler):
         return "/api/v1" + PAGE + "…"
 
     def prepare(self) -> None:
-        """Besides what is refused everywhere, refuse whoever has tried too many links."""
+        """Besides what is refused everywhere, refuse whoever has tried too much."""
         super().prepare()
         self.services.guesses.check(self.request.remote_ip or "", time.monotonic())
 
     def problem(self, error: Any) -> None:
         """Send an error; count one that may be a guess."""
-        if isinstance(error, LinkUnknown):
+        if isinstance(error, (LinkUnknown, QueryUnknown)):
             self.services.guesses.add(self.request.remote_ip or "", time.monotonic())
         super().problem(error)
 
@@ -115,6 +140,30 @@ class PublicRating(_Public):
     async def post(self, body: RateBody, token: str) -> None:
         """Take the rating; the same once more changes nothing."""
         self.answer(await self.services.links.rate(token, _given(body)))
+
+
+class PublicAppeal(_Public):
+    """POST /api/v1/public/cases/{token}/appeal."""
+
+    @operation("Appeal against how the case ended", permission=None, body=AppealBody, result=PublicCase)
+    async def post(self, body: AppealBody, token: str) -> None:
+        """Take the appeal; the same once more changes nothing."""
+        self.answer(await self.services.links.appeal(token, _given(body)))
+
+
+class PublicQuery(_Public):
+    """POST /api/v1/public/query: the number in the body, so that no address and no log holds it."""
+
+    @operation("What became of a matter, by ticket number and query code", permission=None, body=QueryBody, result=QueriedCase)
+    async def post(self, body: QueryBody) -> None:
+        """Send it. Wrong codes are counted by number too, whether there is such a case or not."""
+        tried, number = self.services.number_guesses, normal_number(body.case_no)
+        tried.check(number, time.monotonic())
+        try:
+            self.answer(await self.services.queries.find(number, body.code))
+        except QueryUnknown:
+            tried.add(number, time.monotonic())
+            raise
 
 
 def _given(body: msgspec.Struct) -> dict[str, Any]:
