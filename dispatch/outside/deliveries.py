@@ -20,7 +20,7 @@ from storage.errors import HeyunError, StorageUnavailable
 
 __all__ = ["AT_ONCE", "BATCH", "SEND_SECONDS", "Compose", "Deliveries"]
 
-SEND_SECONDS = 20.0  # the longest that one attempt lasts; a claim holds much longer
+SEND_SECONDS = 10.0  # the longest that one attempt lasts; a claim holds longer
 BATCH = 200  # deliveries of one channel in one sweep
 AT_ONCE = 4  # messages under way in one channel
 

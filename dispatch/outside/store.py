@@ -22,7 +22,7 @@ __all__ = ["DELIVERIES", "INDEXES", "KEPT_DAYS", "Delivery", "DeliveryStore", "S
 
 DELIVERIES = "deliveries"
 KEPT_DAYS = 90
-CLAIM_SECONDS = 60  # longer than sending can last (`deliveries.SEND_SECONDS`)
+CLAIM_SECONDS = 14  # longer than sending can last (`deliveries.SEND_SECONDS`), short for whoever waits when a sender dies
 OPEN = ("waiting", "failed")
 State = Literal["waiting", "failed", "sent", "dead"]
 

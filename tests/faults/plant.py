@@ -84,11 +84,15 @@ class Plant:
 
     async def kill_service(self) -> None:
         """Kill -9 and start again."""
-        self.kills.append(("service", self.asking))
-        self.services[0].send_signal(signal.SIGKILL)
-        await asyncio.to_thread(self.services[0].wait)
+        await self.end_service()
         self.start_service()
         await self.until_healthy()
+
+    async def end_service(self, place: int = 0) -> None:
+        """Kill -9 and leave it."""
+        self.kills.append(("service", self.asking))
+        self.services[place].send_signal(signal.SIGKILL)
+        await asyncio.to_thread(self.services[place].wait)
 
     async def stop_service(self) -> int:
         """Ask it to end; returns its exit status."""
@@ -164,10 +168,17 @@ class Plant:
 
 
 @contextlib.asynccontextmanager
-async def plant(folder: Path, *, processes: int = 1) -> AsyncIterator[Plant]:
-    """Set up a small demo city with both parts running, and end them afterwards."""
+async def plant(folder: Path, *, processes: int = 1, params: str = "", channels: str = "") -> AsyncIterator[Plant]:
+    """Set up a small demo city with both parts running, and end them afterwards. `params` and `channels` are what stands in the
+    pack's params.toml and in the installation's channels.toml."""
     pack = write_pack(folder / "pack")
+    if params:
+        (pack / "params.toml").write_text(params, encoding="utf-8")
     mongod = await asyncio.to_thread(start, folder / "data", cache_gb=0.25)
+    if channels:
+        file = folder / "data" / "channels.toml"
+        file.write_text(channels, encoding="utf-8")
+        file.chmod(0o600)
     made = Plant(folder / "data", mongod, processes)
     try:
         await prepare(replace(made.settings, pack=str(pack)), load_city=True, demo_only=True, console=Console(quiet=True))
