@@ -11,14 +11,25 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
 from dispatch.calendar import WorkCalendar
-from dispatch.clocks import LightRules, Limit, LimitChoice, LimitTable, Thresholds, choose_limit, due_at, limit_for, thresholds
+from dispatch.clocks import (
+    LightRules,
+    Limit,
+    LimitChoice,
+    LimitTable,
+    Thresholds,
+    capped_by_law,
+    choose_limit,
+    due_at,
+    limit_for,
+    thresholds,
+)
 from dispatch.draws import Sampling
 from dispatch.joint import JointTemplates
 from dispatch.limits import DEFAULT_BOUNDS, Bounds
 from dispatch.model import AreaRef, Category, Place, Point
 from dispatch.ports import Directory, Locator
 
-__all__ = ["Categories", "Clock", "Rules", "TextSignals", "place_of"]
+__all__ = ["Categories", "Clock", "Rules", "TextSignals", "is_safe", "place_of"]
 
 Clock = dict[str, Any]
 
@@ -114,9 +125,22 @@ class Rules:
 
     def limit_choice(self, case: dict[str, Any]) -> LimitChoice:
         """Return the limit of the case clock where nobody sets another, and what decided it."""
-        special = "special_group" in case
+        special = case.get("special_group") is not None
         category, urgency = self.category_of(case), case["live"]["urgency"]
-        return choose_limit(category, urgency, case["appeal_type"], table=self.limits, special_group=special)
+        repair = self.node_limit(case, "repair") if urgency == "emergency" and is_safe(case) else None
+        choice = (
+            choose_limit(category, urgency, case["appeal_type"], table=self.limits, special_group=special)
+            if repair is None
+            else LimitChoice(repair, "repair")
+        )
+        if category is None or not category.law_limit:
+            return choice
+        return capped_by_law(choice, Limit.parse(category.law_limit), _began(case), self.calendar)
+
+    def law_limit(self, case: dict[str, Any]) -> Limit | None:
+        """Return what the law allows for a case at most; None for the many of which it says nothing."""
+        category = self.category_of(case)
+        return Limit.parse(category.law_limit) if category is not None and category.law_limit else None
 
     def unit_hours(self, code: str | None) -> str | None:
         """Return the working hours of a unit where it has its own, None where it keeps the city's."""
@@ -193,6 +217,17 @@ def _clock(kind: str, limit: Limit, start: datetime, due: datetime, lights: Thre
         "yellow_at": min(lights.yellow_at, due),
         "deep_red_at": lights.deep_red_at,
     }
+
+
+def _began(case: dict[str, Any]) -> datetime:
+    """Since when the time of the case counts: its newest case clock, the report before there is one."""
+    starts: list[datetime] = [clock["started_at"] for clock in case["clocks"] if clock["kind"] == "case"]
+    return starts[-1] if starts else case["live"]["reported_at"]
+
+
+def is_safe(case: dict[str, Any]) -> bool:
+    """Tell whether the danger on the scene has been removed (`dispatch.scene`)."""
+    return bool(case.get("scene")) and case["scene"]["safe_at"] is not None
 
 
 def place_of(case: dict[str, Any]) -> Place:

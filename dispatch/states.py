@@ -7,12 +7,12 @@ through `dispatch.registry`.
 
 from __future__ import annotations
 
-from dispatch.rows import beside, closing, dispatching, handling, intake, oversight, requests, teamwork, verification
+from dispatch.rows import beside, closing, dispatching, handling, intake, onsite, oversight, requests, teamwork, verification
 from dispatch.transition import ALIVE, ENDED, FINAL, HELD, REQUEST_STATES, STATES, TASK_STATES, Transition
 
 __all__ = [
     "ALIVE", "ENDED", "FINAL", "HELD", "REQUEST_STATES", "STATES", "TABLE", "TABLE_VERSION", "TASK_STATES", "Transition",
-    "find", "is_for_role", "rows_for",
+    "find", "is_for_role", "photo_fields", "rows_for",
 ]  # fmt: skip
 
 TABLE_VERSION = 1
@@ -27,6 +27,7 @@ TABLE: tuple[Transition, ...] = (
     *requests.ROWS,
     *teamwork.ROWS,
     *oversight.ROWS,
+    *onsite.ROWS,
 )
 
 
@@ -43,6 +44,17 @@ _ROWS = _by_state()
 _ROW = {(*key, row.action): row for key, rows in _ROWS.items() for row in rows}
 
 
+def _by_photos() -> dict[tuple[str, str], tuple[str, ...]]:
+    names: dict[tuple[str, str], dict[str, None]] = {}
+    for row in TABLE:
+        held = names.setdefault((row.subject, row.action), {})
+        held.update((field.name, None) for field in row.fields if field.type == "photos")
+    return {key: tuple(found) for key, found in names.items()}
+
+
+_PHOTO_FIELDS = _by_photos()
+
+
 def rows_for(subject: str, state: str, role: str) -> tuple[Transition, ...]:
     """Return the rows that a role might use in a state, guards not looked at."""
     return _ROWS.get((subject, state, role), ())
@@ -51,6 +63,11 @@ def rows_for(subject: str, state: str, role: str) -> tuple[Transition, ...]:
 def find(subject: str, state: str, role: str, action: str) -> Transition | None:
     """Return the row of an action for a role in a state, or None when the table has none."""
     return _ROW.get((subject, state, role, action))
+
+
+def photo_fields(subject: str, action: str) -> tuple[str, ...]:
+    """Return the names of the fields of an action that hold pictures, whoever takes it."""
+    return _PHOTO_FIELDS.get((subject, action), ())
 
 
 def is_for_role(subject: str, role: str, action: str) -> bool:

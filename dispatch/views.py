@@ -209,7 +209,7 @@ def case_view(case: Case, actor: Actor, now: datetime, rules: Rules) -> CaseView
         hand_overs=[_plain(item) or {} for item in case.get("hand_overs") or ()],
         merged_into=case.get("merged_into"),
         followers=_followers(case, actor),
-        special_group=None if "special_group" not in case or hides_reporter(case, actor) else case["special_group"]["group"],
+        special_group=None if hides_reporter(case, actor) else (case.get("special_group") or {}).get("group"),
         flags=[flag for flag in FLAGS if case["facts"].get(flag)],
         actions=engine.offer(at),
     )

@@ -70,16 +70,16 @@ class Pictures:
         document = {"_id": key, "owner": actor.id, "sha256": sha256, "at": now, "cases": [], **about}
         return key, await self._database.insert_one(FILES, document)
 
-    async def check(self, actor: Actor, ids: Iterable[str], *, case_id: str | None = None) -> None:
+    async def check(self, actor: Actor, ids: Iterable[str], *, case_id: str | None = None, field: str = "photos") -> None:
         """Make sure that pictures exist and are the actor's own, or of the case already. Raises `Invalid` naming each other."""
         wanted = list(dict.fromkeys(ids))
         if len(wanted) > MAX_PER_CASE:
-            raise Invalid(errors=[FieldError("photos", "too_many")])
+            raise Invalid(errors=[FieldError(field, "too_many")])
         if not wanted:
             return
         found = await self._database.find(FILES, {"_id": {"$in": wanted}}, projection={"owner": 1, "cases": 1})
         good = {one["_id"] for one in found if one["owner"] == actor.id or (case_id is not None and case_id in one["cases"])}
-        errors = [FieldError(f"photos[{place}]", "unknown_photo") for place, one in enumerate(wanted) if one not in good]
+        errors = [FieldError(f"{field}[{place}]", "unknown_photo") for place, one in enumerate(wanted) if one not in good]
         if errors:
             raise Invalid(errors=errors)
 

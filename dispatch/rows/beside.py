@@ -44,11 +44,17 @@ ROWS = (
         next=None, roles=DESK | DISPATCH | WALKERS, guards=("in_area", "no_special_group"), public=False,
         fields=(choice("group", f.SPECIAL_GROUPS), REASON), effects=("mark_special_group",), notices=("lead",),
     ),
+    Transition(  # set by mistake
+        action="unmark_special_group", number="3.2", states=("reported", "verifying", "filed", "dispatched", "handling"),
+        next=None, roles=DESK | DISPATCH | WALKERS | {"supervisor"}, public=False,
+        guards=("in_area", "special_group_marked", "marked_it_or_supervises", "limit_may_grow"), fields=(REASON,),
+        effects=("unmark_special_group",), notices=("lead",),
+    ),
     Transition(
         action="set_limit", number="3.2", states=("dispatched", "handling"), next=None, roles=DISPATCH | {"supervisor"},
         guards=("in_area",), public=False,
         fields=(Field(name="limit", type="limit", required=True, options_from="ordinary_limit"), REASON),
-        checks=("limit_not_longer",), effects=("set_limit",), notices=("lead",),
+        checks=("limit_not_longer", "limit_within_law"), effects=("set_limit",), notices=("lead",),
     ),
     Transition(
         action="correct_location", number="T51", states=("reported", "verifying", "filed", "dispatched", "handling"), next=None,

@@ -10,11 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dispatch.clocks import choose_limit, due_at
+from dispatch.errors import NotAllowed
 from dispatch.limits import Limit
 from dispatch.model import URGENCIES
 from dispatch.service import CaseService
 from storage.client import Database
 from storage.errors import Invalid
+from tests.dispatch.test_separation import refused
 from tests.dispatch.town import (
     CATEGORIES,
     CITIZEN,
@@ -98,6 +100,44 @@ async def test_mark_when_under_way_then_half_from_the_first_start(database: Data
     assert "mark_special_group" not in {action["name"] for action in marked.actions}, "once"
     entry = (await service.timeline(actor=SUPERVISOR, case_id=player.id))[-1]
     assert entry.data == {"group": "disabled"} and not entry.public
+
+
+@pytest.mark.parametrize("who", [OPERATOR, SUPERVISOR])
+async def test_mark_when_a_mistake_then_taken_back_by_who_set_it_or_a_supervisor(database: Database, who: Any) -> None:
+    service = await open_service(database)
+    player = await reported(service)
+    await player.do(OPERATOR, "mark_special_group", group="disabled")
+    plain = await player.do(who, "unmark_special_group", reason="看错了，不是残疾人")
+    assert plain.special_group is None and clock_of(plain).limit == "5wd"
+    said = await service.due(actor=CLERK, case_id=player.id)
+    assert (said.start, said.due, said.source) == (START, FIVE_DAYS, "category")
+    entry = (await service.timeline(actor=SUPERVISOR, case_id=player.id))[-1]
+    assert (entry.data, entry.note, entry.public) == ({"group": "disabled"}, "看错了，不是残疾人", False)
+    assert "unmark_special_group" not in {action["name"] for action in plain.actions}
+    assert (await player.do(OPERATOR, "mark_special_group", group="elder")).special_group == "elder", "and set again"
+
+
+async def test_mark_when_anothers_or_time_is_short_is_not_taken_back(database: Database) -> None:
+    clock = Clock()
+    service = await open_service(database, clock)
+    player = await reported(service)
+    await player.do(OPERATOR, "mark_special_group")
+    assert await refused(player, DISPATCHER, "unmark_special_group") == "marked_it_or_supervises"
+    clock.forward(days=2, hours=5)
+    await service.sweep()
+    with pytest.raises(NotAllowed) as late:
+        rev = (await service.get(actor=OPERATOR, case_id=player.id)).rev
+        await service.act(actor=OPERATOR, case_id=player.id, action="unmark_special_group", rev=rev, fields={}, key=None)
+    assert late.value.data["reason"] == "limit_may_grow"
+    assert (await player.do(SUPERVISOR, "unmark_special_group")).special_group is None
+
+
+async def test_mark_when_taken_back_leaves_a_limit_that_was_set_by_hand(database: Database) -> None:
+    service = await open_service(database)
+    player = await reported(service)
+    await player.do(DISPATCHER, "set_limit", limit="2wd")
+    await player.do(OPERATOR, "mark_special_group")
+    assert clock_of(await player.do(OPERATOR, "unmark_special_group")).limit == "2wd"
 
 
 @pytest.mark.parametrize("who", [CITIZEN, CLERK, LEADER])

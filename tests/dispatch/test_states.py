@@ -8,7 +8,7 @@ from dispatch.actors import ROLES
 from dispatch.fields import TYPES
 from dispatch.notices import ADDRESSEES
 from dispatch.registry import CHECKS, CHOOSERS, CONDITIONS, EFFECTS, FORBIDDING, GUARDS, SOURCES
-from dispatch.states import ALIVE, ENDED, FINAL, REQUEST_STATES, STATES, TABLE, TASK_STATES, find, rows_for
+from dispatch.states import ALIVE, ENDED, FINAL, REQUEST_STATES, STATES, TABLE, TASK_STATES, find, photo_fields, rows_for
 
 NOT_IN_ACTIONS = {
     "absorb",
@@ -109,3 +109,9 @@ def test_adding_rows_when_listed_are_those_of_the_design() -> None:
     adding = {row.action for row in TABLE if row.adding}
     assert {"contact", "progress", "supplement", "urge", "rate"} <= adding
     assert not adding & {"dispatch", "submit_result", "close", "decide", "file", "refuse", "cancel", "merge", "sign_in"}
+
+
+def test_photo_fields_when_asked_for_go_by_type_not_by_name() -> None:
+    assert photo_fields("case", "check_pass") == ("photos",) and photo_fields("case", "urge") == () == photo_fields("case", "x")
+    wanted = {(row.subject, row.action) for row in TABLE for field in row.fields if field.type == "photos"}
+    assert wanted == {(row.subject, row.action) for row in TABLE if photo_fields(row.subject, row.action)}

@@ -8,6 +8,7 @@ import msgspec
 
 from dispatch.service import Page
 from dispatch.spans import Arithmetic
+from dispatch.states import photo_fields
 from dispatch.store import CaseQuery
 from dispatch.views import CaseView, EntryView, moment
 from web.base import ApiHandler, field_error, operation
@@ -208,12 +209,15 @@ class _Acting(ApiHandler):
             raise field_error("rev", "type")
         return rev, fields
 
-    async def photos(self, fields: Fields, case_id: str) -> list[str]:
+    async def photos(self, subject: str, action: str, fields: Fields, case_id: str) -> list[str]:
         """Return the pictures among the fields, after making sure that they are there and the actor's own."""
-        photos = fields.get("photos")
-        wanted = [one for one in photos if isinstance(one, str)] if isinstance(photos, list) else []
-        await self.services.pictures.check(self.actor, wanted, case_id=case_id)
-        return wanted
+        found: list[str] = []
+        for name in photo_fields(subject, action):
+            sent = fields.get(name)
+            wanted = [one for one in sent if isinstance(one, str)] if isinstance(sent, list) else []
+            await self.services.pictures.check(self.actor, wanted, case_id=case_id, field=name)
+            found += wanted
+        return found
 
     def done(self, case: Any) -> None:
         """Send the case as it is now."""
@@ -234,7 +238,7 @@ class CaseAction(_Acting):
     async def post(self, sent: Fields, case_id: str, action: str) -> None:
         """Take the action and send the case as it is then."""
         rev, fields = self.split(sent)
-        photos = await self.photos(fields, case_id)
+        photos = await self.photos("case", action, fields, case_id)
         case = await self.services.cases.act(
             actor=self.actor, case_id=case_id, action=action, rev=rev, fields=fields, key=self.idempotency_key
         )
@@ -249,7 +253,7 @@ class RequestAction(_Acting):
     async def post(self, sent: Fields, case_id: str, request_id: str, action: str) -> None:
         """Take the action and send the case as it is then."""
         rev, fields = self.split(sent)
-        photos = await self.photos(fields, case_id)
+        photos = await self.photos("request", action, fields, case_id)
         case = await self.services.cases.act_on_request(
             actor=self.actor,
             case_id=case_id,
@@ -271,7 +275,7 @@ class TaskAction(_Acting):
     async def post(self, sent: Fields, case_id: str, task_id: str, action: str) -> None:
         """Take the action and send the case as it is then."""
         rev, fields = self.split(sent)
-        photos = await self.photos(fields, case_id)
+        photos = await self.photos("task", action, fields, case_id)
         case = await self.services.cases.act_on_task(
             actor=self.actor, case_id=case_id, task_id=task_id, action=action, rev=rev, fields=fields, key=self.idempotency_key
         )
