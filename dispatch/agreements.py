@@ -12,7 +12,7 @@ from dispatch.rules import place_of
 from dispatch.situation import Situation, lead_of
 from storage.errors import FieldError
 
-__all__ = ["CHECKS", "ON_THE_SPOT_M", "Check", "metres_between"]
+__all__ = ["CHECKS", "CLOCK_SKEW", "ON_THE_SPOT_M", "Check", "metres_between"]
 
 Values = dict[str, Any]
 Found = FieldError | None

@@ -109,7 +109,7 @@ DEFAULT_BOUNDS = Bounds()
 
 class LimitChoice(msgspec.Struct, frozen=True):
     """Which limit holds and why: `override`, `special_group`, `campaign`, `category`, `appeal_type`, `urgency`, `law`; of a clock
-    that began anew `rework`, `redo`, `reopen`."""
+    that began anew `rework`, `redo`, `reopen`, after danger was removed `repair`."""
 
     limit: Limit
     source: str
@@ -126,6 +126,8 @@ def limit_for(
         return choose_limit(category, urgency, appeal_type, table=table).limit
     if node == "repair":
         return _parsed(category.limit) if category is not None and category.safe_limit and category.limit else None
+    if node == "safe" and urgency == "emergency" and category is not None and category.safe_limit:
+        return _parsed(category.safe_limit)
     return table.node(node, urgency, category.major if category is not None else "")
 
 
@@ -138,23 +140,18 @@ def choose_limit(
     override: Limit | None = None,
     special_group: bool = False,
     campaign: Limit | None = None,
-    law: Limit | None = None,
 ) -> LimitChoice:
     """Return the limit of the case clock and what decided it (domain.md §3.2).
 
     Override of the case, special group, campaign zone, category, appeal type, urgency default, in this order; a limit fixed
-    by law is a hard cap on all. A case raised above its category's urgency takes the faster urgency default; the mark
-    `complex` takes its own. Whether the actor may lengthen by `override` is for the caller's guard.
+    by law is a hard cap on all (`clocks.capped_by_law`). A case raised above its category's urgency takes the faster urgency
+    default; the mark `complex` takes its own. Whether the actor may lengthen by `override` is for the caller's guard.
     """
     choice = _ordinary(category, urgency, appeal_type, table, campaign)
     if special_group:
         factor, floor = table.special_group_factor, table.special_group_floor_hours
         choice = LimitChoice(choice.limit.scaled(factor, floor_hours=floor), "special_group")
-    if override is not None:
-        choice = LimitChoice(override, "override")
-    if law is not None and law.nominal_minutes < choice.limit.nominal_minutes:
-        return LimitChoice(law, "law")
-    return choice
+    return choice if override is None else LimitChoice(override, "override")
 
 
 def _ordinary(

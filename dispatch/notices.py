@@ -209,14 +209,23 @@ ADDRESSEES: dict[str, Callable[[Case, dict[str, Any] | None], list[str]]] = {
 }
 
 
-_UNITS_OWN = frozenset({"sign_in", "contact", "supervise"})  # clocks of what the lead unit has to do besides the case itself
+_ON_SITE = frozenset({"arrive", "first_report", "next_report", "safe"})
+_UNITS_OWN = _ON_SITE | {"sign_in", "contact", "supervise"}  # clocks of what the lead unit has to do besides the case itself
 
 
 def _of_light(data: Case) -> tuple[str, ...]:
     """Who hears of a light besides whoever acts next."""
     if data["light"] == "yellow":
         return ()
+    if data["clock"] in _ON_SITE:
+        return ("supervisors", "unit_leader", "district_duty")
     return ("supervisors", "unit_leader") if data["clock"] in _UNITS_OWN else ("supervisors",)
+
+
+def _is_echo(data: Case, case: Case) -> bool:
+    """Making safe mostly runs out with the case itself, whose light says it all."""
+    same = (one["light"] == data["light"] for one in case["clocks"] if one["kind"] == "case" and one["done_at"] is None)
+    return bool(data["clock"] == "safe" and any(same))
 
 
 def _awaited(clock: str, case: Case) -> Case | None:
@@ -225,19 +234,22 @@ def _awaited(clock: str, case: Case) -> Case | None:
     return next((one for one in case["requests"] if one["kind"] == kind and one["state"] == "pending"), None)
 
 
+_ALSO: dict[str, Callable[[Case], tuple[str, ...]]] = {  # by what the entry says
+    "absorb": lambda data: ("supervisors", "leaders") if data.get("group_attention") else (),
+    "contact": lambda data: ("joined",) if data.get("first") else (),
+    "hear_answer": lambda data: ("operators",) if data["unsettled"] else (),
+    "hear_rating": lambda data: ("answerable", "unit_leader", "supervisors") if data.get("bad") else (),
+    "light": _of_light,
+    "alarm": lambda data: (data["told"],),
+    "rate": lambda data: ("answerable", "unit_leader", "supervisors") if data.get("bad") else (),
+}
+
+
 def _also(action: str, entry: Case, case: Case, called: Sequence[str]) -> tuple[str, ...]:
     """Danger to life is told to the dispatchers and to whoever is called, or where nobody is on duty to the grid workers of
     the place (domain.md §2.8); what is sensitive is told to no grid worker."""
-    if action == "absorb":
-        return ("supervisors", "leaders") if entry["data"].get("group_attention") else ()
-    if action == "contact":
-        return ("joined",) if entry["data"].get("first") else ()
-    if action == "light":
-        return _of_light(entry["data"])
-    if action == "alarm":
-        return (entry["data"]["told"],)
-    if action == "rate":
-        return ("answerable", "unit_leader", "supervisors") if entry["data"].get("bad") else ()
+    if action in _ALSO:
+        return _ALSO[action](entry["data"])
     if case["live"]["urgency"] != "emergency":
         return ()
     if action == "submit":
@@ -251,10 +263,11 @@ def _also(action: str, entry: Case, case: Case, called: Sequence[str]) -> tuple[
 def compose(names: tuple[str, ...], action: str, entry: dict[str, Any], case: Case, item: dict[str, Any] | None) -> Case | None:
     """Return the notice of a timeline entry for all who are named, or None when there is nobody to tell.
 
-    One notice (for each joined reporter one of their own besides) holds all addresses: a person who stands for several of them is told once. Its id is the entry's. A light that
-    brings a step of the ladder tells nobody itself: the step does, in the same write.
+    One notice (for each joined reporter one of their own besides) holds all addresses: a person who stands for several of them is
+    told once. Its id is the entry's. A light that brings a step of the ladder tells nobody itself: the step does, in the same
+    write.
     """
-    if action == "light" and "step" in entry["data"]:
+    if action == "light" and ("step" in entry["data"] or _is_echo(entry["data"], case)):
         return None
     if action == "light" and (request := _awaited(entry["data"]["clock"], case)) is not None:
         names, item = ("deciders",), request

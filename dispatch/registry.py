@@ -15,9 +15,11 @@ from dispatch.chapters import (
     elsewhere,
     emergency,
     endings,
+    joined_voices,
     joining,
     joint,
     limiting,
+    on_behalf,
     onsite,
     oversight,
     partners,
@@ -34,8 +36,8 @@ from dispatch.chapters import (
 __all__ = ["CHECKS", "CHOOSERS", "CONDITIONS", "EFFECTS", "FORBIDDING", "GUARDS", "SOURCES"]
 
 CHAPTERS: tuple[ModuleType, ...] = (
-    requests, returns, suspension, verification, elsewhere, joining, teamwork, joint, partners, oversight, emergency, onsite, endings,
-    spot_checks, rectification, limiting, voice,
+    requests, returns, suspension, verification, elsewhere, joining, joined_voices, teamwork, joint, partners, oversight, emergency, onsite, endings,
+    spot_checks, on_behalf, rectification, limiting, voice,
 )  # fmt: skip
 
 

@@ -127,12 +127,9 @@ class Rules:
         """Return the limit of the case clock where nobody sets another, and what decided it."""
         special = case.get("special_group") is not None
         category, urgency = self.category_of(case), case["live"]["urgency"]
-        repair = self.node_limit(case, "repair") if urgency == "emergency" and is_safe(case) else None
-        choice = (
-            choose_limit(category, urgency, case["appeal_type"], table=self.limits, special_group=special)
-            if repair is None
-            else LimitChoice(repair, "repair")
-        )
+        choice = choose_limit(category, urgency, case["appeal_type"], table=self.limits, special_group=special)
+        if urgency == "emergency" and is_safe(case) and (repair := self.node_limit(case, "repair")) is not None:
+            choice = LimitChoice(repair, "repair")
         if category is None or not category.law_limit:
             return choice
         return capped_by_law(choice, Limit.parse(category.law_limit), _began(case), self.calendar)

@@ -7,7 +7,7 @@ through `dispatch.registry`.
 
 from __future__ import annotations
 
-from dispatch.rows import beside, closing, dispatching, handling, intake, onsite, oversight, requests, teamwork, verification
+from dispatch.rows import beside, closing, dispatching, handling, intake, joined, on_behalf, onsite, oversight, requests, teamwork, verification
 from dispatch.transition import ALIVE, ENDED, FINAL, HELD, REQUEST_STATES, STATES, TASK_STATES, Transition
 
 __all__ = [
@@ -24,9 +24,11 @@ TABLE: tuple[Transition, ...] = (
     *closing.ROWS,
     *beside.ROWS,
     *verification.ROWS,
+    *joined.ROWS,
     *requests.ROWS,
     *teamwork.ROWS,
     *oversight.ROWS,
+    *on_behalf.ROWS,
     *onsite.ROWS,
 )
 

@@ -13,6 +13,7 @@ import msgspec
 
 from dispatch import engine
 from dispatch.actors import Actor
+from dispatch.joined import matter_of
 from dispatch.rules import Rules
 from dispatch.situation import Case, Situation
 from dispatch.tasks import awaited_by
@@ -108,9 +109,12 @@ class CaseView(msgspec.Struct, kw_only=True):
     verification: dict[str, Any] | None
     transfer: dict[str, Any] | None
     hand_overs: Items
+    scene: dict[str, Any] | None
     merged_into: str | None
+    matter: dict[str, Any] | None
     followers: Items
     special_group: str | None
+    on_behalf: dict[str, Any] | None
     flags: list[str]
     actions: Items
     query_code: str | msgspec.UnsetType = msgspec.UNSET  # said once, in the answer to the report
@@ -207,9 +211,12 @@ def case_view(case: Case, actor: Actor, now: datetime, rules: Rules) -> CaseView
         verification=_plain(case.get("verification")),
         transfer=_plain(case.get("transfer")),
         hand_overs=[_plain(item) or {} for item in case.get("hand_overs") or ()],
+        scene=_scene(case, actor),
         merged_into=case.get("merged_into"),
+        matter=_dated(matter_of(case, actor.scope)),
         followers=_followers(case, actor),
         special_group=None if hides_reporter(case, actor) else (case.get("special_group") or {}).get("group"),
+        on_behalf=_on_behalf(case, actor),
         flags=[flag for flag in FLAGS if case["facts"].get(flag)],
         actions=engine.offer(at),
     )
@@ -305,11 +312,28 @@ def _plain(value: dict[str, Any] | None) -> dict[str, Any] | None:
     return {name: moment(part) if isinstance(part, datetime) else part for name, part in value.items()}
 
 
+def _scene(case: Case, actor: Actor) -> dict[str, Any] | None:
+    """What has happened on the scene; from outside one sees when somebody came, not who."""
+    scene = _plain(case.get("scene"))
+    if scene is not None:
+        names = ("unit", "at") if actor.role in _OUTSIDE else ("by", "role", "unit", "at")
+        scene["arrivals"] = [_plain({name: one[name] for name in names}) for one in scene["arrivals"]]
+    return scene
+
+
+def _dated(matter: dict[str, Any] | None) -> dict[str, Any] | None:
+    return None if matter is None else {**(_plain(matter) or {}), "steps": [_plain(step) for step in matter["steps"]]}
+
+
 def _followers(case: Case, actor: Actor) -> Items:
     """The cases that were joined to this one, for those who ask their reporters afterwards: never who reported."""
     if actor.role not in _DESK_ROLES:
         return []
-    return [{"id": one["case"], "case_no": one["case_no"], "kind": one["kind"]} for one in case.get("followers") or ()]
+    return [
+        {"id": one["case"], "case_no": one["case_no"], "kind": one["kind"]}
+        | {name: _plain(one.get(name)) for name in ("answer", "rating")}
+        for one in case.get("followers") or ()
+    ]
 
 
 def _reporter(case: Case, actor: Actor) -> dict[str, Any] | None:
@@ -318,6 +342,16 @@ def _reporter(case: Case, actor: Actor) -> dict[str, Any] | None:
     reporter = case["reporter"]
     own = actor.id == case["live"]["reporter"]
     return {"kind": reporter["kind"], "role": reporter["role"], "anonymous": reporter["anonymous"], "own": own}
+
+
+def _on_behalf(case: Case, actor: Actor) -> dict[str, Any] | None:
+    """That a grid worker reported it for the resident; how that was agreed is for the desk and the two of them."""
+    behalf = case.get("on_behalf")
+    if behalf is None or hides_reporter(case, actor):
+        return None
+    if actor.role in _DESK_ROLES or actor.id == behalf["by"]:
+        return _plain(behalf)
+    return {"consent": behalf["consent"]}
 
 
 def _caller(case: Case, actor: Actor) -> dict[str, Any] | None:

@@ -77,9 +77,9 @@ UNITS = [
 
 def _category(
     code: str, name: str, name_en: str, major: str, urgency: str, limit: str, *, leads: str, level: str = "d",
-    transfer_to: str = "", org_kinds: str = "", check: str = "none",
+    safe_limit: str = "", transfer_to: str = "", org_kinds: str = "", check: str = "none",
 ) -> tuple[str, ...]:  # fmt: skip
-    return code, name, name_en, major, urgency, limit, "", transfer_to, leads, level, "", "", org_kinds, "false", check, ""
+    return code, name, name_en, major, urgency, limit, safe_limit, transfer_to, leads, level, "", "", org_kinds, "false", check, ""
 
 
 CATEGORIES = [
@@ -199,11 +199,21 @@ CATEGORIES += [  # what the stories of tests/scenarios are about
     _category("0203", "供水管爆裂", "Burst pipe", "02 公用设施", "priority", "2wd", leads="water"),
     _category("0204", "挡土墙破损", "Damaged retaining wall", "02 公用设施", "normal", "10wd", leads="road"),
     _category("0205", "线缆垂落", "Dangling cable", "02 公用设施", "priority", "2wd", leads="urban;water;road"),
-    _category("0301", "燃气泄漏", "Gas leak", "03 公共安全", "emergency", "2h", leads="urban", transfer_to="gas", check="site"),
+    _category(
+        "0301", "燃气泄漏", "Gas leak", "03 公共安全", "emergency", "24h", safe_limit="2h", leads="urban", transfer_to="gas",
+        check="site",
+    ),
     _category("0401", "施工噪声", "Noise of works", "04 环境保护", "normal", "", leads="urban"),
+    _category("0601", "外墙脱落", "Falling facade", "06 公共安全", "normal", "5wd", leads="urban"),
     _category("0701", "独居老人关爱", "Elder alone", "07 民生服务", "normal", "", leads="town", level="t", org_kinds="VOL"),
 ]
 KEYWORDS = [("0201", "井盖", 5), ("0101", "垃圾", 5), ("0501", "退款", 5)]
+JOINT_TEMPLATES = [
+    ("FALL", "高空坠物", "Falling objects", "0601", 1, "urban@district", "lead", "", "牵头查勘外墙，督促修缮并验收"),
+    ("FALL", "", "", "", 1, "town@township", "joint", "4wh", "拉警戒线，疏散楼下人员"),
+    ("FALL", "", "", "", 1, "water@district", "assist", "", "检查外墙给排水管"),
+    ("FALL", "", "", "", 2, "520102-road", "joint", "1wd", "清理路面碎砖，恢复通行"),
+]
 RULES = [
     (
         "R-0201-A",
@@ -227,6 +237,7 @@ RULES = [
     ("R-0204-A", "0204", "520102", "", "", "520102-road", "", 10, "城市道路管理条例", "2020-01-01", ""),
     ("R-0301-A", "0301", "520102", "", "", "520102-urban", "", 10, "城镇燃气管理条例", "2020-01-01", ""),
     ("R-0401-A", "0401", "520102", "", "", "520102-urban", "", 10, "噪声污染防治法", "2020-01-01", ""),
+    ("R-0601-A", "0601", "520102", "", "", "520102-urban", "", 10, "城市房屋安全管理办法", "2020-01-01", ""),
     ("R-0701-A", "0701", "520102", "", "", "520102001-town", "", 10, "养老服务条例", "2020-01-01", ""),
     ("R-09-A", "0901", "520102", "", "", "520102-urban", "", 10, "反家庭暴力法", "2020-01-01", ""),
 ]
@@ -265,6 +276,7 @@ TABLES = {
     ),
     "keywords.csv": ("category,word,weight", KEYWORDS),
     "rules.csv": ("id,category,area_code,zone,hours,lead,assists,priority,basis,valid_from,valid_to", RULES),
+    "joint_templates.csv": ("code,name,name_en,categories,step,unit,kind,limit,task", JOINT_TEMPLATES),
     "organizations.csv": ("code,name,kinds,standing,area_codes,lon,lat,crs,radius_m,capacity,hours,contact", ORGANIZATIONS),
     "people.csv": ("username,name,role,unit,area_codes,organization,subtree", PEOPLE),
 }

@@ -8,6 +8,7 @@ from dispatch.agreements import Check
 from dispatch.conditions import Condition, Source
 from dispatch.effects import Chooser, Effect, call_nearest, territory_of
 from dispatch.guards import Guard
+from dispatch.scene import HURRIED, follow_scene
 from dispatch.situation import task_units
 from dispatch.step import Step
 from dispatch.tasks import assist_limit, follow_tasks, give_part
@@ -22,10 +23,18 @@ WITH_UNIT = ("dispatched", "handling")
 # -- nobody signs
 
 
-def _set_alarms(step: Step) -> None:
-    """Danger that is not signed for is told to more and more people, until somebody signs."""
-    if step.live["urgency"] != "emergency":
+def _watch_over(step: Step) -> None:
+    """A unit has it now: what is urgent is waited for on the scene, danger is told to more and more people until somebody
+    signs."""
+    urgency = step.case["live"]["urgency"]
+    if urgency not in HURRIED or step.next_state != "dispatched":
         return
+    follow_scene(step)
+    if urgency == "emergency":
+        _set_alarms(step)
+
+
+def _set_alarms(step: Step) -> None:
     step.facts["alarms"] = 0
     for number, (minutes, _) in enumerate(ALARMS, 1):
         step.set_timer(f"alarm{number}", step.now + timedelta(minutes=minutes), "alarm")
@@ -54,7 +63,12 @@ def _watch_danger(step: Step) -> None:
 
 
 def _bring_help(step: Step) -> None:
-    """Whoever has the territory and the nearest grid worker join as if it had been an emergency when it was dispatched."""
+    """Whoever has the territory and the nearest grid worker join as if it had been an emergency when it was dispatched; what is
+    none any more alarms nobody. The scene is waited for as the present urgency asks."""
+    if step.case["live"]["state"] in WITH_UNIT:
+        follow_scene(step)
+    if step.case["live"]["urgency"] != "emergency":
+        _stop_alarms(step)
     if not step.data.get("raised"):
         return
     here = territory_of(step)
@@ -75,7 +89,7 @@ CONDITIONS: dict[str, Condition] = {}
 SOURCES: dict[str, Source] = {}
 CHOOSERS: dict[str, Chooser] = {}
 EFFECTS: dict[str, Effect] = {
-    "set_alarms": _set_alarms,
+    "set_alarms": _watch_over,
     "alarm": _alarm,
     "stop_alarms": _stop_alarms,
     "watch_danger": _watch_danger,

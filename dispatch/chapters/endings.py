@@ -78,6 +78,8 @@ def _reopen(step: Step) -> None:
     for name in _OF_THE_CLOSURE:
         if step.case.get(name) is not None:
             step.set(name, None)
+    if step.case.get("scene") is not None:
+        step.set("scene", None)
     step.facts["signed_off"], step.facts["visit_tries"] = None, []
     step.stop_timers()
     step.live["open"] = True

@@ -46,7 +46,7 @@ def _ladder(step: Step) -> None:
     if clock["kind"] != "case" or (action == "urge" and lead_of(step.case) is None):
         return
     done: list[dict[str, Any]] = step.facts.setdefault("ladder", [])
-    rung = {"since": clock["started_at"], "light": light}
+    rung = {"since": clock["started_at"], "light": light} | ({"repair": True} if clock.get("source") == "repair" else {})
     if rung in done:
         return
     done.append(rung)

@@ -11,6 +11,7 @@ from dispatch.clockwork import running
 from dispatch.conditions import Condition, Source
 from dispatch.effects import Chooser, Effect, lead_task, move_by_returns
 from dispatch.guards import Guard
+from dispatch.scene import ON_SITE
 from dispatch.shifting import case_clock, go_on, is_paused, pause
 from dispatch.situation import Case, Situation, lead_of
 from dispatch.step import Step
@@ -79,7 +80,7 @@ def _take_back(step: Step) -> None:
     facts["lost_seconds"] += int(lost.total_seconds())
     step.set("lead", None)
     drop_requests(step)
-    step.stop_clocks("sign_in", "contact")
+    step.stop_clocks("sign_in", "contact", *ON_SITE)
     step.start_clock("dispatch")
     step.next_state = "filed"
 
@@ -100,7 +101,7 @@ def _coordinate_when_stuck(step: Step) -> None:
 def _coordinate(step: Step) -> None:
     """Nobody's time runs but the supervisor's; units that have the case keep seeing it until it is decided."""
     drop_requests(step)
-    step.stop_clocks("dispatch", "sign_in", "contact")
+    step.stop_clocks("dispatch", "sign_in", "contact", *ON_SITE)
     for clock in running(step.clocks, "case"):
         move_by_returns(step)
         pause(clock, step.now, step.rules)

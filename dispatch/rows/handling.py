@@ -34,8 +34,10 @@ ROWS = (
         fields=(
             choice("result", f.RESULTS), text("handling", 20), text("public_reply", 20, clean=True), PROOF,
             text("unsolved_reason"), text("waive_reason", 5, when="assists_open"),
+            Field(name="safe_at", type="datetime", required=True, only_when="safe_unsaid", options_from="now"),
         ),
-        checks=("unsolved_explained",), effects=("drop_requests", "submit_result"), notices=("dispatchers",),
+        checks=("unsolved_explained", "safe_in_the_past"), effects=("drop_requests", "submit_result", "leave_scene"),
+        notices=("dispatchers", "joined"),
     ),
     Transition(
         subject="task", action="task_sign", number="2.4b", states=("pending",), next="signed", roles=UNIT, adding=True,
@@ -57,7 +59,7 @@ ROWS = (
         effects=("move_part",), notices=("party",),
     ),
     Transition(
-        subject="task", action="task_waive", number="2.4b", states=("pending", "signed"), next="waived",
+        subject="task", action="task_waive", number="2.4b", states=("waiting", "pending", "signed"), next="waived",
         roles=UNIT | DISPATCH, guards=("part_task", "answers_for_part", "parts_may_move"), fields=(REASON,),
         effects=("move_part",), notices=("party",),
     ),
