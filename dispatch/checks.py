@@ -12,7 +12,7 @@ from dispatch.fields import Field
 from dispatch.limits import LIMIT_WORDS
 from dispatch.masking import mask_text
 from dispatch.model import CRS_NAMES
-from dispatch.registry import CONDITIONS
+from dispatch.registry import CONDITIONS, SOURCES
 from dispatch.situation import Situation
 from storage.errors import FieldError
 
@@ -73,8 +73,9 @@ def _text(raw: Any, field: Field, at: Situation) -> str:
 
 
 def _choice(raw: Any, field: Field, at: Situation) -> str:
-    if not isinstance(raw, str) or raw not in field.options:
-        raise _Bad("choice", f"one of {', '.join(field.options)}")
+    options = field.options or SOURCES[field.options_from or ""](at)["options"]
+    if not isinstance(raw, str) or raw not in options:
+        raise _Bad("choice", f"one of {', '.join(options)}")
     return raw
 
 

@@ -13,15 +13,17 @@ from dispatch.clocks import Limit, LimitChoice, moved_by_return
 from dispatch.outcomes import OUTCOMES
 from dispatch.placing import category_document, line_of, place_document, rematch
 from dispatch.rules import place_of
-from dispatch.shifting import case_clock, move_to, note_move, recount
+from dispatch.shifting import cap, case_clock, move_to, note_move, recount
 from dispatch.situation import is_citizen_case, must_contact
 from dispatch.step import Step
-from dispatch.tasks import ask_organization, assist_limit, follow_tasks, give_part, give_task, unit_due
+from dispatch.tasks import ask_organization, assist_limit, follow_case, follow_tasks, give_part, give_task, unit_due
 
 __all__ = [
-    "CHOOSERS", "EFFECTS", "Chooser", "Effect", "call_nearest", "lead_task", "move_by_returns", "put_under", "set_category",
-    "territory_of",
+    "CHOOSERS", "EFFECTS", "STAND", "Chooser", "Effect", "assisting", "call_nearest", "lead_task", "move_by_returns",
+    "put_in_charge", "put_under", "set_category", "territory_of",
 ]  # fmt: skip
+
+STAND = frozenset({"override", "rework", "redo", "reopen"})  # limits that come before the special group's, or are short already
 
 Effect = Callable[[Step], None]
 Chooser = Callable[[Step], str]
@@ -29,6 +31,8 @@ Chooser = Callable[[Step], str]
 
 def _open_intake(step: Step) -> None:
     step.start_clock("intake")
+    if "on_behalf" in step.case:
+        step.data["on_behalf"] = step.case["on_behalf"]["consent"]
 
 
 def _file(step: Step) -> None:
@@ -65,31 +69,45 @@ def _dispatch_when_clear(step: Step) -> None:
         return
     if any(task["state"] == "returned" for task in step.case["tasks"]):
         return
+    if not urgent and step.rules.joint_templates.fitting(step.case["live"]["category"]):
+        _leave_to_person(step)
+        return
     step.then("auto_dispatch", {"unit": match["candidates"][0]["unit"], "assists": list(match["assists"])})
 
 
+def _leave_to_person(step: Step) -> None:
+    """Several units may have to do with it: a dispatcher decides whether it becomes a 一件事."""
+    match = step.edit("match")
+    match["decided"], match["doubt"] = "manual", [*match["doubt"], "joint_template"]
+
+
 def _dispatch(step: Step) -> None:
-    fields, live, facts = step.fields, step.live, step.facts
-    unit = fields["unit"]
+    unit = step.fields["unit"]
+    limit = put_in_charge(step, unit)
+    _give_tasks(step, unit, limit)
+    step.data.update(_basis(step, unit))
+    if step.live["urgency"] == "emergency":
+        call_nearest(step)
+
+
+def put_in_charge(step: Step, unit: dict[str, str]) -> Limit:
+    """Make a unit answer for the case from now on; returns the limit that the case has. Who gets which task is put down after."""
+    facts, asked = step.facts, step.fields.get("limit")
     step.set("lead", unit)
-    asked = fields.get("limit")
     choice = LimitChoice(asked, "override") if asked else step.rules.limit_choice(step.case)
     _start_case_clock(step, choice)
-    _give_tasks(step, unit, choice.limit)
     facts["dispatched_at"] = step.now
     if step.actor.role != "system":
         facts["dispatchers"].append(step.actor.id)
     step.stop_clocks("dispatch", "intake")
     step.start_clock("sign_in")
-    step.data.update(_basis(step, unit))
-    if live["urgency"] == "emergency":
-        call_nearest(step)
+    return choice.limit
 
 
 def _give_tasks(step: Step, unit: dict[str, str], limit: Limit) -> None:
     """The lead has the whole limit from its own dispatch (domain.md §2.6 rule 7), who assists a share of it."""
     give_task(step, "lead", unit, limit, unit_due(step, unit["code"], limit))
-    for other in _assisting(step, unit["code"]):
+    for other in assisting(step, unit["code"]):
         give_part(step, "assist", other, assist_limit(limit))
     chosen = step.fields.get("organizations", ())
     for organization in chosen:
@@ -97,7 +115,7 @@ def _give_tasks(step: Step, unit: dict[str, str], limit: Limit) -> None:
     follow_tasks(step)
 
 
-def _assisting(step: Step, lead: str) -> list[dict[str, str]]:
+def assisting(step: Step, lead: str) -> list[dict[str, str]]:
     """Who assists: who is named, and in danger whoever has the territory (domain.md §2.8)."""
     named, is_urgent = step.fields.get("assists"), step.live["urgency"] == "emergency"
     if not named and not is_urgent:
@@ -124,7 +142,9 @@ def call_nearest(step: Step) -> None:
 def _start_case_clock(step: Step, choice: LimitChoice) -> None:
     """The clock of the citizen starts once; after a return it is moved by the time lost, never begun anew (§3.3 rule 6)."""
     if case_clock(step.clocks) is None:
-        step.clocks.append(step.rules.case_clock(choice, step.now))
+        clock = step.rules.case_clock(choice, step.now)
+        cap(clock, step.rules.law_limit(step.case), step.now, step.rules)
+        step.clocks.append(clock)
     else:
         move_by_returns(step)
 
@@ -138,8 +158,9 @@ def move_by_returns(step: Step) -> None:
     due = moved_by_return(facts["first_due_at"], lost, Limit.parse(clock["limit"]), rules.calendar, most=most)
     clock["done_at"] = None
     if due > clock["due_at"]:
-        note_move(clock, "return", step.now, due)
+        note_move(clock, "return", step.now, due, lost_seconds=facts["lost_seconds"], first=facts["first_due_at"])
     move_to(clock, max(due, clock["due_at"]), step.now, rules)
+    cap(clock, rules.law_limit(step.case), step.now, rules)
 
 
 def _basis(step: Step, unit: dict[str, str]) -> dict[str, Any]:
@@ -184,20 +205,24 @@ def _reclassify(step: Step) -> None:
 
 
 def _still_shorter(clock: dict[str, Any], choice: LimitChoice) -> LimitChoice:
-    """A limit that was set by hand holds on where it is shorter than what the case would have now."""
-    present = Limit.parse(clock["limit"])
-    by_hand = clock.get("source") == "override" and present.nominal_minutes < choice.limit.nominal_minutes
-    return LimitChoice(present, "override") if by_hand else choice
+    """A limit that does not come from the category (set by hand, for work that is done again) holds on where it is shorter than
+    what the case would have now."""
+    present, source = Limit.parse(clock["limit"]), clock.get("source", "")
+    holds = source in STAND and present.nominal_minutes < choice.limit.nominal_minutes
+    return LimitChoice(present, source) if holds else choice
 
 
 def put_under(step: Step, choice: LimitChoice) -> None:
-    """Count the citizen's clock anew from its start under another limit; what returns have cost is added again."""
+    """Count the citizen's clock anew from its start under another limit; what returns have cost is added again, and the units'
+    tasks follow."""
     clock = case_clock(step.clocks)
     assert clock is not None  # noqa: S101  # callers have looked
     recount(clock, choice, step.now, step.rules)
     step.facts.pop("first_due_at", None)
     if step.facts["lost_seconds"]:
         move_by_returns(step)
+    cap(clock, step.rules.law_limit(step.case), step.now, step.rules)
+    follow_case(step)
 
 
 def _correct_location(step: Step) -> None:

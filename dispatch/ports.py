@@ -77,6 +77,9 @@ class Directory(Protocol):
     def territorial(self, place: Place) -> UnitRef | None:
         """Return the township-level unit in whose territory the place lies (属地), None where the place is not known so well."""
 
+    def unit_named(self, name: str, place: Place) -> UnitRef | None:
+        """Return the unit that a code or `type@level` names at a place, None where no such unit works."""
+
     def organization(self, code: str) -> Helper | None:
         """Return the organization with this code, or None."""
 

@@ -1,4 +1,4 @@
-"""Loading what the pure rules need: catalogue, signals, calendar. Each is built anew when its `versions` document changes."""
+"""Loading what the pure rules need: catalogue, signals, calendar, joint templates. Each is built anew when its `versions` document changes."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ import msgspec
 from dispatch.calendar import CalendarDay, WorkCalendar
 from dispatch.categories import Catalogue
 from dispatch.city import City, Params
+from dispatch.joint import JointTemplate, JointTemplates
 from dispatch.model import Category
 from dispatch.signals import DangerWords, Keyword, Signals
 from storage.client import Database
 
 __all__ = [
-    "CALENDAR", "CATEGORIES", "KEYWORDS", "VERSIONS", "danger_words", "load_calendar", "load_catalogue", "load_signals",
-    "load_version", "mark_changed",
+    "CALENDAR", "CATEGORIES", "JOINT_TEMPLATES", "KEYWORDS", "VERSIONS", "danger_words", "load_calendar", "load_catalogue",
+    "load_joint_templates", "load_signals", "load_version", "mark_changed",
 ]  # fmt: skip
 
 CATEGORIES, KEYWORDS, CALENDAR, VERSIONS = "categories", "keywords", "calendar", "versions"
+JOINT_TEMPLATES = "joint_templates"
 
 
 async def load_catalogue(database: Database) -> Catalogue:
@@ -43,6 +45,12 @@ async def load_calendar(database: Database, city: City) -> WorkCalendar:
     return WorkCalendar(days, city.timezone, city.working_hours)
 
 
+async def load_joint_templates(database: Database) -> JointTemplates:
+    """Return the templates of 一件事 as they are now."""
+    found = await database.find(JOINT_TEMPLATES, {})
+    return JointTemplates(msgspec.convert({**one, "code": one["_id"]}, JointTemplate) for one in found)
+
+
 def danger_words(params: Params) -> DangerWords:
     """Return the words of danger as the city sets them."""
     return DangerWords(
@@ -57,7 +65,7 @@ def danger_words(params: Params) -> DangerWords:
 
 
 async def load_version(database: Database, kind: str) -> str:
-    """Return the version of a snapshot (`catalogue`, `calendar`), empty before the first import."""
+    """Return the version of a snapshot (`catalogue`, `calendar`, `joint_templates`), empty before the first import."""
     found = await database.find_one(VERSIONS, {"_id": kind})
     return str(found["version"]) if found else ""
 

@@ -3,6 +3,9 @@
 Every task has `id`, `kind`, `state` and `entry`, the number of the timeline entry that gave it. Those of units (`lead`,
 `assist`, `joint`, `sub`, `whistle`) have `unit`, `limit` and `due_at`, and when handed in `result` and `late`; those of
 organizations (`org`) have `organization`, `places` and `expires_at` instead, and `unit` is None.
+
+Parts of a 一件事 have a `step`. One whose turn has not come is `waiting`: it is nobody's yet, so it has no `dispatched_at` and no
+`due_at`, its unit is told nothing and does not see the case.
 """
 
 from __future__ import annotations
@@ -12,21 +15,24 @@ from datetime import datetime
 from typing import Any
 
 from dispatch.clocks import Limit
+from dispatch.recounting import task_due
 from dispatch.shifting import case_clock
-from dispatch.situation import GONE, Case
+from dispatch.situation import GONE, NOT_THERE, UNDONE, Case
 from dispatch.step import Step
 
 __all__ = [
-    "HELPING", "TAKEN", "Task", "ask_organization", "assist_limit", "case_due", "end_tasks", "follow_tasks", "give_part",
-    "give_task", "hand_in", "is_open", "stop_invitation", "task_now", "unit_due",
+    "AT_WORK", "HELPING", "TAKEN", "Task", "ask_organization", "assist_limit", "awaited_by", "begin_part", "case_due",
+    "end_tasks", "follow_case", "follow_tasks", "give_part", "give_task", "go_on_in_order", "hand_in", "hold_part", "is_open",
+    "stop_invitation", "task_now", "unit_due",
 ]  # fmt: skip
 
 Task = dict[str, Any]
 
 ASSIST_PERCENT = 60  # of the lead's limit (domain.md §2.5)
 _LEAST = {"wd": Limit(4, "wh"), "d": Limit(14, "h"), "wh": Limit(1, "wh"), "h": Limit(36, "m"), "m": Limit(1, "m")}
-_OPEN = frozenset({"pending", "signed", "submitted", "invited", "claimed", "serving"})
+_OPEN = UNDONE | {"submitted", "invited", "claimed", "serving"}
 TAKEN = frozenset({"claimed", "serving", "submitted", "confirmed"})  # an organization has the place
+AT_WORK = frozenset({"pending", "signed"})  # a unit has the task and has not handed in
 HELPING = TAKEN | {"invited"}  # an organization may see the case
 
 
@@ -63,7 +69,17 @@ def unit_due(step: Step, unit: str, limit: Limit) -> datetime:
     return due
 
 
-def give_task(step: Step, kind: str, unit: dict[str, str], limit: Limit, due: datetime, **more: Any) -> Task:
+def follow_case(step: Step) -> None:
+    """The case has another limit from now on: the lead's task has it too, all others stay within what the case has."""
+    clock = case_clock(step.case["clocks"])
+    for task in step.edit("tasks"):
+        if task["state"] in AT_WORK and task["unit"] and clock is not None:
+            if task["kind"] == "lead":
+                task["limit"] = clock["limit"]
+            task["due_at"] = task_due(task, step.case["clocks"], step.rules)
+
+
+def give_task(step: Step, kind: str, unit: dict[str, str], limit: Limit, due: datetime, /, **more: Any) -> Task:
     """Put down a task of a unit; `more` are parts that tasks of this kind have besides."""
     tasks = step.edit("tasks")
     task = {
@@ -74,9 +90,39 @@ def give_task(step: Step, kind: str, unit: dict[str, str], limit: Limit, due: da
     return task
 
 
-def give_part(step: Step, kind: str, unit: dict[str, str], limit: Limit, **more: Any) -> Task:
+def give_part(step: Step, kind: str, unit: dict[str, str], limit: Limit, /, **more: Any) -> Task:
     """Put down a task beside the lead's, due by its own limit within the case's."""
     return give_task(step, kind, unit, limit, _part_due(step, unit["code"], limit), **more)
+
+
+def hold_part(step: Step, kind: str, unit: dict[str, str], limit: Limit, /, **more: Any) -> Task:
+    """Put down a part whose turn comes when those that it waits for are done; its limit begins then."""
+    tasks = step.edit("tasks")
+    task = {
+        "id": f"t{len(tasks) + 1}", "kind": kind, "unit": unit, "state": "waiting", "entry": _entry(step), "dispatched_at": None,
+        "limit": str(limit), "due_at": None, "signed_at": None, "submitted_at": None, **more,
+    }  # fmt: skip
+    tasks.append(task)
+    return task
+
+
+def begin_part(step: Step, task: Task) -> None:
+    """The turn of a waiting part has come: it is given as by the entry that is being made."""
+    task["state"], task["entry"], task["dispatched_at"] = "pending", _entry(step), step.now
+    task["due_at"] = _part_due(step, task["unit"]["code"], Limit.parse(task["limit"]))
+
+
+def awaited_by(case: Case, task: Task) -> list[Task]:
+    """Return what a waiting part waits for: the undone parts of lower steps. When there is nothing, its turn has come."""
+    if task["state"] != "waiting":
+        return []
+    return [other for other in case["tasks"] if other.get("step", task["step"]) < task["step"] and other["state"] in UNDONE]
+
+
+def go_on_in_order(step: Step) -> None:
+    """A part is done or was lifted: whatever waited for it alone begins, in an entry of its own."""
+    if any(task["state"] == "waiting" and not awaited_by(step.case, task) for task in step.case["tasks"]):
+        step.then("begin_parts", {})
 
 
 def ask_organization(step: Step, organization: dict[str, Any], places: int, note: str | None = None) -> Task:
@@ -163,8 +209,8 @@ def _follow_organizations(step: Step) -> None:
 
 
 def _units_now(tasks: Iterable[Task]) -> list[str]:
-    """Units with a task, and those to whom they answer: who called for them, who coordinates."""
+    """Units with a task, and those to whom they answer or will answer: who called for them, who coordinates."""
     present = [task for task in tasks if task["unit"] and task["state"] not in GONE]
-    codes = [task["unit"]["code"] for task in present]
+    codes = [task["unit"]["code"] for task in present if task["state"] not in NOT_THERE]
     codes += [code for task in present for code in (task.get("caller"), task.get("coordinator")) if code]
     return list(dict.fromkeys(codes))

@@ -42,7 +42,7 @@ FINAL = ("archived", "cancelled")  # nothing more may be done to them
 JOINED_ENDED = ("closed", "answered")  # lately ended: a report of the same matter may still be joined to it
 REQUEST_STATES = ("pending", "approved", "rejected", "withdrawn", "expired")
 TASK_STATES = (
-    "pending", "signed", "submitted", "accepted", "returned", "waived", "withdrawn",
+    "waiting", "pending", "signed", "submitted", "accepted", "returned", "waived", "withdrawn",
     "invited", "claimed", "serving", "confirmed", "declined", "released", "expired",
 )  # fmt: skip
 

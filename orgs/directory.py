@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from dispatch.model import Category, Helper, Match, Place, UnitRef
-from orgs.matching import Context, blocking
+from orgs.matching import Context, blocking, resolve
 from orgs.organizations import Organization, Party, helper_of
 from orgs.people import Person
 from orgs.precedents import Precedents
@@ -133,6 +133,11 @@ class DirectorySnapshot:
     def territorial(self, place: Place) -> UnitRef | None:
         """Return the township-level unit in whose territory the place lies, or None."""
         return self.units.head("township", place.area_codes)
+
+    def unit_named(self, name: str, place: Place) -> UnitRef | None:
+        """Return the unit that a code or `type@level` names at a place, None where no such unit works."""
+        found = next(iter(resolve(name, self.units, place.area_codes)), None)
+        return found if found is not None and self.units.covers(found.code, place) else None
 
     def organization(self, code: str) -> Helper | None:
         """Return the organization with this code (in good standing), or None."""

@@ -40,6 +40,11 @@ class Parsed(msgspec.Struct, frozen=True):
     people: tuple[Person, ...] = ()
     duties: tuple[Duty, ...] = ()
 
+    @property
+    def unit_names(self) -> frozenset[str]:
+        """Every name by which other tables may name a unit: its code, or `type@level`."""
+        return frozenset(name for unit in self.units for name in (unit.code, f"{unit.type}@{unit.level}"))
+
 
 def read(
     folder: Path,

@@ -17,7 +17,9 @@ from dispatch.model import Candidate, Category, Place, UnitRef
 from orgs.rules import ANY, CATEGORY_WORDS, Hit, RuleIndex, Steps
 from orgs.units import UNIT_LEVELS, UnitTree, split_post
 
-__all__ = ["MAX_CANDIDATES", "Context", "Draft", "assists_of", "blocking", "drafts", "owners_near", "rank", "winner_doubt"]
+__all__ = [
+    "MAX_CANDIDATES", "Context", "Draft", "assists_of", "blocking", "drafts", "owners_near", "rank", "resolve", "winner_doubt",
+]  # fmt: skip
 
 MAX_CANDIDATES = 5
 OWNER_RADIUS_M = 30.0

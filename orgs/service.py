@@ -125,6 +125,10 @@ class Parties:
         """Return the township-level unit in whose territory the place lies, or None."""
         return self.snapshot.territorial(place)
 
+    def unit_named(self, name: str, place: Place) -> UnitRef | None:
+        """Return the unit that a code or `type@level` names at a place, or None."""
+        return self.snapshot.unit_named(name, place)
+
     def organization(self, code: str) -> Helper | None:
         """Return the organization with this code, or None."""
         return self.snapshot.organization(code)

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from cities.guiyang import features, organizations, people, rules, territory, units
+from cities.guiyang import features, joint, organizations, people, rules, territory, units
 from cities.guiyang.randomness import DEFAULT_SEED
 from cities.writing import feature, write_csv, write_geojson
 
@@ -79,6 +79,7 @@ def _build_rest(target: Path, areas: list[territory.Area], seed: int, step: Call
         ("roster.csv", people.ROSTER_COLUMNS, roster),
     ):
         counts[file] = write_csv(target / file, columns, (row.row() for row in rows))
+    counts["joint_templates.csv"] = write_csv(target / "joint_templates.csv", joint.COLUMNS, joint.build_joint_templates())
     _write_areas(target, areas)
     return counts
 

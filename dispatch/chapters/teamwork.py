@@ -18,6 +18,7 @@ from dispatch.tasks import (
     follow_tasks,
     give_part,
     give_task,
+    go_on_in_order,
     hand_in,
     is_open,
     stop_invitation,
@@ -266,7 +267,7 @@ def _subdispatch(step: Step) -> None:
     if "limit" in fields or last is None:
         _given(step, give_part(step, "sub", fields["unit"], limit, **more))
     else:
-        _given(step, give_task(step, "sub", fields["unit"], limit, last, **more))
+        _given(step, give_task(step, "sub", fields["unit"], limit, last, **more, with_case=True))
 
 
 def _ask_unit(step: Step) -> None:
@@ -320,6 +321,7 @@ def _left(step: Step, task: dict[str, Any]) -> None:
     party = "organization" if task["unit"] is None else "unit"
     step.data |= {"task": task["id"], party: task[party]["code"]}
     follow_tasks(step)
+    go_on_in_order(step)
 
 
 def _withdraw_task(step: Step) -> None:

@@ -18,12 +18,27 @@ ROWS = (
             Field(name="limit", type="limit"),
             text("opinion"),
         ),
-        checks=("unit_fits", "assists_fit", "organizations_known", "limit_not_longer"),
-        effects=("dispatch", "set_alarms"), notices=("lead", "given"),
+        checks=("unit_fits", "assists_fit", "organizations_known", "limit_not_longer", "limit_within_law"),
+        effects=("dispatch", "set_alarms"), notices=("lead", "given", "joined"),
+    ),
+    Transition(
+        action="dispatch_joint", number="T15", states=("filed",), next="dispatched", roles=DISPATCH, limit="sign_in",
+        guards=("in_area", "has_template"),
+        fields=(
+            Field(name="template", type="choice", required=True, options_from="joint_templates"),
+            Field(name="coordinator", type="unit"), Field(name="limit", type="limit"), text("opinion"),
+        ),
+        checks=("steps_have_units", "coordinator_is_no_part", "limit_not_longer", "limit_within_law"),
+        effects=("dispatch_joint", "set_alarms"),
+        notices=("lead", "given", "joined"),
+    ),
+    Transition(
+        action="begin_parts", number="2.4b", states=("dispatched", "handling"), next=None, roles=SYSTEM_ONLY, public=False,
+        offered=False, effects=("begin_parts",), notices=("given",),
     ),
     Transition(
         action="auto_dispatch", number="T16", states=("filed",), next="dispatched", roles=SYSTEM_ONLY, limit="sign_in",
-        effects=("dispatch", "set_alarms"), notices=("lead", "given"), offered=False,
+        effects=("dispatch", "set_alarms"), notices=("lead", "given", "joined"), offered=False,
     ),
     Transition(
         action="sign_in", number="T17", states=("dispatched",), next="handling", roles=UNIT, guards=("is_lead",),

@@ -50,8 +50,8 @@ ROWS: tuple[Transition, ...] = (
         checks=("in_the_past", "after_the_call", "on_the_spot"), effects=("arrive",), notices=("answered_to",),
     ),
     Transition(
-        subject="task", action="task_withdraw", number="2.4b", states=("pending", "signed"), next="withdrawn", roles=DISPATCH,
-        public=False, guards=("in_area", "part_task", "parts_may_move"), fields=(REASON,), effects=("withdraw_task",),
+        subject="task", action="task_withdraw", number="2.4b", states=("waiting", "pending", "signed"), next="withdrawn",
+        roles=DISPATCH, public=False, guards=("in_area", "part_task", "parts_may_move"), fields=(REASON,), effects=("withdraw_task",),
         notices=("party",),
     ),
     Transition(

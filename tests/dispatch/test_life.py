@@ -61,7 +61,9 @@ REPORTS = (
     (OPERATOR, ticket(appeal_type="consult", file=False)), (CITIZEN, event()), (WALKER, event(category="0299")),
 )  # fmt: skip
 SMALL = Category(code="0299", name="小修小补", urgency="normal", limit="2wd", self_handle=True)
-TWO_CASES = frozenset({"merge", "unmerge", "let_go", "absorb"})  # they need the other case too: `test_joining`
+TWO_CASES = frozenset(  # they need the other case too: `test_joining`, `test_joined_voices`
+    {"merge", "unmerge", "let_go", "absorb", "hear_answer", "hear_rating"}
+)
 ON_THE_WAY = (
     "file", "dispatch", "sign_in", "contact", "sign_off", "answer_supervise", "submit_result", "send_check", "to_visit", "close",
     "check_pass", "visit_ok", "verify", "resume", "decide_coordination", "record_receipt", "special_close",

@@ -12,6 +12,8 @@ from dispatch.states import ALIVE, ENDED, FINAL, REQUEST_STATES, STATES, TABLE, 
 
 NOT_IN_ACTIONS = {
     "absorb",
+    "hear_answer",
+    "hear_rating",
     "let_go",
     "alarm",
     "archive",

@@ -18,6 +18,7 @@ from dispatch.categories import Catalogue
 from dispatch.city import params_of
 from dispatch.duplicates import RecentCases
 from dispatch.errors import OutOfArea, UnknownArea
+from dispatch.joint import JointStep, JointTemplate, JointTemplates
 from dispatch.model import AreaRef, Candidate, Category, Helper, Match, Place, Point, UnitRef
 from dispatch.reports import Caller, Location, NewReport
 from dispatch.rules import Rules
@@ -139,6 +140,12 @@ class TownDirectory:
         district = place.area("district")
         return self._ref("town" + district.code[-1]) if district else None
 
+    def unit_named(self, name: str, place: Place) -> UnitRef | None:
+        kind, post, _ = name.partition("@")
+        district = place.area("district")
+        code = kind + district.code[-1] if post and district else kind
+        return self._ref(code) if code in UNITS and self.unit_covers(code, place) else None
+
     def organization(self, code: str) -> Helper | None:
         return {"vol1": Helper(code="vol1", name="志愿服务队"), "vol2": Helper(code="vol2", name="爱心企业")}.get(code)
 
@@ -163,6 +170,25 @@ CATEGORIES = Catalogue(
         Category(code="0902", name="安全隐患线索", urgency="priority", limit="2wd", flags=frozenset("KS"), check="site"),
     )
 )
+
+
+def _joint(code: str, name: str, *steps: tuple[int, str, str, str]) -> JointTemplate:
+    done = tuple(
+        JointStep(number=number, unit=unit, kind=kind, limit=limit, task=f"{name}：{unit}") for number, unit, kind, limit in steps
+    )
+    return JointTemplate(code=code, name=name, categories=("0501",), steps=done)
+
+
+TEMPLATES = JointTemplates(
+    (
+        _joint("T1", "同时办", (1, "urban@district", "lead", ""), (1, "water1", "joint", "2wd"), (1, "town1", "assist", "")),
+        _joint(
+            "T2", "依次办", (1, "urban@district", "lead", "8wd"), (1, "water@district", "joint", "2wd"),
+            (2, "town@township", "joint", "1wd"), (3, "root", "assist", "60wd"),
+        ),
+        _joint("T3", "缺单位", (1, "urban@district", "lead", ""), (1, "water1", "joint", ""), (2, "fire@district", "joint", "")),
+    )
+)  # fmt: skip
 
 
 class TownSignals:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import math
 from datetime import UTC, datetime
+from typing import Any
 
 import mapbox_vector_tile
 import pytest
 
+from dispatch import joint_importing
+from dispatch.joint import JointTemplate
 from orgs import store
 from tests.service import Running
 from tests.small_city import INSIDE, NEXT_GRID, OUTSIDE
 
 LON, LAT = INSIDE
+EXTRA = JointTemplate(code="EXTRA", name="临时", categories=("0999",), steps=())
 
 
 async def test_locate_when_inside_then_path_and_doubt(service: Running) -> None:
@@ -192,3 +196,25 @@ async def test_address_when_strange_then_problem_document(
     assert "Traceback" not in answer.body.decode() and answer.headers["Content-Type"].startswith("application/problem+json")
     if status == 405:
         assert answer.headers["Allow"]
+
+
+async def test_joint_templates_when_asked_then_with_their_steps(service: Running) -> None:
+    (template,) = (await service.get("/api/v1/joint-templates?category=0601", "dispatcher")).json["items"]
+    assert (template["code"], template["name_en"], template["categories"]) == ("FALL", "Falling objects", ["0601"])
+    assert [(one["step"], one["kind"], one["unit"], one["limit"]) for one in template["steps"]] == [
+        (1, "lead", "urban@district", ""), (1, "joint", "town@township", "4wh"), (1, "assist", "water@district", ""),
+        (2, "joint", "520102-road", "1wd"),
+    ]  # fmt: skip
+    assert (await service.get("/api/v1/joint-templates?category=0101", "operator")).json["items"] == []
+    assert (await service.get("/api/v1/joint-templates")).status == 401
+
+
+async def test_joint_templates_when_imported_again_then_seen_without_a_restart(service: Running) -> None:
+    before = service.services.core.joint_templates
+    await joint_importing.write(service.services.database, [*before.all(), EXTRA])
+    found: list[dict[str, Any]] = []
+    async with asyncio.timeout(10):
+        while len(found) != 2:
+            found = (await service.get("/api/v1/joint-templates", "dispatcher")).json["items"]
+    assert [one["code"] for one in found] == ["EXTRA", "FALL"]
+    await joint_importing.write(service.services.database, list(before.all()))

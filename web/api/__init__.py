@@ -12,6 +12,7 @@ from web.api.channels import ChannelCode, ChannelConfirm, ChannelPreview, MyChan
 from web.api.deliveries import DeliveryList, DeliveryResend, TemplatePreview, WebhookReplay
 from web.api.directory import Area, Areas, Categories, CityHandler, Organizations, Rules, Units
 from web.api.intake import Events, EventsBatch, Tickets
+from web.api.joint import JointTemplateList
 from web.api.media import MediaHandler
 from web.api.notices import NoticeRead, Notices
 from web.api.public import CaseCode, CaseLink, PublicAppeal, PublicCaseHandler, PublicQuery, PublicRating, PublicVisit
@@ -56,6 +57,7 @@ ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
     ("/api/v1/organizations", Organizations),
     ("/api/v1/rules", Rules),
     ("/api/v1/categories", Categories),
+    ("/api/v1/joint-templates", JointTemplateList),
     ("/api/v1/city", CityHandler),
     ("/api/v1/calendar", CalendarYear),
     ("/api/v1/calendar:import", CalendarImport),

@@ -15,6 +15,7 @@ import dispatch.importing
 import grid.importing
 import orgs.importing
 from dispatch import city as cities
+from dispatch import joint_importing
 from dispatch.packs import PackReport
 from grid.coordinates import to_wgs84
 from orgs.demo import create_demo_accounts
@@ -105,11 +106,14 @@ async def import_folder(database: Database, folder: Path, console: Console, *, d
             timezone=core.city.timezone if core.city else "Asia/Shanghai",
             to_wgs84=to_wgs84,
         )
+        templates = joint_importing.read(folder, report, categories=core.category_codes, units=parties.unit_names)
         report.raise_if_errors()
     if dry_run:
         return report
     with step("city: writing", console):
         await grid.importing.write(database, territory)
         await orgs.importing.write(database, parties)
+        if templates is not None:
+            await joint_importing.write(database, templates)
         await dispatch.importing.write(database, core)
     return report
