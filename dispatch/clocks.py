@@ -19,7 +19,8 @@ from dispatch.calendar import WorkCalendar
 from dispatch.limits import Limit, LimitCell, LimitChoice, LimitTable, choose_limit, limit_for
 
 __all__ = [
-    "LIGHTS", "Light", "LightRules", "Limit", "LimitCell", "LimitChoice", "LimitTable", "Thresholds", "choose_limit", "counted",
+    "LIGHTS", "Light", "LightRules", "Limit", "LimitCell", "LimitChoice", "LimitTable", "Thresholds", "capped_by_law",
+    "choose_limit", "counted",
     "due_after_pause", "due_at", "extended", "light", "limit_for", "moved_by_return", "next_light_at", "remaining", "thresholds",
 ]  # fmt: skip
 
@@ -81,6 +82,16 @@ def moved_by_return(due: datetime, lost: timedelta, limit: Limit, calendar: Work
     """
     moved = _shifted(due, max(lost, timedelta(0)), limit, calendar, None)
     return min(moved, due_at(due, most, calendar))
+
+
+def capped_by_law(choice: LimitChoice, law: Limit, start: datetime, calendar: WorkCalendar) -> LimitChoice:
+    """Return the limit that is fixed by law where it is over earlier than the choice (compared as days on the calendar).
+
+    >>> long, law = LimitChoice(Limit.parse("20wd"), "appeal_type"), Limit.parse("15d")
+    >>> capped_by_law(long, law, datetime(2026, 11, 23, 2, tzinfo=UTC), WorkCalendar()).source
+    'law'
+    """
+    return LimitChoice(law, "law") if due_at(start, law, calendar) < due_at(start, choice.limit, calendar) else choice
 
 
 class LightRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

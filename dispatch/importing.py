@@ -37,6 +37,7 @@ class CategoryRow(msgspec.Struct, kw_only=True):
     major: str = ""
     urgency: Literal["emergency", "urgent", "priority", "normal", "complex"] = "normal"
     limit: LimitCell | None = None
+    law_limit: LimitCell | None = None
     safe_limit: LimitCell | None = None
     transfer_to: str = ""
     lead_types: tuple[str, ...] = ()
@@ -143,8 +144,9 @@ def _category(row: Row[CategoryRow]) -> Category:
     check = value.check or ("site" if "K" in value.flags else "none")
     return Category(
         code=value.code, name=value.name, name_en=value.name_en, major=major, major_name=major_name, urgency=value.urgency,
-        limit=value.limit or "", safe_limit=value.safe_limit or "", transfer_to=value.transfer_to, lead_types=value.lead_types,
-        level=value.level, flags=frozenset(value.flags), assist_types=value.assist_types, org_kinds=value.org_kinds,
+        limit=value.limit or "", law_limit=value.law_limit or "", safe_limit=value.safe_limit or "",
+        transfer_to=value.transfer_to, lead_types=value.lead_types, level=value.level, flags=frozenset(value.flags),
+        assist_types=value.assist_types, org_kinds=value.org_kinds,
         self_handle="H" in value.flags if value.self_handle is None else value.self_handle, check=check,
         external_code=value.external_code,
     )  # fmt: skip

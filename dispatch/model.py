@@ -150,7 +150,8 @@ class Match(msgspec.Struct, frozen=True, kw_only=True):
 class Category(msgspec.Struct, frozen=True, kw_only=True):
     """One 小类 of the catalogue with its defaults (columns of `categories.csv`; source: the city pack).
 
-    `limit` and `safe_limit` are cells of the form `N` + `m|h|wh|wd|d`; `lead_types` are unit types, first existing wins.
+    `limit`, `safe_limit` and `law_limit` (fixed by law: a cap on all that a case may be given) are cells of the form
+    `N` + `m|h|wh|wd|d`; `lead_types` are unit types, first existing wins.
     Flags: V verify before filing, K check on site, H grid worker may self-handle, S sensitive.
     """
 
@@ -161,6 +162,7 @@ class Category(msgspec.Struct, frozen=True, kw_only=True):
     major_name: str = ""
     urgency: str = "normal"
     limit: str = ""
+    law_limit: str = ""
     safe_limit: str = ""
     transfer_to: str = ""
     lead_types: tuple[str, ...] = ()

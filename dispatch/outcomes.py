@@ -12,7 +12,7 @@ from dispatch.rules import REDO_LIMIT
 from dispatch.shifting import stay_stopped
 from dispatch.situation import PARTS, holds_lead, lead_of, undone_parts
 from dispatch.step import Step
-from dispatch.tasks import case_due, end_tasks, follow_tasks, hand_in
+from dispatch.tasks import case_due, end_tasks, follow_tasks, hand_in, unit_due
 
 __all__ = ["OUTCOMES", "archive_later"]
 
@@ -154,7 +154,7 @@ def _fresh_case_clock(step: Step, choice: LimitChoice) -> None:
     step.facts["signed_off"] = None
     clock = step.rules.case_clock(choice, step.now)
     step.clocks.append(clock)
-    task["limit"], task["due_at"] = clock["limit"], clock["due_at"]
+    task["limit"], task["due_at"] = clock["limit"], unit_due(step, task["unit"]["code"], choice.limit)
 
 
 def _evidence(step: Step) -> None:

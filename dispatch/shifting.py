@@ -2,8 +2,10 @@
 
 A paused clock is stopped (`done_at`) and says so: `paused_at`, and `left_seconds`, the counted time that it had left. When it
 goes on it is the same clock, due later; `paused_seconds` is all counted time that it stood still. `moves` are what changed its
-due time, in order: `kind` (pause, extension, return), `at`, the due time `before` and after (`due_at`), of a pause `until`, of
-an extension `limit`. A unit's clock counts by the unit's own `hours`, where it has any.
+due time, in order: `kind` (pause, extension, return, law), `at`, the due time `before` and after (`due_at`), of a pause `until`
+and the `left_seconds` that were given back (none: under a new limit it only put the due time off), of an extension and of the
+law's cap `limit`, of a return `lost_seconds` since the due time that was `first`. A unit's clock counts by the unit's own
+`hours`, where it has any.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from dispatch.clockwork import LIGHT_RANK, light_at
 from dispatch.rules import Rules
 
 __all__ = [
-    "case_clock", "extend", "extension_until", "go_on", "is_paused", "later", "move_to", "note_move",
+    "cap", "case_clock", "extend", "extension_until", "go_on", "is_paused", "later", "law_until", "move_to", "note_move",
     "pause", "recount", "stay_stopped",
 ]  # fmt: skip
 
@@ -61,7 +63,7 @@ def go_on(clock: Clock, now: datetime, rules: Rules) -> timedelta:
     clock["paused_seconds"] = clock.get("paused_seconds", 0) + int(stood.total_seconds())
     clock["done_at"] = None
     due = max(clock["due_at"], due_after_pause(now, left, limit, rules.calendar, hours))
-    note_move(clock, "pause", paused_at, due, until=now)
+    note_move(clock, "pause", paused_at, due, until=now, left_seconds=int(left.total_seconds()))
     move_to(clock, due, now, rules)
     return stood
 
@@ -92,6 +94,22 @@ def recount(clock: Clock, choice: LimitChoice, now: datetime, rules: Rules) -> N
     if "paused_seconds" in clock:
         clock["paused_seconds"] = int(stood.total_seconds())
     move_to(clock, due, now, rules)
+
+
+def law_until(clock: Clock, law: Limit, rules: Rules) -> datetime:
+    """Return until when a case must be done by law, counted from the clock's own start; while it is paused it does not count."""
+    due = due_at(clock["started_at"], law, rules.calendar)
+    for move in clock.get("moves", ()):
+        if move["kind"] == "pause":
+            due = later(due, counted(move["at"], move["until"], law, rules.calendar), law, rules)
+    return due
+
+
+def cap(clock: Clock, law: Limit | None, now: datetime, rules: Rules) -> None:
+    """Let nothing that has moved a clock take it past what the law allows."""
+    if law is not None and (until := law_until(clock, law, rules)) < clock["due_at"]:
+        note_move(clock, "law", now, until, limit=str(law))
+        move_to(clock, until, now, rules)
 
 
 def note_move(clock: Clock, kind: str, at: datetime, due: datetime, **more: Any) -> None:

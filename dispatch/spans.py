@@ -116,7 +116,11 @@ def _returned(spans: list[Span], move: dict[str, Any], limit: Limit, calendar: W
     return spans + [msgspec.structs.replace(span, added="returned") for span in more]
 
 
-_MOVES = {"pause": _paused, "extension": _extended, "return": _returned}
+def _capped(spans: list[Span], move: dict[str, Any], limit: Limit, calendar: WorkCalendar, hours: str | None) -> list[Span]:
+    return _until(spans, move["due_at"], calendar, hours)
+
+
+_MOVES = {"pause": _paused, "extension": _extended, "return": _returned, "law": _capped}
 
 
 def _stopped(spans: list[Span], at: datetime, calendar: WorkCalendar, hours: str | None) -> list[Span]:

@@ -20,7 +20,9 @@ __all__ = ["LANGUAGES", "Texts", "catalogue", "content_language", "document"]
 LANGUAGES = ("zh-CN", "en")
 _FOLDER = Path(__file__).parent / "messages"
 _CHOICES = re.compile(r"\bof ((?:[a-z_0-9-]+, )*[a-z_0-9-]+)$")
+_LIMIT = re.compile(r"\b(?:most|allows|limit,) (\d+)(wh|wd|m|h|d)\b")
 _FIGURES = re.compile(r"(\d[\d,]*(?: to \d[\d,]*)?)")
+_UNITS = {"m": "分钟", "h": "小时", "d": "天", "wh": "个工作小时", "wd": "个工作日"}
 _RESERVED = frozenset({"type", "title", "status", "code", "detail", "errors", "instance"})
 
 
@@ -112,6 +114,8 @@ def _message(error: FieldError, texts: Texts, language: str) -> str:
     known = texts.fields.get(f"{error.field}.{error.code}") or texts.fields.get(error.code)
     if language == "en" or known is None:
         return error.message or known or texts.fields["invalid"]
+    if limit := _LIMIT.search(error.message):
+        return f"{known}\uff08{limit[1]} {_UNITS[limit[2]]}\uff09"
     specifics = _CHOICES.search(error.message) or _FIGURES.search(error.message)
     shown = specifics[1] if specifics and not any(char.isdigit() for char in known) else ""
     return f"{known}\uff08{shown}\uff09" if shown else known

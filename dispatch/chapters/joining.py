@@ -6,53 +6,33 @@ Two documents change in one transaction: `dispatch.merging` writes what these ef
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 from dispatch.agreements import Check
 from dispatch.chapters.elsewhere import back_to_the_desk
 from dispatch.conditions import Condition, Source
-from dispatch.effects import Chooser, Effect
+from dispatch.effects import Chooser, Effect, put_under
 from dispatch.guards import Guard
+from dispatch.joined import Voice, own_voice, who_speaks
 from dispatch.model import URGENCIES
-from dispatch.shifting import case_clock, recount
+from dispatch.shifting import case_clock
 from dispatch.situation import Case
 from dispatch.step import Step
 from dispatch.tasks import follow_tasks
 
-__all__ = [
-    "CHECKS", "CHOOSERS", "CONDITIONS", "EFFECTS", "FORBIDDING", "GUARDS", "SOURCES", "followers_of", "is_of_many",
-]  # fmt: skip
-
-Voice = tuple[str, datetime]
+__all__ = ["CHECKS", "CHOOSERS", "CONDITIONS", "EFFECTS", "FORBIDDING", "GUARDS", "SOURCES", "is_of_many"]
 
 MANY = 5  # reporters of one matter
 SOME, SOON = 3, timedelta(hours=24)  # so many reporters within so long a time
 HIGHEST_BY_COUNT = "urgent"  # that there is danger to life is said by a word or a person, never by a number
 
 
-def followers_of(case: Case) -> list[dict[str, Any]]:
-    """Return what a main case keeps of one that is joined to it, and of all that had been joined to that one before."""
-    live = case["live"]
-    who, at = _own_voice(case)
-    own = {"case": case["_id"], "case_no": case["case_no"], "reporter": live["reporter"], "kind": case["reporter"]["kind"]}
-    return [own | {"who": who, "at": at}, *(case.get("followers") or ())]
-
-
-def _own_voice(case: Case) -> Voice:
-    """Who speaks and when: whoever calls is known by the blind index of the phone, the others by their account.
-
-    Calls without a number are taken for one and the same: nobody can tell them apart.
-    """
-    caller = case.get("caller")
-    if caller is None:
-        return case["live"]["reporter"], case["live"]["reported_at"]
-    return caller.get("phone_index") or "unknown", case["live"]["reported_at"]
-
-
 def is_of_many(voices: Iterable[Voice]) -> bool:
     """Tell whether the matter has the attention of many: five reporters, or three within a day (domain.md §2.7).
 
+    Calls without a number are taken for one and the same.
+
+    >>> from datetime import datetime
     >>> noon = datetime(2026, 11, 23, 12)
     >>> is_of_many([("a", noon), ("b", noon), ("a", noon)]), is_of_many([("a", noon), ("b", noon), ("c", noon + SOON)])
     (False, True)
@@ -66,7 +46,8 @@ def is_of_many(voices: Iterable[Voice]) -> bool:
 def _absorb(step: Step) -> None:
     """The main case takes over the reporters, a higher urgency and the sensitivity of the other (design.md §6)."""
     live, fields = step.live, step.fields
-    step.set("followers", [*(step.case.get("followers") or ()), *fields["followers"]])
+    since = step.case["head"]["seq"] + 1  # the number of this entry: of what comes after it they are told
+    step.set("followers", [*(step.case.get("followers") or ()), *({**one, "since": since} for one in fields["followers"])])
     live["sensitive"] = live["sensitive"] or fields["sensitive"]
     step.data["merged"] = fields["merged"]
     if not live["open"]:
@@ -83,7 +64,7 @@ def _absorb(step: Step) -> None:
 def _voices(case: Case) -> list[Voice]:
     joined = case.get("followers") or ()
     reported_at = case["live"]["reported_at"]
-    return [_own_voice(case), *((one.get("who") or one["reporter"], one.get("at") or reported_at) for one in joined)]
+    return [own_voice(case), *((who_speaks(one), one.get("at") or reported_at) for one in joined)]
 
 
 def _one_higher(urgency: str) -> str:
@@ -98,7 +79,7 @@ def _shorten(step: Step) -> None:
     if clock is None or clock["done_at"] is not None:
         return
     if step.rules.clock("case", choice.limit, clock["started_at"])["due_at"] < clock["due_at"]:
-        recount(clock, choice, step.now, step.rules)
+        put_under(step, choice)
 
 
 def _unmerge(step: Step) -> None:

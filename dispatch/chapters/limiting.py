@@ -17,7 +17,6 @@ from storage.errors import FieldError
 __all__ = ["CHECKS", "CHOOSERS", "CONDITIONS", "EFFECTS", "FORBIDDING", "GUARDS", "SOURCES"]
 
 
-
 def _no_special_group(at: Situation) -> bool:
     return at.case.get("special_group") is None
 

@@ -48,8 +48,6 @@ def test_choose_limit_when_several_rules_apply_then_the_stronger_wins() -> None:
     assert (str(special.limit), special.source) == ("2wd", "special_group")
     override = choose_limit(OLD_BUILDING, "normal", "none", table=TABLE, special_group=True, override=parse("1wd"))
     assert (str(override.limit), override.source) == ("1wd", "override")
-    law = choose_limit(OLD_BUILDING, "normal", "report", table=TABLE, override=parse("30wd"), law=parse("10wd"))
-    assert (str(law.limit), law.source) == ("10wd", "law")
 
 
 @pytest.mark.parametrize(

@@ -77,3 +77,9 @@ def test_field_when_chinese_then_text_of_the_code_with_the_figures_of_the_error(
     )
     messages = [one["message"] for one in document(error, "zh-CN")["errors"]]
     assert "5 to 2,000" in messages[0] and "phone, visit" in messages[1] and not messages[0].isascii()
+
+
+@pytest.mark.parametrize(("said", "shown"), [("the law allows 7wd at most", "7 个工作日"), ("at most 4wh", "4 个工作小时")])
+def test_field_when_it_speaks_of_a_limit_then_chinese_says_how_long(said: str, shown: str) -> None:
+    (told,) = document(Invalid(errors=[FieldError("limit", "beyond_law", said)]), "zh-CN")["errors"]
+    assert told["message"] == f"超过法定时限（{shown}）"
