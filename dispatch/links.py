@@ -135,7 +135,8 @@ class Links:
         case = await self._cases.store.find(case_id)
         if case is None or case["reporter"]["role"] != "citizen" or case["live"]["reporter"] != person:
             return None
-        given = await self.give(case, "visit" if case["live"]["state"] == "visiting" else "rate")
+        state = (case.get("main") or case)["live"]["state"]
+        given = await self.give(case, "visit" if state == "visiting" else "rate")
         return None if given is None else given.path
 
     async def of_now(self, case: Case) -> GivenLink | None:

@@ -8,9 +8,9 @@ from typing import Any
 
 from dispatch import engine
 from dispatch.actors import Actor
-from dispatch.chapters.joining import followers_of
 from dispatch.engine import Decision
 from dispatch.errors import NotAllowed
+from dispatch.joined import followers_of
 from dispatch.keys import sees
 from dispatch.rules import Rules
 from dispatch.situation import Case
@@ -18,11 +18,11 @@ from dispatch.store import CASES, CaseStore, unchanged
 from dispatch.transition import JOINED_ENDED
 from storage.errors import FieldError, HeyunError, Invalid
 
-__all__ = ["end_of_chain", "merge", "unmerge"]
+__all__ = ["end_of_chain", "merge", "speak", "unmerge", "write_two"]
 
 STILL_THE_SAME = timedelta(days=7)  # domain.md §2.7: so long after a closure a report may be joined to it
-LONGEST_CHAIN = 50  # a chain has one or two links; this only ends a walk over documents that somebody has spoiled
 
+_HEARD = {"visit_answer": "hear_answer", "rate": "hear_rating"}  # what the main case does by what a joined one does
 Pair = tuple[Case, Decision]
 
 
@@ -32,13 +32,25 @@ class _Lost(HeyunError):
 
 async def end_of_chain(store: CaseStore, fields: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the fields of a merge with the main case that the one named was itself merged into, if it was."""
-    main = fields.get("main")
-    for _ in range(LONGEST_CHAIN):
-        found = await store.find(main) if isinstance(main, str) else None
-        if found is None or found["live"]["state"] != "merged":
-            break
-        main = found["merged_into"]
-    return fields if main == fields.get("main") else {**fields, "main": main}
+    named = fields.get("main")
+    found = await store.find(named) if isinstance(named, str) else None
+    main = None if found is None else found.get("main")
+    return fields if main is None else {**fields, "main": main["_id"]}
+
+
+async def write_two(
+    store: CaseStore, decision: Decision, case: Case, actor: Actor, now: datetime, rules: Rules
+) -> list[Decision] | None:
+    """Write an action that changes another case too, all or nothing, and return what was written; None for every other action.
+    Raises what `merge` and `unmerge` raise."""
+    action = decision.entries[0]["action"]
+    if action == "merge":
+        return await merge(store, decision, case, actor, now, rules)
+    if action == "unmerge":
+        return await unmerge(store, decision, case, now, rules)
+    if action in _HEARD and case["live"]["state"] == "merged":
+        return await speak(store, decision, case, now, rules)
+    return None
 
 
 async def merge(store: CaseStore, decision: Decision, case: Case, actor: Actor, now: datetime, rules: Rules) -> list[Decision]:
@@ -81,7 +93,7 @@ def _handed_over(case: Case) -> dict[str, Any]:
 async def unmerge(store: CaseStore, decision: Decision, case: Case, now: datetime, rules: Rules) -> list[Decision]:
     """Write the case that is taken out and every case that had taken over its reporters, or none of them; return what was
     written, nothing when one changed meanwhile. Raises `NotAllowed` when the main case is archived."""
-    mains = await _mains(store, case)
+    mains = await store.find_mains(case)
     if mains and mains[-1]["live"]["state"] == "archived":
         live = case["live"]
         raise NotAllowed("main_archived", allowed=[], reason="main_archived", state=live["state"], rev=live["rev"])
@@ -90,17 +102,13 @@ async def unmerge(store: CaseStore, decision: Decision, case: Case, now: datetim
     return await _write(store, [(case, decision), *pairs])
 
 
-async def _mains(store: CaseStore, case: Case) -> list[Case]:
-    """The case's main one, that one's, and so on to the end of the chain."""
-    found: list[Case] = []
-    following = case["merged_into"]
-    while following is not None and len(found) < LONGEST_CHAIN:
-        main = await store.find(following)
-        if main is None:
-            break
-        found.append(main)
-        following = main["merged_into"] if main["live"]["state"] == "merged" else None
-    return found
+async def speak(store: CaseStore, decision: Decision, case: Case, now: datetime, rules: Rules) -> list[Decision]:
+    """Write what a joined reporter has said and that the main case has heard it, both or neither; return what was written,
+    nothing when one changed meanwhile."""
+    said, main = decision.entries[0], case["main"]
+    heard = engine.system_step(main, now, rules, _HEARD[said["action"]], {**said["data"], "case": case["_id"]})
+    decision.case["main"] = heard.case
+    return await _write(store, [(case, decision), (main, heard)])
 
 
 async def _write(store: CaseStore, pairs: Sequence[Pair]) -> list[Decision]:

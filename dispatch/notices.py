@@ -240,7 +240,7 @@ _ALSO: dict[str, Callable[[Case], tuple[str, ...]]] = {  # by what the entry say
     "hear_answer": lambda data: ("operators",) if data["unsettled"] else (),
     "hear_rating": lambda data: ("answerable", "unit_leader", "supervisors") if data.get("bad") else (),
     "light": _of_light,
-    "alarm": lambda data: (data["told"],),
+    "alarm": lambda data: () if data.get("called") else (data["told"],),  # who is on duty, else everybody there
     "rate": lambda data: ("answerable", "unit_leader", "supervisors") if data.get("bad") else (),
 }
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from dispatch.joined import REPLIED
 from dispatch.masking import mask_text
 from dispatch.situation import Case
 from dispatch.views import moment
@@ -24,7 +25,6 @@ STEPS = frozenset(
         "rate", "rectify_close", "appeal_refusal", "appeal_result", "decide", "reopen", "supplement", "urge",
     }
 )  # fmt: skip
-REPLIED = ("visiting", "closed", "archived", "answered")
 
 
 class PublicCase(msgspec.Struct, kw_only=True):
@@ -61,15 +61,16 @@ class PublicStep(msgspec.Struct):
 
 def plain_case(case: Case) -> PublicCase:
     """Return what is shown of a case to whoever may say nothing about it now."""
+    told = case.get("main") or case  # one that was joined to another goes on with it
     live = case["live"]
     return PublicCase(
         case_no=case["case_no"],
         line=_line(case),
-        state=live["state"],
+        state=told["live"]["state"],
         purpose=None,
         reported_at=moment(live["reported_at"]),
-        closed_at=None if case["closed_at"] is None else moment(case["closed_at"]),
-        public_reply=_reply(case),
+        closed_at=None if told["closed_at"] is None else moment(told["closed_at"]),
+        public_reply=_reply(told),
         refusal=_refusal(case),
         appeal=_appeal(case),
         answered_at=_answered_at(case),
@@ -112,5 +113,6 @@ def _refusal(case: Case) -> dict[str, str] | None:
 
 
 def _answered_at(case: Case) -> str | None:
-    said = case.get("visit_answer") if case["live"]["state"] == "visiting" else case.get("rating")
+    state = (case.get("main") or case)["live"]["state"]
+    said = case.get("visit_answer") if state == "visiting" else case.get("rating")
     return None if said is None else moment(said["at"])

@@ -23,6 +23,7 @@ from typing import Any
 import msgspec
 
 from dispatch.actors import Actor
+from dispatch.joined import told_to_each
 from dispatch.notices import actor_addresses
 from dispatch.store import CASES
 from storage.client import Database
@@ -207,7 +208,7 @@ class Relay:
 
 async def told_since(database: Database, since: datetime) -> AsyncIterator[Notices]:
     """Give the notices born at or after an instant as they stand in the inboxes, or shall; in groups, read from their cases."""
-    projection = {"outbox": 1, "case_no": 1, "live.line": 1, "live.urgency": 1}
+    projection = {"outbox": 1, "case_no": 1, "live": 1, "caller.phone_index": 1, "followers": 1}
     group = list[Shared]()
     async for case in database.iterate(CASES, {"told_at": {"$gte": since}}, projection=projection, batch_size=GROUP):
         group += notices_of(case, [item for item in case["outbox"] if item["at"] >= since])
@@ -219,9 +220,12 @@ async def told_since(database: Database, since: datetime) -> AsyncIterator[Notic
 
 
 def notices_of(case: dict[str, Any], items: Sequence[dict[str, Any]]) -> Notices:
-    """Return items of the outbox of a case as they stand in the inboxes; each is written twice, there and among the tellings."""
+    """Return items of the outbox of a case as they stand in the inboxes; each is written twice, there and among the tellings.
+
+    An item that joined reporters hear of too stands there once for each of them, about their own case.
+    """
     live = case["live"]
-    return [
+    found = [
         Shared(
             {
                 "_id": item["id"], "kind": item["kind"], "keys": item["keys"], "at": item["at"], "by": item["by"],
@@ -229,7 +233,10 @@ def notices_of(case: dict[str, Any], items: Sequence[dict[str, Any]]) -> Notices
             }
         )
         for item in items
+        if item["keys"]
     ]  # fmt: skip
+    found += [Shared(notice) for item in items if "joined" in item for notice in told_to_each(case, item)]
+    return found
 
 
 def _view(item: dict[str, Any], actor: Actor) -> NoticeView:

@@ -22,7 +22,7 @@ from dispatch.errors import IdempotencyMismatch
 from dispatch.intake import Cipher
 from dispatch.keys import sees, shows
 from dispatch.lookback import find_recurrence, mark_repeats, wants_lookback
-from dispatch.merging import end_of_chain, merge, unmerge
+from dispatch.merging import end_of_chain, write_two
 from dispatch.numbers import CaseNumbers
 from dispatch.relay import Announce, Notices, Relay, notices_of
 from dispatch.reports import NewReport
@@ -304,10 +304,9 @@ class CaseService:
 
     async def _written(self, decision: engine.Decision, case: Case, actor: Actor) -> Sequence[engine.Decision]:
         """Write, and return what is in the database now: nothing when another action came first."""
-        if decision.entries[0]["action"] == "merge":
-            return await merge(self.store, decision, case, actor, self._clock(), self.rules)
-        if decision.entries[0]["action"] == "unmerge":
-            return await unmerge(self.store, decision, case, self._clock(), self.rules)
+        both = await write_two(self.store, decision, case, actor, self._clock(), self.rules)
+        if both is not None:
+            return both
         won = await self.store.update(case, decision.update, decision.entries[0]["id"])
         return [decision] if won else []
 

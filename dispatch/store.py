@@ -31,6 +31,7 @@ __all__ = ["CASES", "INDEXES", "CaseQuery", "CaseStore", "Listing", "list_filter
 CASES = "cases"
 FEW = 60  # so many keys times two halves of `live.open` are merged in order; more are looked at one by one
 MOST_ROWS = 200
+LONGEST_CHAIN = 50  # a chain has one or two links; this only ends a walk over documents that somebody has spoiled
 
 INDEXES: dict[str, list[Index]] = {
     CASES: [
@@ -315,8 +316,9 @@ class CaseStore:
         return True
 
     async def find(self, identity: str) -> Case | None:
-        """Return a case without timeline and outbox, or None."""
-        return await self.database.find_one(CASES, {"_id": identity}, projection=_ROW)
+        """Return a case without timeline and outbox, or None; one that was joined to another has that in `main`, for as long as
+        it is in memory."""
+        return await self._with_main(await self.database.find_one(CASES, {"_id": identity}, projection=_ROW))
 
     async def find_with_entry(self, identity: str, key: str) -> tuple[Case | None, dict[str, Any] | None]:
         """Return a case and the timeline entry that was made under this key, if it is there."""
@@ -325,7 +327,24 @@ class CaseStore:
         if case is None:
             return None, None
         entries = case.pop("timeline", None)
-        return case, entries[0] if entries else None
+        return await self._with_main(case), entries[0] if entries else None
+
+    async def _with_main(self, case: Case | None) -> Case | None:
+        if case is not None and case["live"]["state"] == "merged":
+            case["main"] = next(reversed(await self.find_mains(case)), None)
+        return case
+
+    async def find_mains(self, case: Case) -> list[Case]:
+        """Return the main case of one that was joined to it, that one's, and so on to the end of the chain."""
+        found: list[Case] = []
+        following = case["merged_into"]
+        while following is not None and len(found) < LONGEST_CHAIN:
+            main = await self.database.find_one(CASES, {"_id": following}, projection=_ROW)
+            if main is None:
+                break
+            found.append(main)
+            following = main["merged_into"] if main["live"]["state"] == "merged" else None
+        return found
 
     async def find_whole(self, identity: str) -> Case | None:
         """Return a case with its timeline, or None."""

@@ -10,10 +10,12 @@ from datetime import datetime
 from typing import Any
 
 from dispatch.agreements import Check
+from dispatch.chapters.joined_voices import has_rated
 from dispatch.chapters.requests import appeal_until
 from dispatch.conditions import Condition, Source
 from dispatch.effects import Chooser, Effect
 from dispatch.guards import RATED_IN, Guard, is_rated, put_right_at, rating_until
+from dispatch.joined import asked, of_main, own_part
 from dispatch.situation import Situation
 from dispatch.step import Step
 from storage.errors import FieldError
@@ -24,6 +26,8 @@ __all__ = ["CHECKS", "CHOOSERS", "CONDITIONS", "EFFECTS", "FORBIDDING", "GUARDS"
 def round_of(at: Situation, purpose: str) -> str:
     """Return which time it is that the reporter is asked this about the case: another one after each redo, reopening or settled
     bad rating, or when it has ended otherwise."""
+    if purpose != "appeal" and (main := of_main(at)) is not None:
+        return round_of(main, purpose)
     closures = len(at.case.get("closures") or ())
     if purpose == "visit":
         return f"{closures}.{at.facts['redo']}"
@@ -41,13 +45,16 @@ def speaks_until(at: Situation, purpose: str) -> datetime | None:
 
 
 def _visit_until(at: Situation) -> datetime | None:
-    if at.state != "visiting" or not _not_answered(at):
+    case = at.case.get("main") or at.case
+    if case["live"]["state"] != "visiting" or not _not_answered(at):
         return None
-    running = (clock["due_at"] for clock in at.case["clocks"] if clock["kind"] == "visit" and clock["done_at"] is None)
+    running = (clock["due_at"] for clock in case["clocks"] if clock["kind"] == "visit" and clock["done_at"] is None)
     return next(running, None)
 
 
 def _rate_until(at: Situation) -> datetime | None:
+    if (main := of_main(at)) is not None:
+        return rating_until(main) if main.state in RATED_IN and not has_rated(at) else None
     return None if at.state not in RATED_IN or is_rated(at) else rating_until(at)
 
 
@@ -59,7 +66,8 @@ def _reporter_is_citizen(at: Situation) -> bool:
 
 
 def _not_answered(at: Situation) -> bool:
-    return at.case.get("visit_answer") is None
+    part = own_part(at)  # where the case was joined to another, what that one heard in this round
+    return (at.case.get("visit_answer") if part is None else part.get("answer")) is None
 
 
 def _visit_answer(step: Step) -> None:
@@ -70,8 +78,11 @@ def _visit_answer(step: Step) -> None:
 
 
 def _ask_account(step: Step) -> None:
-    """A reporter with an account is told that their answer is waited for; others are reached by the desk."""
-    if step.next_state == "visiting" and step.case["reporter"]["role"] == "citizen":
+    """A reporter with an account is told that their answer is waited for, and so are all who joined; others are reached by the
+    desk."""
+    case = step.case
+    is_asked = case["reporter"]["role"] == "citizen" or "on_behalf" in case or bool(asked(case))
+    if step.next_state == "visiting" and is_asked:
         step.then("ask_reporter", {})
 
 

@@ -43,12 +43,12 @@ ROWS = (
     ),
     Transition(
         action="visit_ok", number="T39", states=("visiting",), next="closed", roles=DESK | {"citizen", "link"},
-        guards=("in_area", "did_not_dispatch", "not_of_lead", "needs_no_call"),
+        guards=("in_area", "did_not_dispatch", "not_of_lead", "needs_no_call", "nobody_joined"),
         fields=(
             Field(name="contacted", type="boolean", required=True), Field(name="solved", type="boolean", required=True),
             choice("satisfaction", f.SATISFACTION), NOTE,
         ),
-        checks=("visit_agrees",), effects=("visited", "close", "draw_when_closed"), notices=("reporter", "lead"),
+        checks=("visit_agrees",), effects=("visited", "count_voices", "close", "draw_when_closed"), notices=("reporter", "lead"),
     ),
     Transition(
         action="ask_reporter", number="T39", states=("visiting",), next=None, roles=SYSTEM_ONLY, offered=False,
@@ -76,7 +76,7 @@ ROWS = (
     Transition(
         action="visit_redo", number="T40", states=("visiting",), next="handling", roles=DESK,
         guards=("in_area", "did_not_dispatch", "not_of_lead"), fields=(choice("reason", f.REDO_REASONS), text("note", 2)),
-        effects=("redo", "coordinate_when_stuck"), notices=("lead",),
+        effects=("redo", "ask_anew", "coordinate_when_stuck"), notices=("lead",),
     ),
     Transition(
         action="close", number="T42", states=("handled",), next="closed", roles=DISPATCH,

@@ -57,6 +57,6 @@ ROWS = (
             Field(name="main", type="case", required=True, options_from="duplicates"), REASON,
             Field(name="confirm", type="boolean"),  # that the main case has ended already is known (dispatch.merging)
         ),
-        effects=("merge",), notices=("reporter", "lead", "verifier"),
+        effects=("merge",), notices=("own_reporter", "lead", "verifier"),
     ),
 )  # fmt: skip

@@ -108,7 +108,7 @@ AFTERWARDS = (
             Field(name="kind", type="choice", required=True, options=f.REOPEN_KINDS, options_from="reopen_kinds"),
             text("reason", 5),
         ),
-        checks=("kind_holds",), effects=("drop_requests", "reopen", "set_alarms"), notices=("reporter", "lead", "holder"),
+        checks=("kind_holds",), effects=("drop_requests", "reopen", "ask_anew", "set_alarms"), notices=("reporter", "lead", "holder"),
         leads=(("closed", "dispatched"), ("closed", "filed")),
     ),
 )  # fmt: skip

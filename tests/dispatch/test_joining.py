@@ -78,11 +78,15 @@ async def test_main_when_citizens_joined_is_visited_and_tells_all_of_them(databa
     assert {"to_visit"} <= {action["name"] for action in seen.actions} and "close" not in [one["name"] for one in seen.actions]
     await player.do(DISPATCHER, "to_visit")
     visiting = await service.get(actor=OPERATOR, case_id=main.id)
-    assert visiting.followers == [{"id": joined.id, "case_no": joined.case_no, "kind": "citizen"}]
+    (follower,) = visiting.followers
+    assert (follower["id"], follower["case_no"], follower["kind"]) == (joined.id, joined.case_no, "citizen")
+    assert "reporter" not in follower and "who" not in follower
     assert (await service.get(actor=CLERK, case_id=main.id)).followers == []
     await player.do(OPERATOR, "visit_ok")
     (told,) = await notices(service, database, "visit_ok")
-    assert {"p:" + WALKER.id, "p:" + CITIZEN.id} <= set(told["keys"])
+    assert (told["case"], "p:" + WALKER.id in told["keys"], "p:" + CITIZEN.id in told["keys"]) == (main.id, True, False)
+    (told,) = await notices(service, database, "joined_closed")
+    assert (told["case"], told["case_no"], told["keys"]) == (joined.id, joined.case_no, ["p:" + CITIZEN.id])
 
 
 async def test_unmerge_when_it_was_another_matter_opens_the_case_and_leaves_the_main_its_urgency(database: Database) -> None:

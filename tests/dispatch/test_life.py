@@ -30,6 +30,7 @@ from dispatch.states import ALIVE, ENDED, FINAL, STATES, TABLE
 from dispatch.tasks import awaited_by, is_open
 from storage.errors import Forbidden, HeyunError, Invalid
 from storage.fields import FieldCipher, Keyring
+from tests.dispatch.test_on_behalf import for_resident
 from tests.dispatch.town import (
     CATEGORIES,
     CITIZEN,
@@ -59,6 +60,7 @@ REPORTS = (
     (WALKER, event()), (WALKER, event(category="0501")), (WALKER, event(description="小区里有燃气味，很危险")),
     (OPERATOR, ticket()), (OPERATOR, ticket(appeal_type="complaint", file=False)), (OPERATOR, ticket(category="0902", file=True)),
     (OPERATOR, ticket(appeal_type="consult", file=False)), (CITIZEN, event()), (WALKER, event(category="0299")),
+    (WALKER, for_resident()),
 )  # fmt: skip
 SMALL = Category(code="0299", name="小修小补", urgency="normal", limit="2wd", self_handle=True)
 TWO_CASES = frozenset(  # they need the other case too: `test_joining`, `test_joined_voices`

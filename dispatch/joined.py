@@ -1,0 +1,158 @@
+"""Those whose cases were joined to a main one (`followers`): who they are, how each is told, what each has said. Pure.
+
+Of each the main case keeps the case with its number and line, who `reporter` is, what `kind` of reporter, `who` speaks (so that
+one person is counted and told once), `at` when it was reported, the entry `since` which it is joined, and how to `tell` them:
+`p:ID` an account, `c:CASE` whoever called about that case; None where nobody can be reached. Once they were asked, also their
+`answer` and `rating`. Each is told of the common matter by their own case, the only one that they may open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from dispatch.actors import Scope
+from dispatch.keys import sees
+from dispatch.masking import mask_text
+from dispatch.situation import Case, Situation
+
+__all__ = [
+    "CONTENT", "JOINED", "REPLIED", "UNKNOWN", "Voice", "asked", "followers_of", "matter_of", "of_main", "own_part", "own_voice",
+    "tally", "to_joined", "told_kinds", "told_to_each", "who_speaks",
+]  # fmt: skip
+
+Voice = tuple[str, datetime]
+
+JOINED = "joined"  # stands among the addresses of a notice until it is composed
+UNKNOWN = "unknown"  # calls without a number: nobody can tell them apart
+_KINDS = {
+    "dispatch": "joined_dispatched", "dispatch_joint": "joined_dispatched", "auto_dispatch": "joined_dispatched",
+    "decide_coordination": "joined_dispatched", "contact": "joined_contacted", "submit_result": "joined_result",
+    "check_pass": "joined_closed", "visit_ok": "joined_closed", "close": "joined_closed", "close_explained": "joined_closed",
+    "special_close": "joined_closed",
+}  # fmt: skip
+REPLIED = ("visiting", "closed", "archived", "answered")  # the states in which the unit's words to the public were reviewed
+CONTENT = ("very_satisfied", "satisfied", "basically_satisfied")  # domain.md §2.10
+_OF_CITIZENS = frozenset({"ask_reporter"})
+
+
+def own_voice(case: Case) -> Voice:
+    """Who speaks and when: whoever calls is known by the blind index of the phone, the others by their account."""
+    caller = case.get("caller")
+    who = case["live"]["reporter"] if caller is None else caller.get("phone_index") or UNKNOWN
+    return who, case["live"]["reported_at"]
+
+
+def followers_of(case: Case) -> list[dict[str, Any]]:
+    """Return what a main case keeps of one that is joined to it, and of all that had been joined to that one before."""
+    live = case["live"]
+    who, at = own_voice(case)
+    own = {
+        "case": case["_id"], "case_no": case["case_no"], "line": live["line"], "reporter": live["reporter"],
+        "kind": case["reporter"]["kind"], "who": who, "at": at, "tell": _address(case),
+    }  # fmt: skip
+    return [own, *(case.get("followers") or ())]
+
+
+def _address(case: Case) -> str | None:
+    caller = case.get("caller")
+    if caller is None or case["reporter"]["role"] == "citizen":
+        return f"p:{case['live']['reporter']}"
+    return f"c:{case['_id']}" if caller.get("phone") else None
+
+
+def who_speaks(follower: dict[str, Any]) -> str:
+    """Return whose voice it is."""
+    return str(follower.get("who") or follower["reporter"])
+
+
+def asked(case: Case) -> list[dict[str, Any]]:
+    """Return the joined citizens: they are asked before the matter is closed, and may rate it."""
+    return [one for one in case.get("followers") or () if one["kind"] == "citizen"]
+
+
+def tally(case: Case) -> dict[str, int] | None:
+    """Return how many joined citizens were asked, have answered, were spoken with, find it solved, are content; None where
+    nobody was asked."""
+    citizens = asked(case)
+    if not citizens:
+        return None
+    answers = [one["answer"] for one in citizens if one.get("answer")]
+    return {
+        "asked": len(citizens),
+        "answered": len(answers),
+        "contacted": sum(answer["contacted"] for answer in answers),
+        "solved": sum(answer["solved"] for answer in answers),
+        "satisfied": sum(answer["satisfaction"] in CONTENT for answer in answers),
+    }
+
+
+def of_main(at: Situation) -> Situation | None:
+    """Return the same question about the case that this one was joined to, where that was read with it (`CaseStore.find`)."""
+    main = at.case.get("main")
+    return None if main is None else Situation(main, at.actor, at.now, at.rules)
+
+
+def matter_of(case: Case, scope: Scope) -> dict[str, Any] | None:
+    """Return how the matter stands that a joined case follows, as its own reporter may know it: how far the main case is, who has
+    it, what was answered to the public; never who else reported it. The `id` stands only where the scope may open it."""
+    main = case.get("main")
+    if main is None:
+        return None
+    live, result = main["live"], main.get("result") or {}
+    return {
+        "id": main["_id"] if sees(scope, live) else None,
+        "case_no": main["case_no"],
+        "state": live["state"],
+        "outcome": main["outcome"],
+        "lead": main["lead"]["name"] if main["lead"] else None,
+        "due_at": live["due_at"],
+        "closed_at": main["closed_at"],
+        "public_reply": mask_text(result["public_reply"]) if live["state"] in REPLIED and "public_reply" in result else None,
+        "steps": [{"action": action, "at": at} for action, at in _steps(main) if at is not None],
+    }
+
+
+def _steps(main: Case) -> list[tuple[str, datetime | None]]:
+    leads = [task for task in main["tasks"] if task["kind"] == "lead"]
+    return [
+        ("dispatch", main["facts"]["dispatched_at"]),
+        ("sign_in", leads[-1]["signed_at"] if leads else None),
+        ("submit_result", (main.get("result") or {}).get("at") if leads else None),
+        ("close", main["closed_at"] if main["live"]["state"] in ("closed", "archived", "answered") else None),
+    ]
+
+
+def own_part(at: Situation) -> dict[str, Any] | None:
+    """Return what the main case keeps of this one; None for a case that is joined to none."""
+    main = at.case.get("main") or {}
+    return next((one for one in main.get("followers") or () if one["case"] == at.case["_id"]), None)
+
+
+def to_joined(action: str, seq: int) -> dict[str, Any]:
+    """Return what an item of the outbox keeps so that those who had joined before this entry are told of it: what each hears
+    (the `kind`), the entry, and whether citizens alone are meant."""
+    return {"kind": _KINDS.get(action, action), "seq": seq, "citizens": action in _OF_CITIZENS}
+
+
+def told_kinds() -> frozenset[str]:
+    """Return the kinds of notices that joined reporters alone get."""
+    return frozenset(_KINDS.values())
+
+
+def told_to_each(case: Case, item: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Give a notice for each joined reporter, made from an item of the main case's outbox: about their own case, once for each
+    person. Its id is the item's with the case behind it, so that it is always the same."""
+    told, heard = item["joined"], {own_voice(case)[0]}
+    for one in case.get("followers") or ():
+        who, key = who_speaks(one), one.get("tell", "p:" + one["reporter"])
+        is_again = who in heard and who != UNKNOWN
+        if key is None or is_again or one.get("since", 0) >= told["seq"] or (told["citizens"] and one["kind"] != "citizen"):
+            continue
+        heard.add(who)
+        yield {
+            "_id": f"{item['id']}.{one['case']}", "kind": told["kind"], "keys": [key], "at": item["at"], "by": item["by"],
+            "case": one["case"], "case_no": one["case_no"], "line": one.get("line", ""),
+            "urgency": case["live"]["urgency"], "read_by": [],
+        }  # fmt: skip
