@@ -6,6 +6,7 @@ answered; a case keeps it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -91,3 +92,7 @@ class Directory(Protocol):
 
     def on_duty(self, role: str, place: Place, at: datetime) -> tuple[str, ...]:
         """Return the usernames of the people with `role` on duty for the place, nearest area first."""
+
+    def watch(self, areas: Sequence[str], at: datetime) -> tuple[str, ...]:
+        """Return the usernames of those who watch over exactly these areas, not over what lies above or below, at this instant
+        (district duty, city duty; `""`: people without any area): on duty now, else who stands in, else supervisors."""

@@ -1,4 +1,4 @@
-"""On the scene of what is urgent or dangerous: what has happened there so far, and which of its clocks run (domain.md §2.8, §3.2).
+"""On the scene of what is urgent or dangerous: what has happened there, and which of its clocks run (domain.md §2.8, §3.2).
 
 `scene` is a part of the case from the first arrival on: `arrivals` (`by`, `role`, `unit`, when they came), how many `reports`,
 the last of them `reported_at`, and `safe_at` once the danger is removed.

@@ -7,7 +7,7 @@ and the category does not ask for an asset's owner: then the answer would be the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -156,6 +156,11 @@ class DirectorySnapshot:
     def on_duty(self, role: str, place: Place, at: datetime) -> tuple[str, ...]:
         """Return the usernames of the people with `role` on duty for the place, nearest area first."""
         return self._roster.on_duty(role, place.area_codes, at)
+
+    def watch(self, areas: Sequence[str], at: datetime) -> tuple[str, ...]:
+        """Return the usernames of those who watch over exactly these areas at this instant (`""`: without any area of their own):
+        on duty, else standing in, else supervisors."""
+        return self._roster.watch(areas, at)
 
     def search_units(self, text: str, *, area: str | None = None, limit: int = 20) -> tuple[Unit, ...]:
         """Return active units whose code begins with, or whose names hold, the text; in one area when it is given."""

@@ -18,6 +18,7 @@ from orgs.people import Person
 __all__ = ["Duty", "Roster"]
 
 EVERY_DAY = (1, 2, 3, 4, 5, 6, 7)
+WATCHING = ("dispatcher", "supervisor")  # who is called when danger is not answered (domain.md §2.8)
 
 
 class Duty(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +76,18 @@ class Roster:
                     if duty is not None and duty.substitute:
                         found.setdefault(duty.substitute)
         return tuple(found)
+
+    def watch(self, codes: Sequence[str], at: datetime) -> tuple[str, ...]:
+        """Return who watches over exactly these areas at this instant: the dispatchers and supervisors on duty there; while
+        nobody is, those who stand in for them; where nobody does, all supervisors of the areas. People without any area have the
+        code `""`.
+        """
+        local = at.astimezone(self._zone)
+        posts = [post for role in WATCHING for code in codes for post in self._by_area.get((role, code), ())]
+        on_duty = [username for username, duty in posts if duty is None or duty.holds(local)]
+        standing_in = [duty.substitute for _, duty in posts if duty is not None and duty.substitute]
+        supervisors = [username for code in codes for username, _ in self._by_area.get(("supervisor", code), ())]
+        return tuple(dict.fromkeys(on_duty or standing_in or supervisors))
 
     def _add(self, role: str, areas: Sequence[str], username: str, duty: Duty | None) -> None:
         for area in areas:

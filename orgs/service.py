@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -144,6 +144,10 @@ class Parties:
     def on_duty(self, role: str, place: Place, at: datetime) -> tuple[str, ...]:
         """Return the usernames of the people with `role` on duty for the place, nearest area first."""
         return self.snapshot.on_duty(role, place, at)
+
+    def watch(self, areas: Sequence[str], at: datetime) -> tuple[str, ...]:
+        """Return the usernames of those who watch over exactly these areas at this instant."""
+        return self.snapshot.watch(areas, at)
 
     def search_units(self, text: str, *, area: str | None = None, limit: int = 20) -> tuple[Unit, ...]:
         """Return units by code or name, in one area when it is given."""

@@ -28,6 +28,7 @@ GIVEN = (
     "琼勤珍贞莉瑞凡佳琪思远子涵欣怡梓晨雨泽诗睿航昊天宏博安康"
 )
 OPERATORS, DISPATCHERS, SUPERVISORS, LEADERS = 40, 20, 10, 12
+DAY = "08:00-18:00"  # of the supervisor of a district; at night the dispatcher on duty there is called
 FIRST_DAY, LAST_DAY = "2026-01-01", "2027-12-31"
 SHIFTS = ("07:00-15:00", "15:00-23:00", "23:00-07:00")
 
@@ -70,7 +71,8 @@ def build_people(
         if number % 3 == 0:
             username = f"org.{organization.code}".lower()
             found.append(Person(username, _name(chance), "org_coordinator", organization=organization.code))
-    return found
+    districts = sorted({town.parent for town in townships})
+    return found + [person for district in districts for person in _district_duty(district, chance)]
 
 
 def build_roster(people: Sequence[Person]) -> list[Duty]:
@@ -78,7 +80,7 @@ def build_roster(people: Sequence[Person]) -> list[Duty]:
     found: list[Duty] = []
     by_role: dict[str, list[Person]] = {}
     for person in people:
-        if person.username not in NAMED:
+        if person.username not in NAMED and not _is_district_duty(person):
             by_role.setdefault(person.role, []).append(person)
     for role in ("grid_worker", "grid_lead", "unit_clerk"):
         posts = by_role[role]
@@ -89,6 +91,20 @@ def build_roster(people: Sequence[Person]) -> list[Duty]:
         for number, person in enumerate(posts):
             substitute = posts[(number + len(SHIFTS)) % len(posts)]
             found.append(Duty(person.username, person.area_codes, SHIFTS[number % len(SHIFTS)], substitute.username))
+    return found + _district_roster([person for person in people if _is_district_duty(person)])
+
+
+def _district_roster(posts: Sequence[Person]) -> list[Duty]:
+    """Three dispatchers take turns in each district, the next one stands in; so do the supervisors for those of the next
+    district."""
+    found: list[Duty] = []
+    supervisors = [person for person in posts if person.role == "supervisor"]
+    for number, supervisor in enumerate(supervisors):
+        turns = [person for person in posts if person.role == "dispatcher" and person.area_codes == supervisor.area_codes]
+        for shift, person, following in zip(SHIFTS, turns, [*turns[1:], turns[0]], strict=True):
+            found.append(Duty(person.username, person.area_codes, shift, following.username))
+        neighbour = supervisors[(number + 1) % len(supervisors)]
+        found.append(Duty(supervisor.username, supervisor.area_codes, DAY, neighbour.username))
     return found
 
 
@@ -111,6 +127,17 @@ def _desk(townships: Sequence[Place], chance: random.Random) -> Iterator[Person]
             yield Person(f"{prefix}.{number:03d}", _name(chance), role, COMMAND, CITY)
     for town in townships:
         yield Person(f"hl.{town.code}", _name(chance), "group_leader", "", town.code)
+
+
+def _district_duty(district: str, chance: random.Random) -> Iterator[Person]:
+    """Who watches over a district day and night: a dispatcher for each shift, and a supervisor."""
+    for number in range(1, len(SHIFTS) + 1):
+        yield Person(f"dd.{district}-{number}", _name(chance), "dispatcher", f"{district}-command", district)
+    yield Person(f"ds.{district}", _name(chance), "supervisor", f"{district}-command", district)
+
+
+def _is_district_duty(person: Person) -> bool:
+    return person.role in ("dispatcher", "supervisor") and person.area_codes != CITY
 
 
 def _name(chance: random.Random) -> str:

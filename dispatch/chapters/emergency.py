@@ -45,6 +45,16 @@ def _alarm(step: Step) -> None:
     minutes, told = ALARMS[facts["alarms"]]
     facts["alarms"] += 1
     step.data.update(minutes=minutes, told=told)
+    if told != "unit_leader" and (called := _watching(step, told)):
+        step.data["called"] = list(called)
+
+
+def _watching(step: Step, duty: str) -> tuple[str, ...]:
+    """Who watches over the district, or the city, at this instant; a district without anybody leaves it to the city at once."""
+    areas = {area["level"]: area["code"] for area in step.case["place"]["path"]}
+    directory, city = step.rules.directory, (areas.get("city", ""), "")
+    found = directory.watch((areas["district"],), step.now) if duty == "district_duty" and "district" in areas else ()
+    return found or directory.watch(city, step.now)
 
 
 def _stop_alarms(step: Step) -> None:

@@ -218,3 +218,31 @@ def test_match_when_anywhere_and_anything_then_one_clear_owner(read: tuple[Any, 
         for category in core.categories:
             match = directory.match(place, category.code, at)
             assert match.lead is not None and {"tie", "low_score", "no_owner"}.isdisjoint(match.doubt), (area.code, category.code)
+
+
+HOURS = [datetime(2026, 11, 21, hour, 30, tzinfo=UTC) for hour in range(24)]
+
+
+def test_duty_when_asked_at_any_hour_is_somebody_in_every_district_and_the_city(read: tuple[Any, Any, Any]) -> None:
+    """Every address of the ladder of alarms reaches a person, by day and by night (domain.md §2.8)."""
+    _, territory, parties = read
+    directory = orgs.directory.build(units=parties.units, people=parties.people, duties=parties.duties)
+    role = {person.username: person.role for person in parties.people}
+    for district in [area.code for area in territory.areas if area.level == "district"]:
+        for hour in HOURS:
+            on_duty = directory.watch((district,), hour)
+            assert "dispatcher" in {role[name] for name in on_duty} and len(on_duty) <= 2, (district, hour)
+            assert all(name.startswith(("dd.", "ds.")) and district in name for name in on_duty)
+    for hour in HOURS:
+        on_duty = directory.watch(("520100", ""), hour)
+        assert {role[name] for name in on_duty} == {"dispatcher", "supervisor"} and len(on_duty) < 20, hour
+    unled = {unit.code for unit in parties.units} - {person.unit for person in parties.people if person.role == "unit_leader"}
+    unmanned = {unit.code for unit in parties.units} - {person.unit for person in parties.people if person.role == "unit_clerk"}
+    assert not unled and not unmanned
+
+
+def test_roster_when_read_then_nobody_stands_in_for_themselves(read: tuple[Any, Any, Any]) -> None:
+    people = {person.username: person for person in read[2].people}
+    for duty in read[2].duties:
+        assert duty.substitute in people and duty.substitute != duty.username, duty
+        assert people[duty.substitute].role == people[duty.username].role

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import pytest
 
 from dispatch.actors import Actor
 from dispatch.chain import verify
-from dispatch.reports import NewReport
+from dispatch.reports import Location, NewReport
 from dispatch.store import CASES
 from storage.client import Database
 from tests.dispatch.town import (
@@ -18,6 +20,7 @@ from tests.dispatch.town import (
     WALKER,
     Clock,
     Player,
+    TownDirectory,
     clerk_of,
     event,
     new_key,
@@ -81,6 +84,13 @@ async def test_ordinary_case_when_dispatched_calls_nobody_else(database: Databas
     assert (await Player((await open_service(database)), case.id).do(CLERK, "sign_in")).state == "handling"
 
 
+class Unwatched(TownDirectory):
+    """A town whose roster names nobody."""
+
+    def watch(self, areas: Sequence[str], at: datetime) -> tuple[str, ...]:
+        return ()
+
+
 async def _told(database: Database, identity: str) -> list[tuple[str, list[str]]]:
     """Return the alarms of a case: what was told, to whom."""
     stored = await database.find_one(CASES, {"_id": identity})
@@ -102,8 +112,29 @@ async def test_danger_when_nobody_signs_is_told_to_more_and_more_once(database: 
     assert found == [levels[:1], levels[:2], levels, levels, levels]
     keys = [set(keys) for _, keys in await _told(database, case.id)]
     assert f"head:{case.lead['code']}" in keys[0] and "u:" + case.lead["code"] in keys[0]
-    assert {"dispatcher:521", "supervisor:521"} <= keys[1] and "dispatcher:*" not in keys[1]
-    assert {"dispatcher:*", "supervisor:*"} <= keys[2]
+    assert "p:duty1" in keys[1] and "p:duty" not in keys[1] and "p:duty" in keys[2]
+    assert not [key for found in keys for key in found if key.startswith(("dispatcher", "supervisor"))], "who is off duty sleeps"
+
+
+async def test_danger_when_the_roster_has_nobody_is_told_to_everybody_who_might_watch(database: Database) -> None:
+    clock = Clock()
+    service = await open_service(database, clock)
+    service.rules.directory = Unwatched()
+    case = (await service.report(actor=WALKER, present=whole, report=DOORS[0][1], key=new_key())).case
+    clock.forward(minutes=15)
+    await service.sweep()
+    keys = [set(keys) for _, keys in await _told(database, case.id)]
+    assert {"dispatcher:521", "supervisor:521"} <= keys[1] and {"dispatcher:*", "supervisor:*"} <= keys[2]
+
+
+async def test_danger_when_its_district_has_nobody_goes_to_the_city_at_once(database: Database) -> None:
+    clock = Clock()
+    service = await open_service(database, clock)
+    elsewhere = event(photos=(), description="路口有燃气味很浓", location=Location(lon=106.645, lat=26.62, crs="WGS-84"))
+    case = (await service.report(actor=WALKER, present=whole, report=elsewhere, key=new_key())).case
+    clock.forward(minutes=10)
+    await service.sweep()
+    assert "p:duty" in (await _told(database, case.id))[1][1]
 
 
 async def test_danger_when_signed_for_is_told_to_nobody_else(database: Database) -> None:

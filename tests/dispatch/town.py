@@ -158,6 +158,9 @@ class TownDirectory:
     def on_duty(self, role: str, place: Place, at: datetime) -> tuple[str, ...]:
         return ("walker",) if role == "grid_worker" else ()
 
+    def watch(self, areas: Sequence[str], at: datetime) -> tuple[str, ...]:
+        return {"521": ("duty1",), "52": ("duty",)}.get(areas[0], ())
+
 
 CATEGORIES = Catalogue(
     (

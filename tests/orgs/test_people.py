@@ -80,6 +80,24 @@ def test_on_duty_when_asked_then_the_nearest_area_comes_first_and_substitutes_st
     assert snapshot.on_duty("dispatcher", place(), NIGHT) == ("desk",)
 
 
+def test_watch_when_asked_then_on_duty_comes_before_who_stands_in_and_that_before_supervisors() -> None:
+    people = (
+        Person(username="day", role="dispatcher", area_codes=("520103",)),
+        Person(username="next", role="dispatcher", area_codes=("520102",)),
+        Person(username="chief", role="supervisor", area_codes=("520103",)),
+        Person(username="wide", role="dispatcher"),
+    )
+    day = Duty(username="day", area_codes=("520103",), hours="08:00-20:00", substitute="next")
+    off = Duty(username="chief", area_codes=("520103",), hours="09:00-17:00")
+    snapshot = directory(people=people, duties=(day, off))
+    assert snapshot.watch(("520103",), NOON) == ("day", "chief")
+    assert snapshot.watch(("520103",), NIGHT) == ("next",)
+    unaided = directory(people=people, duties=(Duty(username="day", hours="08:00-20:00"), off))
+    assert unaided.watch(("520103",), NIGHT) == ("chief",)
+    assert snapshot.watch(("520102",), NIGHT) == ("next",) and snapshot.watch(("520181",), NIGHT) == ()
+    assert snapshot.watch(("520100", ""), NIGHT) == ("wide",)
+
+
 @pytest.mark.parametrize(
     ("hour", "day", "expected"),
     [(22, 20, True), (2, 21, True), (2, 20, False), (22, 21, False), (6, 21, False)],
