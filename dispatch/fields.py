@@ -13,6 +13,7 @@ __all__ = [
     "CANCEL_REASONS",
     "CHECK_DEFECTS",
     "CHECK_RESULTS",
+    "CONSENTS",
     "CONTACT_RESULTS",
     "CONTACT_WAYS",
     "COORDINATION_TRIGGERS",
@@ -60,6 +61,7 @@ RESULTS = ("resolved", "partly", "explained", "cannot")
 REVIEW_DEFECTS = ("off_point", "no_photo", "not_contacted", "copied_reply", "assist_missing", "asked_again")
 CHECK_DEFECTS = ("not_done", "partly_done", "wrong_place", "new_damage")
 REDO_REASONS = ("not_contacted", "not_solved")
+CONSENTS = ("oral", "written")
 CONTACT_WAYS = ("phone", "visit", "message", "other")
 CONTACT_RESULTS = ("reached", "unreachable")
 SUSPENSION_REASONS = ("funding", "long_works", "season", "land", "wider_project", "legal_procedure")  # domain.md T27
@@ -73,7 +75,7 @@ RECTIFY_RESULTS = ("rectified", "mistaken", "unfounded_explained")  # domain.md 
 REOPEN_KINDS = ("citizen_appeal", "spot_check", "false_closure")  # domain.md T46
 CHECK_RESULTS = ("pass", "fail")
 VERDICTS = ("confirmed", "untrue", "not_found")  # domain.md T10
-AGENCIES = ("110", "119", "120", "122", "water", "power", "gas", "other_place")  # domain.md T07
+AGENCIES = ("110", "119", "120", "122", "12319", "water", "power", "gas", "other_place")  # domain.md T07; 12319: 数字城管
 SPECIAL_GROUPS = ("elder", "disabled", "minor", "pregnant")  # domain.md §1.2, §3.2: half the limit
 TRANSFER_WAYS = ("one_key", "three_way", "written")
 

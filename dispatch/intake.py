@@ -18,14 +18,15 @@ import msgspec
 from dispatch import engine
 from dispatch.actors import Actor
 from dispatch.chain import genesis
+from dispatch.chapters.joining import AGAIN
 from dispatch.chapters.verification import can_be_visited, must_be_verified
 from dispatch.checks import ID_LENGTH
 from dispatch.errors import IdempotencyKeyRequired
-from dispatch.fields import ORDINARY_URGENCIES, SPECIAL_GROUPS
+from dispatch.fields import CONSENTS, ORDINARY_URGENCIES, SPECIAL_GROUPS
 from dispatch.masking import mask_name, mask_phone, mask_text
 from dispatch.model import APPEAL_TYPES, Category, Match, Place
 from dispatch.placing import category_document, helpers_document, line_of, match_document, place_document
-from dispatch.reports import Caller, NewReport
+from dispatch.reports import Caller, Consent, NewReport
 from dispatch.rules import Rules
 from dispatch.situation import Case
 from dispatch.states import TABLE_VERSION, find
@@ -41,6 +42,8 @@ CHANNELS = (
 CITIZEN_CHANNELS = frozenset({"phone", "app", "web", "wechat", "sms", "mail", "group", "visit", "open311"})
 EARLIEST = timedelta(days=30)
 SKEW = timedelta(minutes=10)
+LEAST_NOTE = 2
+JOIN_AFTER = timedelta(minutes=1)
 _CHOICES = (
     ("urgency", ORDINARY_URGENCIES), ("appeal_type", APPEAL_TYPES), ("channel", CHANNELS), ("special_group", SPECIAL_GROUPS),
 )  # fmt: skip
@@ -103,7 +106,20 @@ def _report_errors(report: NewReport, now: datetime) -> Sequence[FieldError]:
         found.append(FieldError(field="photos", code="length", message="at most 9 media ids"))
     if report.occurred_at is not None and not now - EARLIEST <= report.occurred_at <= now + SKEW:
         found.append(FieldError(field="occurred_at", code="range", message="within the last 30 days"))
+    if report.consent is not None:
+        found += _consent_errors(report.consent)
     return found
+
+
+def _consent_errors(consent: Consent) -> Sequence[FieldError]:
+    """What was agreed in words needs a note, what was signed a picture of it."""
+    if consent.kind not in CONSENTS:
+        return [FieldError(field="on_behalf.consent", code="choice", message=f"one of {', '.join(CONSENTS)}")]
+    if consent.kind == "oral" and len((consent.note or "").strip()) < LEAST_NOTE:
+        return [FieldError(field="on_behalf.note", code="required", message="when and how they agreed, who heard it")]
+    if consent.kind == "written" and not consent.photo:
+        return [FieldError(field="on_behalf.photo", code="required", message="a photo of what was signed")]
+    return []
 
 
 @dataclass(slots=True)
@@ -164,15 +180,21 @@ def build_case(
     rules: Rules,
     cipher: Cipher,
     duplicates: Sequence[dict[str, Any]],
+    again: bool = False,
 ) -> Case:
-    """Return the whole document of a new case, its first actions taken."""
+    """Return the whole document of a new case, its first actions taken. `again`: it may only repeat one of the duplicates, which
+    is looked up when it has been written."""
     case = _document(report, sensed, identity, case_no, digest, actor, now, cipher, duplicates)
     step = Step(case, actor, now, rules, None, digest, fresh=True)
     submit = find("case", "", actor.role, "submit")
     if submit is None:
         raise Forbidden("this role reports nothing")
+    if report.consent is not None and actor.role not in _FILERS:
+        raise Forbidden("only grid workers report for residents")
     if _files_itself(report, sensed, actor, rules):
         step.queue.extend(_towards_filing(case, sensed.category, rules, now))
+    if again:
+        step.set_timer(AGAIN, now + JOIN_AFTER, "join_same")
     engine.apply(step, submit, {})
     case["timeline"] = step.entries
     case["outbox"] = step.notices
@@ -246,6 +268,10 @@ def _document(
         case["special_group"] = {"group": report.special_group, "by": actor.id, "at": now}
     if report.caller is not None:
         case["caller"] = _sealed_caller(report.caller, identity, cipher)
+    if report.consent is not None:
+        given = report.consent
+        note = mask_text(given.note.strip()) if given.note else None
+        case["on_behalf"] = {"consent": given.kind, "note": note, "photo": given.photo, "by": actor.id, "at": now}
     return case
 
 

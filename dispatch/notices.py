@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from dispatch.actors import Actor
+from dispatch.actors import Actor, agency_unit
 from dispatch.joined import JOINED, to_joined
 from dispatch.situation import lead_of
 
@@ -76,6 +76,18 @@ def _answered_to(case: Case, item: dict[str, Any] | None) -> list[str]:
     return [key for code in (lead_of(case), *others) for key in _unit(code)]
 
 
+def _covered(case: Case, item: dict[str, Any] | None) -> list[str]:
+    """The units whose tasks were handed in by the result of this one."""
+    found = [task for task in case["tasks"] if item and (task.get("result") or {}).get("covered_by") == item["id"]]
+    return [key for task in found for key in _unit(task["unit"]["code"])]
+
+
+def _covering(case: Case, item: dict[str, Any] | None) -> list[str]:
+    """The unit whose result covered this task."""
+    wanted = ((item or {}).get("result") or {}).get("covered_by")
+    return [key for task in case["tasks"] if task["id"] == wanted for key in _party(case, task)]
+
+
 def _asker(case: Case, item: dict[str, Any] | None) -> list[str]:
     """The unit that asked for something; of an appeal, the reporter."""
     if item is None:
@@ -128,7 +140,7 @@ def _withdrawn(case: Case, item: dict[str, Any] | None) -> list[str]:
 _HOLDERS = {
     "reported": "operators",
     "verifying": "verifier",
-    "transferred": "operators",
+    "transferred": "transfer",
     "filed": "dispatchers",
     "handled": "dispatchers",
     "checking": "checkers",
@@ -140,6 +152,16 @@ _HOLDERS = {
 def _holder(case: Case, item: dict[str, Any] | None) -> list[str]:
     """Whoever has to act next."""
     return ADDRESSEES[_HOLDERS.get(case["live"]["state"], "lead")](case, item)
+
+
+def _agency(case: Case, item: dict[str, Any] | None) -> list[str]:
+    """Whoever outside has been given the case."""
+    return ["u:" + agency_unit(case["transfer"]["agency"])]
+
+
+def _transfer(case: Case, item: dict[str, Any] | None) -> list[str]:
+    """Whose answer is waited for, and who waits."""
+    return [*ADDRESSEES["operators"](case, item), *_agency(case, item)]
 
 
 def _spot_checker(case: Case, item: dict[str, Any] | None) -> list[str]:
@@ -187,6 +209,8 @@ ADDRESSEES: dict[str, Callable[[Case, dict[str, Any] | None], list[str]]] = {
     "party": _party,
     "given": _given,
     "answered_to": _answered_to,
+    "covered": _covered,
+    "covering": _covering,
     "asker": _asker,
     "deciders": _deciders,
     "signers_or_deciders": _signers_or_deciders,
@@ -204,6 +228,8 @@ ADDRESSEES: dict[str, Callable[[Case, dict[str, Any] | None], list[str]]] = {
     "spot_checker": _spot_checker,
     "asked_again": _asked_again,
     "answerable": _answerable,
+    "agency": _agency,
+    "transfer": _transfer,
     "district_duty": _district_duty,
     "city_duty": _city_duty,
 }
@@ -241,6 +267,7 @@ _ALSO: dict[str, Callable[[Case], tuple[str, ...]]] = {  # by what the entry say
     "hear_rating": lambda data: ("answerable", "unit_leader", "supervisors") if data.get("bad") else (),
     "light": _of_light,
     "alarm": lambda data: () if data.get("called") else (data["told"],),  # who is on duty, else everybody there
+    "record_receipt": lambda data: ("operators",) if data.get("agency") else (),
     "rate": lambda data: ("answerable", "unit_leader", "supervisors") if data.get("bad") else (),
 }
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from dispatch import agreements, conditions, effects, guards
 from dispatch.chapters import (
+    covering,
     elsewhere,
     emergency,
     endings,
@@ -23,6 +24,7 @@ from dispatch.chapters import (
     onsite,
     oversight,
     partners,
+    recomputing,
     rectification,
     requests,
     returns,
@@ -36,8 +38,8 @@ from dispatch.chapters import (
 __all__ = ["CHECKS", "CHOOSERS", "CONDITIONS", "EFFECTS", "FORBIDDING", "GUARDS", "SOURCES"]
 
 CHAPTERS: tuple[ModuleType, ...] = (
-    requests, returns, suspension, verification, elsewhere, joining, joined_voices, teamwork, joint, partners, oversight, emergency, onsite, endings,
-    spot_checks, on_behalf, rectification, limiting, voice,
+    requests, returns, suspension, verification, elsewhere, joining, joined_voices, teamwork, joint, covering, partners, oversight, emergency, onsite, endings,
+    spot_checks, on_behalf, rectification, limiting, recomputing, voice,
 )  # fmt: skip
 
 

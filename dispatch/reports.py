@@ -6,7 +6,7 @@ from datetime import datetime
 
 import msgspec
 
-__all__ = ["Caller", "Location", "NewReport"]
+__all__ = ["Caller", "Consent", "Location", "NewReport"]
 
 
 class Location(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -27,13 +27,22 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     confidential: bool = False
 
 
+class Consent(msgspec.Struct, frozen=True, kw_only=True):
+    """A resident agreed that a grid worker acts for them: how (one of `fields.CONSENTS`), who heard it or what was signed."""
+
+    kind: str
+    note: str | None = None
+    photo: str | None = None
+
+
 class NewReport(msgspec.Struct, frozen=True, kw_only=True):
     """One event or ticket before it is a case.
 
     One of `location`, `address`, `area_code` is needed. `file` asks that the case be filed (and dispatched when the match
     is clear) in the intake write; a grid worker's complete report is filed without asking. `source_id` is the id under
     which the sending system knows the event; it takes the place of an idempotency key. `special_group` (one of
-    `fields.SPECIAL_GROUPS`) says whom it concerns: their case has half the limit.
+    `fields.SPECIAL_GROUPS`) says whom it concerns: their case has half the limit. `consent` is there when a grid worker reports for the
+    resident who is the `caller`.
     """
 
     description: str
@@ -51,3 +60,4 @@ class NewReport(msgspec.Struct, frozen=True, kw_only=True):
     file: bool = False
     title: str | None = None
     special_group: str | None = None
+    consent: Consent | None = None

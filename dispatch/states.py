@@ -7,7 +7,21 @@ through `dispatch.registry`.
 
 from __future__ import annotations
 
-from dispatch.rows import beside, closing, dispatching, handling, intake, joined, on_behalf, onsite, oversight, requests, teamwork, verification
+from dispatch.rows import (
+    beside,
+    closing,
+    covering,
+    dispatching,
+    handling,
+    intake,
+    joined,
+    on_behalf,
+    onsite,
+    oversight,
+    requests,
+    teamwork,
+    verification,
+)
 from dispatch.transition import ALIVE, ENDED, FINAL, HELD, REQUEST_STATES, STATES, TASK_STATES, Transition
 
 __all__ = [
@@ -28,6 +42,7 @@ TABLE: tuple[Transition, ...] = (
     *requests.ROWS,
     *teamwork.ROWS,
     *oversight.ROWS,
+    *covering.ROWS,
     *on_behalf.ROWS,
     *onsite.ROWS,
 )

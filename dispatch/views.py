@@ -22,7 +22,7 @@ from storage.shared import Shared
 __all__ = ["CaseView", "ClockView", "EntryView", "LocationView", "case_view", "entry_view", "hides_reporter", "moment", "packed"]
 
 _UNIT_ROLES = frozenset({"unit_clerk", "unit_leader", "org_coordinator"})
-_OUTSIDE = frozenset({"citizen", "link", "group_leader", "org_coordinator"})
+_OUTSIDE = frozenset({"citizen", "link", "group_leader", "org_coordinator", "partner"})
 _TASK_RECORDS = ("result", "service", "confirmation")  # parts of a task with times of their own
 _TASK_OUTSIDE = ("id", "kind", "unit", "organization", "state", "dispatched_at", "signed_at", "submitted_at", "actions")
 _CALLER_ROLES = frozenset({"operator", "dispatcher", "supervisor", "unit_clerk", "unit_leader"})

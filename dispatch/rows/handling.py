@@ -45,8 +45,9 @@ ROWS = (
     ),
     Transition(
         subject="task", action="task_submit", number="2.4b", states=("signed",), next="submitted", roles=UNIT, adding=True,
-        guards=("own_part", "on_site", "parts_may_move"), fields=(text("note", 5), PHOTOS), effects=("move_part",),
-        notices=("answered_to",),
+        guards=("own_part", "on_site", "parts_may_move"),
+        fields=(text("note", 5), PHOTOS, Field(name="covers", type="units", only_when="others_at_work", options_from="coverable_units")),
+        checks=("covers_fit",), effects=("move_part", "cover_others"), notices=("answered_to",),
     ),
     Transition(
         subject="task", action="task_accept", number="2.4b", states=("submitted",), next="accepted",
@@ -56,7 +57,7 @@ ROWS = (
     Transition(
         subject="task", action="task_reject", number="2.4b", states=("submitted",), next="signed",
         roles=UNIT | {"supervisor", "grid_lead"}, guards=("part_task", "answers_for_part", "parts_may_move"), fields=(REASON,),
-        effects=("move_part",), notices=("party",),
+        effects=("move_part", "uncover"), notices=("party", "covered"),
     ),
     Transition(
         subject="task", action="task_waive", number="2.4b", states=("waiting", "pending", "signed"), next="waived",

@@ -36,6 +36,29 @@ def test_report_with_photo_and_position_in_four_taps_reaches_the_unit(
     assert filed["lead"] is not None
 
 
+def test_report_for_a_resident_records_the_consent_and_tells_the_code(
+    city: City, open_page: Callable[..., Any], photo: Path, check_access: Callable[[Any], None]
+) -> None:
+    page = open_page("grid_worker", "/field", phone=True)
+    page.tap("a.cta")
+    page.set_input_files("input.pick", str(photo))
+    page.wait_for_selector("#gap-place b >> text=网格")
+    page.tap(".cat >> nth=0")
+    page.tap("#gap-resident button")
+    page.fill("#gap-resident .inp >> nth=0", "王桂英")
+    page.tap(".foot button.cta")
+    page.wait_for_selector("#gap-resident .msg.bad")  # nothing was sent: phone and consent are missing
+    page.fill("#gap-resident .inp >> nth=1", "13812340876")
+    page.fill("#gap-resident textarea", "今天上午入户，当面同意，女儿在场")
+    check_access(page)
+    page.tap(".foot button.cta")
+    page.wait_for_selector(".sent >> text=查询码")
+    page.tap(".foot a >> nth=0")
+    page.wait_for_selector("main .b >> text=代居民上报")
+    filed = city.newest("grid_worker", page.text_content("main .num"))
+    assert filed["on_behalf"]["note"].startswith("今天上午入户") and filed["caller"]["phone"] == "138****0876"
+
+
 def test_report_whose_answer_is_lost_is_kept_and_sent_once(city: City, open_page: Callable[..., Any], photo: Path) -> None:
     page = open_page("grid_worker", "/field", phone=True)
     before = len(city.call("GET", "/cases?mine=true&limit=200", "grid_worker")["items"])

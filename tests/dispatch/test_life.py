@@ -64,7 +64,7 @@ REPORTS = (
 )  # fmt: skip
 SMALL = Category(code="0299", name="小修小补", urgency="normal", limit="2wd", self_handle=True)
 TWO_CASES = frozenset(  # they need the other case too: `test_joining`, `test_joined_voices`
-    {"merge", "unmerge", "let_go", "absorb", "hear_answer", "hear_rating"}
+    {"merge", "unmerge", "let_go", "absorb", "join_same", "hear_answer", "hear_rating"}
 )
 ON_THE_WAY = (
     "file", "dispatch", "sign_in", "contact", "sign_off", "answer_supervise", "submit_result", "send_check", "to_visit", "close",
@@ -228,6 +228,8 @@ class Life(RuleBasedStateMachine):
                 values[field["name"]] = dice.random() < 0.5
             elif field["type"] == "number" and field["name"] in values:
                 values[field["name"]] = dice.randint(int(field.get("min", 1)), int(field.get("max", 5)))
+            elif field["type"] == "units" and field["name"] not in values and field.get("options") and dice.random() < 0.5:
+                values[field["name"]] = [dice.choice(list(field["options"]))]
             elif field["type"] in ("choice", "unit") and field["name"] in values and field.get("options"):
                 values[field["name"]] = dice.choice(list(field["options"]))
         return values

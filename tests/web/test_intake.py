@@ -144,6 +144,41 @@ async def test_event_when_not_acceptable_then_problem_and_nothing_left(
     assert await service.counts() == before
 
 
+RESIDENT = {"name": "王桂英", "phone": "138 1234 0876", "consent": "oral", "note": "当面同意，女儿在场"}
+
+
+async def test_event_when_for_a_resident_then_theirs_with_a_code_to_ask_by(service: Running) -> None:
+    answer = await service.post("/api/v1/events", event(on_behalf=RESIDENT), "grid_worker")
+    assert answer.status == 201, answer.body
+    case = answer.json
+    assert case["reporter"]["kind"] == "citizen" and case["reporter"]["own"] and case["appeal_type"] == "help"
+    assert case["on_behalf"]["consent"] == "oral" and case["caller"]["phone"] == "138****0876" and case["query_code"]
+    assert "13812340876" not in answer.body.decode()
+    mine = await service.get("/api/v1/cases?mine=true&sort=reported_at", "grid_worker")
+    assert case["id"] in [one["id"] for one in mine.json["items"]]
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"phone": ""}, "on_behalf.phone"), ({"phone": "no number"}, "on_behalf.phone"), ({"name": " "}, "on_behalf.name"),
+        ({"consent": "none"}, "on_behalf.consent"), ({"note": ""}, "on_behalf.note"), ({"consent": "written"}, "on_behalf.photo"),
+        ({"consent": "written", "photo": "nothing"}, "on_behalf.photo[0]"), ({"appeal_type": "x"}, "appeal_type"),
+    ],
+)  # fmt: skip
+async def test_event_when_for_a_resident_without_all_then_422_and_nothing_left(
+    service: Running, change: dict[str, str], field: str
+) -> None:
+    before = await service.counts()
+    answer = await service.post("/api/v1/events", event(on_behalf=RESIDENT | change), "grid_worker")
+    assert (answer.status, answer.json["errors"][0]["field"]) == (422, field), answer.body
+    assert await service.counts() == before
+
+
+async def test_event_when_for_a_resident_by_the_desk_then_403(service: Running) -> None:
+    assert (await service.post("/api/v1/events", event(on_behalf=RESIDENT), "operator")).status == 403
+
+
 async def test_ticket_when_it_contradicts_itself_then_422_and_nothing_left(service: Running) -> None:
     before = await service.counts()
     both = {"name": "王五", "phone": "13700137000", "anonymous": True, "confidential": False}

@@ -14,6 +14,7 @@ from dispatch.actors import Actor
 from dispatch.reports import Caller, Location, NewReport
 from dispatch.service import Filed
 from dispatch.views import CaseView, packed
+from hotline.residents import Resident, for_resident
 from hotline.tickets import to_report
 from storage.errors import HeyunError
 from web.base import ApiHandler, encode, operation
@@ -44,10 +45,11 @@ class EventBody(Body, frozen=True, kw_only=True):
     source_id: Annotated[str, msgspec.Meta(min_length=1, max_length=200)] | None = None
     title: Annotated[str, msgspec.Meta(max_length=100)] | None = None
     special_group: Code | None = None
+    on_behalf: Resident | None = None
 
     def report(self, actor: Actor) -> NewReport:
         """Return what the core takes in."""
-        return NewReport(
+        event = NewReport(
             description=self.description,
             category=self.category,
             urgency=self.urgency,
@@ -61,6 +63,13 @@ class EventBody(Body, frozen=True, kw_only=True):
             title=self.title,
             special_group=self.special_group,
         )
+        return event if self.on_behalf is None else for_resident(event, self.on_behalf)
+
+    @property
+    def consent_photos(self) -> tuple[str, ...]:
+        """The picture of what a resident signed, where there is one."""
+        signed = None if self.on_behalf is None else self.on_behalf.photo
+        return () if signed is None else (signed,)
 
 
 class TicketBody(EventBody, frozen=True, kw_only=True):
@@ -121,9 +130,11 @@ async def take_in(services: Services, actor: Actor, body: EventBody, key: str | 
     """Hand a report to its door; returns the case as it is sent and whether it is new."""
     if body.photos:
         await services.pictures.check(actor, body.photos)
+    if body.consent_photos:
+        await services.pictures.check(actor, body.consent_photos, field="on_behalf.photo")
     filed = await services.cases.report(actor=actor, report=body.report(actor), present=_presenting(services), key=key)
-    if body.photos:
-        await services.pictures.attach(body.photos, filed.id)
+    if body.photos or body.consent_photos:
+        await services.pictures.attach(body.photos + body.consent_photos, filed.id)
     return filed
 
 

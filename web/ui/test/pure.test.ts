@@ -14,7 +14,7 @@ import { fit } from '../src/shared/photo'
 import { recordOf, requestFacts, taskFacts } from '../src/shared/record'
 import { parseHash } from '../src/shared/route'
 import type { Case } from '../src/shared/types'
-import { distance, doubtWord, lightClass, limitWord, metresBetween, ownTasks, pausedClock, pausedText, runningClock, titleOf } from '../src/shared/words'
+import { distance, doubtWord, lightClass, limitWord, metresBetween, ownTasks, pausedClock, pausedText, rounds, runningClock, titleOf } from '../src/shared/words'
 
 beforeEach(() => useWords(zh, 'zh-CN'))
 
@@ -36,6 +36,11 @@ describe('words of a case', () => {
   })
   it('say limits and distances', () => {
     expect([limitWord('2wh'), limitWord('odd'), distance(612), distance(1300)]).toEqual(['2 工作时', 'odd', '612 米', '1.3 公里'])
+  })
+  it('put the steps of a template into rounds', () => {
+    const step = (number: number, named: string) => ({ step: number, named, kind: 'joint', unit: null, limit: null, task: '' })
+    const found = rounds([step(2, 'c'), step(1, 'a'), step(1, 'b')])
+    expect(found.map((round) => round.map((one) => one.named))).toEqual([['a', 'b'], ['c']])
   })
   it('know the lights, the ring for all else', () => {
     expect(['green', 'yellow', 'red', 'deep_red', 'paused', null].map(lightClass)).toEqual(['g', 'y', 'd', 'p', 'z', 'n'])
@@ -107,7 +112,7 @@ describe('addresses and answers', () => {
     expect(toProblem(503, {}).retryable).toBe(true)
   })
   it('sends accuracy only with a measured position', () => {
-    const report = { key: 'k', at: '2026-11-24T00:00:00Z', text: ' ', category: '0201', categoryName: '井盖', urgency: '', photos: [], state: 'writing' as const, why: '' }
+    const report = { key: 'k', at: '2026-11-24T00:00:00Z', text: ' ', category: '0201', categoryName: '井盖', urgency: '', photos: [], resident: null, state: 'writing' as const, why: '' }
     expect(reportBody({ ...report, position: { lon: 1, lat: 2, accuracy: 8, source: 'gps' } }, [])).toMatchObject({ description: '现场照片：井盖', location: { accuracy_m: 8 }, urgency: null })
     expect(reportBody({ ...report, position: { lon: 1, lat: 2, accuracy: 8, source: 'map' } }, [])).toMatchObject({ location: { accuracy_m: null } })
   })
@@ -148,6 +153,8 @@ describe('what is on record', () => {
   })
   it('says what was asked for and what became of a task', () => {
     expect(requestFacts({ id: 'q1', kind: 'extension', state: 'pending', unit: 'u1', reason: '要等配件', limit: '2wd' }, { u1: '城管局' })).toEqual(['城管局', '要等配件', '延长 2 工作日'])
+    const waiting = { id: 't4', kind: 'joint', state: 'waiting', unit: { code: 'r', name: '路政' }, limit: '1wd', note: '清理碎砖', waits_for: [{ code: 'a', name: '街道办' }, { code: 'b', name: '水务局' }] }
+    expect(taskFacts(waiting, {})).toEqual(['清理碎砖', '等街道办、水务局办完', '轮到后限 1 工作日'])
     expect(taskFacts({ id: 't1', kind: 'org', state: 'confirmed', unit: null, result: { note: '清了三处', hours: 2 }, confirmation: { rating: 5, thanks: null } }, {})).toEqual(['结果：清了三处', '服务 2 小时', '评 5 分'])
   })
   it('finds the own part by unit or organization, never the lead', () => {

@@ -13,6 +13,14 @@ export interface Position {
   accuracy: number | null
   source: 'gps' | 'map'
 }
+/** The resident for whom it is reported, and how they agreed; what was signed is a picture. */
+export interface Resident {
+  name: string
+  phone: string
+  consent: 'oral' | 'written'
+  note: string
+  signed: Blob[]
+}
 export interface Report {
   key: string
   at: string // when the form was opened, which is when the worker stood there
@@ -22,6 +30,7 @@ export interface Report {
   urgency: string
   position: Position | null
   photos: Blob[]
+  resident: Resident | null
   state: 'writing' | 'waiting' | 'sending' | 'fix'
   why: string
 }
@@ -31,7 +40,7 @@ export const outbox = reactive<Report[]>([])
 let loaded: Promise<void> | null = null
 
 export function emptyReport(): Report {
-  return { key: newKey(), at: new Date().toISOString(), text: '', category: '', categoryName: '', urgency: '', position: null, photos: [], state: 'writing', why: '' }
+  return { key: newKey(), at: new Date().toISOString(), text: '', category: '', categoryName: '', urgency: '', position: null, photos: [], resident: null, state: 'writing', why: '' }
 }
 
 /** Bring what was left on the phone; what was being sent when the page went is waiting again. */
@@ -43,7 +52,7 @@ export function loadOutbox(): Promise<void> {
 }
 
 async function store(): Promise<void> {
-  const plain = outbox.map((one) => ({ ...one, position: one.position ? { ...one.position } : null, photos: [...one.photos] }))
+  const plain = outbox.map((one) => ({ ...one, position: one.position ? { ...one.position } : null, photos: [...one.photos], resident: one.resident ? { ...one.resident, signed: [...one.resident.signed] } : null }))
   if (plain.length) await saveDraft(STORE, plain)
   else await dropDraft(STORE)
 }
@@ -70,9 +79,21 @@ function described(report: Report): string {
   return [...text].length >= LEAST_LETTERS || !report.categoryName ? text : t('report.described', { what: [report.categoryName, text].filter(Boolean).join(' ') })
 }
 
+/** Whether everything is there that a report for somebody else needs. */
+export function isComplete(resident: Resident): boolean {
+  const agreed = resident.consent === 'oral' ? resident.note.trim().length > 1 : resident.signed.length > 0
+  return !!resident.name.trim() && !!resident.phone.trim() && agreed
+}
+
+function onBehalf(resident: Resident, photo: string | null): Record<string, unknown> {
+  const { name, phone, consent } = resident
+  return { name: name.trim(), phone: phone.trim(), consent, note: resident.note.trim() || null, photo: consent === 'written' ? photo : null }
+}
+
 /** The body of `POST /events`. */
-export function reportBody(report: Report, photos: string[]): Record<string, unknown> {
+export function reportBody(report: Report, photos: string[], signed: string | null = null): Record<string, unknown> {
   return {
+    ...(report.resident ? { on_behalf: onBehalf(report.resident, signed) } : {}),
     description: described(report),
     category: report.category || null,
     urgency: report.urgency || null,
@@ -90,7 +111,9 @@ export async function send(report: Report): Promise<Case> {
   try {
     const ids: string[] = []
     for (const photo of report.photos) ids.push(await upload(photo))
-    const filed = await post<Case>('/events', reportBody(report, ids), report.key)
+    const paper = report.resident?.consent === 'written' ? report.resident.signed[0] : undefined
+    const signed = paper ? await upload(paper) : null
+    const filed = await post<Case>('/events', reportBody(report, ids, signed), report.key)
     await forget(report.key)
     return filed
   } catch (error) {

@@ -61,6 +61,20 @@ export interface ActionField {
   options?: string[]
   labels?: Record<string, string>
   value?: unknown
+  templates?: Record<string, JointTemplate>
+}
+export interface JointStep {
+  step: number
+  kind: string
+  unit: Ref | null
+  named: string
+  limit: string | null
+  task: string
+}
+export interface JointTemplate {
+  name: string
+  name_en?: string
+  steps: JointStep[]
 }
 export interface Action {
   name: string
@@ -102,6 +116,10 @@ export interface CaseTask {
   called_at?: string
   arrived_at?: string | null
   waived_because?: string
+  limit?: string
+  step?: number
+  waits_for?: Ref[]
+  template?: Ref & { name_en?: string }
   service?: { people: string; at: string } | null
   result?: { note: string; at?: string; hours?: number } | null
   confirmation?: { rating: number | null; thanks: string | null } | null
@@ -178,6 +196,8 @@ export interface Case {
   sensitive?: boolean
   duplicates?: Duplicate[]
   flags?: string[]
+  on_behalf?: { consent: string; note?: string | null } | null
+  query_code?: string | null
   recurrence?: { id: string; case_no: string; closed_at: string } | null
   supervisions?: Supervision[]
   rectification?: Rectification | null
