@@ -6,9 +6,10 @@ microseconds: cases lie in cells as wide as their category's radius, newest last
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from heapq import nsmallest
+from itertools import islice
 from math import ceil, cos, floor, hypot, radians
 from typing import NamedTuple
 
@@ -125,21 +126,26 @@ class RecentCases:
         text: str | None = None,
         limit: int = 5,
         exclude: str | None = None,
+        shown: Callable[[OpenCase], bool] | None = None,
     ) -> list[Duplicate]:
         """Return the open cases that may be the same matter, nearest first.
 
         Same category within its radius (boundary included), reported at most the days that count before `at`. With `text`,
-        cases of the same major whose line is alike count too. `exclude` is the id of the case asked for.
+        cases of the same major whose line is alike count too. `exclude` is the id of the case asked for. With `shown`, only cases
+        of which it is true count.
         """
         reach = self.radius(category) if radius is None else radius
         found = self._within(category, lon, lat, at, reach, exclude)
         if text is None:
             found.sort()
-            return [_duplicate(distance, case) for distance, _, case in found[:limit]]
-        answer = [_duplicate(distance, case, likeness(text, case.line)) for distance, _, case in found]
+            wanted = found if shown is None else (one for one in found if shown(one[2]))
+            return [_duplicate(distance, case) for distance, _, case in islice(wanted, limit)]
+        answer = [
+            _duplicate(distance, case, likeness(text, case.line)) for distance, _, case in found if shown is None or shown(case)
+        ]
         for sibling in self._siblings.get(category, ()):
             for distance, _, case in self._within(sibling, lon, lat, at, reach, exclude):
-                if (alike := likeness(text, case.line)) >= self._similarity:
+                if (alike := likeness(text, case.line)) >= self._similarity and (shown is None or shown(case)):
                     answer.append(_duplicate(distance, case, alike))
         return nsmallest(limit, answer, key=lambda duplicate: (duplicate.distance_m, duplicate.id))
 

@@ -34,6 +34,7 @@ _KINDS = {
 }  # fmt: skip
 REPLIED = ("visiting", "closed", "archived", "answered")  # the states in which the unit's words to the public were reviewed
 CONTENT = ("very_satisfied", "satisfied", "basically_satisfied")  # domain.md §2.10
+_FOR_CALLERS = frozenset({"operator", "partner"})  # who reports what others have told them
 _OF_CITIZENS = frozenset({"ask_reporter"})
 
 
@@ -57,7 +58,7 @@ def followers_of(case: Case) -> list[dict[str, Any]]:
 
 def _address(case: Case) -> str | None:
     caller = case.get("caller")
-    if caller is None or case["reporter"]["role"] == "citizen":
+    if caller is None or case["reporter"]["role"] not in _FOR_CALLERS:
         return f"p:{case['live']['reporter']}"
     return f"c:{case['_id']}" if caller.get("phone") else None
 

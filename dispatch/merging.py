@@ -7,19 +7,25 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from dispatch import engine
-from dispatch.actors import Actor
+from dispatch.actors import SYSTEM, Actor
+from dispatch.chapters.joining import AGAIN, same_matter
 from dispatch.engine import Decision
 from dispatch.errors import NotAllowed
 from dispatch.joined import followers_of
 from dispatch.keys import sees
+from dispatch.outcomes import archive_later
 from dispatch.rules import Rules
 from dispatch.situation import Case
+from dispatch.step import Step
 from dispatch.store import CASES, CaseStore, unchanged
-from dispatch.transition import JOINED_ENDED
+from dispatch.transition import FINAL, JOINED_ENDED
 from storage.errors import FieldError, HeyunError, Invalid
 
-__all__ = ["end_of_chain", "merge", "speak", "unmerge", "write_two"]
+__all__ = [
+    "end_of_chain", "is_joining", "look_around", "merge", "speak", "unmerge", "wait_for_main", "write_two",
+]  # fmt: skip
 
+AFTER_MAIN = timedelta(hours=1)  # a joined case goes to the archive after its main one
 STILL_THE_SAME = timedelta(days=7)  # domain.md §2.7: so long after a closure a report may be joined to it
 
 _HEARD = {"visit_answer": "hear_answer", "rate": "hear_rating"}  # what the main case does by what a joined one does
@@ -53,6 +59,38 @@ async def write_two(
     return None
 
 
+async def look_around(store: CaseStore, case: Case, now: datetime) -> None:
+    """Read what a timer of the case that has run out asks of other cases: the main one, the same matter reported before."""
+    if case["live"]["state"] == "merged":
+        await store.with_main(case)
+    elif any(timer["name"] == AGAIN and timer["at"] <= now for timer in case.get("timers") or ()):
+        case["same"] = same_matter(case, await store.find_several([one["id"] for one in case["duplicates"]]))
+
+
+def is_joining(case: Case, decision: Decision) -> bool:
+    """Tell whether the decision joins the case to another."""
+    return bool(case["live"]["state"] != "merged" == decision.case["live"]["state"])
+
+
+def wait_for_main(case: Case, now: datetime, rules: Rules) -> Decision | None:
+    """Return what puts off the archiving of a case that was joined until its main one is archived; None when nothing does.
+
+    It stands in no timeline: nothing has happened. The system looks again when the main case should have been archived, or
+    after the usual rest where that is not in sight.
+    """
+    main = case.get("main")
+    if main is None or main["live"]["state"] in FINAL:
+        return None
+    step = Step(case, SYSTEM, now, rules, None, "")
+    rests = next((timer["at"] for timer in main.get("timers") or () if timer["name"] == "archive"), None)
+    if rests is None:
+        archive_later(step)
+    else:
+        step.set_timer("archive", max(rests, now) + AFTER_MAIN, "archive")
+    step.settle()
+    return Decision(step.case, engine.update_of(step), [], [])
+
+
 async def merge(store: CaseStore, decision: Decision, case: Case, actor: Actor, now: datetime, rules: Rules) -> list[Decision]:
     """Write both cases or neither and return what was written, nothing when one of them changed meanwhile. Raises `Invalid`
     for a main case that cannot be, and for one that has ended unless the actor confirmed it."""
@@ -71,7 +109,7 @@ async def _main(store: CaseStore, decision: Decision, case: Case, actor: Actor, 
         return main
     if main["live"]["state"] not in JOINED_ENDED or now > main["closed_at"] + STILL_THE_SAME:
         raise _unfit("not_open", "a case that is open, or was closed or answered within seven days")
-    if "confirmed" not in decision.entries[0]["data"]:
+    if "confirmed" not in decision.entries[0].get("data", ()):
         raise _unfit("ended", "that case has ended: send `confirm` to join this one to it all the same")
     return main
 

@@ -276,7 +276,7 @@ def _also(action: str, entry: Case, case: Case, called: Sequence[str]) -> tuple[
     """Danger to life is told to the dispatchers and to whoever is called, or where nobody is on duty to the grid workers of
     the place (domain.md §2.8); what is sensitive is told to no grid worker."""
     if action in _ALSO:
-        return _ALSO[action](entry["data"])
+        return _ALSO[action](entry.get("data", {}))
     if case["live"]["urgency"] != "emergency":
         return ()
     if action == "submit":

@@ -20,10 +20,12 @@ from dispatch.board import Board
 from dispatch.duplicates import RecentCases
 from dispatch.errors import IdempotencyMismatch
 from dispatch.intake import Cipher
-from dispatch.keys import sees, shows
+from dispatch.keys import shows
 from dispatch.lookback import find_recurrence, mark_repeats, wants_lookback
 from dispatch.merging import end_of_chain, write_two
+from dispatch.nearby import Duplicates, Nearby
 from dispatch.numbers import CaseNumbers
+from dispatch.recomputing import Recomputing
 from dispatch.relay import Announce, Notices, Relay, notices_of
 from dispatch.reports import NewReport
 from dispatch.reveals import Reveals
@@ -41,11 +43,9 @@ __all__ = ["CaseService", "Filed", "Page", "action_key", "utc_now"]
 
 Counts = dict[str, dict[str, int]]
 Points = dict[str, list[dict[str, Any]]]
-Duplicates = list[dict[str, Any]]
 Views = list[CaseView]
 T = TypeVar("T")
 DRAIN_SECONDS = 5.0
-SHOWN, LOOKED_AT = 5, 50  # possible duplicates of a case: how many are shown, among how many of the nearest
 ATTEMPTS = 20
 _SORTED = msgspec.json.Encoder(order="sorted")
 
@@ -92,16 +92,19 @@ class CaseService:
         self.relay = Relay(database, clock, announce)
         self._cipher = cipher
         self._recent = recent
+        self._nearby = Nearby(self.board, recent)
         self._reveals = Reveals(database)
         self._numbers = CaseNumbers(database, rules.case_prefix, rules.timezone)
         self._root_area = root_area
         self._clock = clock
         self._announce = announce
         self._sweep = Sweep(self.store, rules, self.relay, clock, self._seen)
+        self.recomputing = Recomputing(self.store, rules, self.relay, clock, self._seen)
 
     async def close(self) -> None:
         """End what works in the background, each with the group that it is at."""
         self._sweep.close()
+        self.recomputing.close()
         await self.relay.close(settled=await self.store.drain(DRAIN_SECONDS))
 
     # -- in
@@ -142,9 +145,11 @@ class CaseService:
         Everything that needs the whole case is made here, before the wait: dozens of cases are under way at a time, and what
         is not held while they wait is memory that the next one finds in the processor's cache.
         """
+        found = self._near(sensed, now, identity, actor)
         case = intake.build_case(
             report, sensed, identity=identity, case_no=case_no, digest=digest, actor=actor, now=now,
-            rules=self.rules, cipher=self._cipher, duplicates=self._near(sensed, now, identity, actor),
+            rules=self.rules, cipher=self._cipher, duplicates=found,
+            again=self._nearby.is_told_again(found, actor, has_photos=bool(report.photos)),
         )  # fmt: skip
         live = case["live"]
         if self._announce is not None:
@@ -156,28 +161,7 @@ class CaseService:
         point = sensed.place.point
         if point is None or sensed.category is None:
             return []
-        return self.near(sensed.category.code, point.lon, point.lat, now, actor, besides=identity)
-
-    def near(
-        self, category: str, lon: float, lat: float, now: datetime, actor: Actor, *, besides: str = ""
-    ) -> list[dict[str, Any]]:
-        """Return open cases of the category so near and so young that they may be the same matter (WGS-84): those that the
-        actor may see."""
-        found = [item for item in self._recent.near(category, lon, lat, now) if item.id != besides]
-        return [msgspec.to_builtins(item) for item in found if self._may_see(actor, item.id)][:SHOWN]
-
-    def _hidden_from_reporter(self, case: Case, actor: Actor) -> Duplicates:
-        """Earlier cases near by that the desk may see and whoever reported could not be shown."""
-        live, known = case["live"], {one["id"] for one in case["duplicates"]}
-        if live["lon"] is None or live["category"] is None:
-            return []
-        found = self._recent.near(live["category"], live["lon"], live["lat"], self._clock(), limit=LOOKED_AT)
-        earlier = [one for one in found if one.reported_at < live["reported_at"] and one.id not in known]
-        return [msgspec.to_builtins(one) for one in earlier if self._may_see(actor, one.id)][: SHOWN - len(known)]
-
-    def _may_see(self, actor: Actor, identity: str) -> bool:
-        live = self.board.get(identity)
-        return live is not None and sees(actor.scope, live)
+        return self._nearby.near(sensed.category.code, point.lon, point.lat, now, actor, besides=identity)
 
     async def _present(self, identity: str, digest: str, actor: Actor, present: Callable[[CaseView], T]) -> Filed[T]:
         case = await self.store.find(identity)
@@ -323,7 +307,7 @@ class CaseService:
         case = await self._visible(actor, case_id)
         if not wants_lookback(case, actor):
             return case_view(case, actor, self._clock(), self.rules)
-        case["duplicates"] += self._hidden_from_reporter(case, actor)
+        case["duplicates"] += self._nearby.hidden_from_reporter(case, actor, self._clock())
         case["duplicates"] = await mark_repeats(self.store, self.board, case)
         radius = self._recent.radius(case["live"]["category"] or "")
         case["recurrence"] = await find_recurrence(self.store, case, actor, radius)
@@ -334,7 +318,7 @@ class CaseService:
         case = await self.store.find_whole(case_id)
         if case is None or not shows(actor, case):
             raise NotFound("case")
-        public_only = actor.role in ("citizen", "link", "group_leader")
+        public_only = actor.role in ("citizen", "link", "group_leader", "partner")
         return [entry_view(entry, case, actor) for entry in case["timeline"] if entry["public"] or not public_only]
 
     async def due(self, *, actor: Actor, case_id: str, clock: str = "case") -> Arithmetic:
@@ -372,7 +356,7 @@ class CaseService:
     async def duplicates(self, *, actor: Actor, lon: float, lat: float, crs: str, category: str) -> Duplicates:
         """Return open cases near a point that may be the same matter."""
         point = self.rules.locator.locate(lon, lat, crs).point
-        return [] if point is None else self.near(category, point.lon, point.lat, self._clock(), actor)
+        return [] if point is None else self._nearby.near(category, point.lon, point.lat, self._clock(), actor)
 
 
 def action_key(case_id: str, actor: Actor, key: str | None) -> str | None:

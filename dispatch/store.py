@@ -318,7 +318,7 @@ class CaseStore:
     async def find(self, identity: str) -> Case | None:
         """Return a case without timeline and outbox, or None; one that was joined to another has that in `main`, for as long as
         it is in memory."""
-        return await self._with_main(await self.database.find_one(CASES, {"_id": identity}, projection=_ROW))
+        return await self.with_main(await self.database.find_one(CASES, {"_id": identity}, projection=_ROW))
 
     async def find_with_entry(self, identity: str, key: str) -> tuple[Case | None, dict[str, Any] | None]:
         """Return a case and the timeline entry that was made under this key, if it is there."""
@@ -327,12 +327,17 @@ class CaseStore:
         if case is None:
             return None, None
         entries = case.pop("timeline", None)
-        return await self._with_main(case), entries[0] if entries else None
+        return await self.with_main(case), entries[0] if entries else None
 
-    async def _with_main(self, case: Case | None) -> Case | None:
+    async def with_main(self, case: Case | None) -> Case | None:
+        """Put the main case into one that was joined to another (`main`), the last of the chain; return the case."""
         if case is not None and case["live"]["state"] == "merged":
             case["main"] = next(reversed(await self.find_mains(case)), None)
         return case
+
+    async def find_several(self, identities: list[str]) -> list[Case]:
+        """Return those of these cases that are there, without timeline and outbox."""
+        return await self.database.find(CASES, {"_id": {"$in": identities}}, projection=_ROW) if identities else []
 
     async def find_mains(self, case: Case) -> list[Case]:
         """Return the main case of one that was joined to it, that one's, and so on to the end of the chain."""

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from datetime import datetime
 
 from dispatch import engine
+from dispatch.actors import SYSTEM
+from dispatch.merging import is_joining, look_around, merge, wait_for_main
 from dispatch.relay import Relay, notices_of
 from dispatch.rules import Rules
 from dispatch.situation import Case
@@ -57,9 +59,9 @@ class Sweep:
 
     async def _catch_up(self, case: Case, now: datetime) -> bool:
         try:
-            decision = engine.catch_up(case, now, self._rules)
-            entry = decision.entries[-1]["id"] if decision.entries else None
-            won = await self._store.update(case, decision.update, entry)
+            await look_around(self._store, case, now)
+            decision = wait_for_main(case, now, self._rules) or engine.catch_up(case, now, self._rules)
+            written = await self._written(case, decision, now)
         except StorageUnavailable as error:
             self._relay.doubt(now)
             log.warning("case %s cannot be brought up to date now: %s", case["_id"], error)
@@ -67,7 +69,13 @@ class Sweep:
         except Exception:
             log.exception("case %s cannot be brought up to date", case["_id"])
             return False
-        if won:
-            self._seen(decision.case)
-            self._relay.tell(notices_of(decision.case, decision.notices))
-        return won
+        for done in written:
+            self._seen(done.case)
+            self._relay.tell(notices_of(done.case, done.notices))
+        return bool(written)
+
+    async def _written(self, case: Case, decision: engine.Decision, now: datetime) -> list[engine.Decision]:
+        if is_joining(case, decision):
+            return await merge(self._store, decision, case, SYSTEM, now, self._rules)
+        entry = decision.entries[-1]["id"] if decision.entries else None
+        return [decision] if await self._store.update(case, decision.update, entry) else []

@@ -7,23 +7,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import Any
 
-from dispatch.agreements import Check
+from dispatch.agreements import Check, metres_between
 from dispatch.chapters.elsewhere import back_to_the_desk
 from dispatch.conditions import Condition, Source
 from dispatch.effects import Chooser, Effect, put_under
 from dispatch.guards import Guard
-from dispatch.joined import Voice, own_voice, who_speaks
+from dispatch.joined import UNKNOWN, Voice, of_main, own_voice, who_speaks
 from dispatch.model import URGENCIES
 from dispatch.shifting import case_clock
-from dispatch.situation import Case
+from dispatch.situation import Case, Situation
 from dispatch.step import Step
 from dispatch.tasks import follow_tasks
+from dispatch.transition import FINAL
 
-__all__ = ["CHECKS", "CHOOSERS", "CONDITIONS", "EFFECTS", "FORBIDDING", "GUARDS", "SOURCES", "is_of_many"]
+__all__ = [
+    "AGAIN", "CHECKS", "CHOOSERS", "CONDITIONS", "EFFECTS", "FORBIDDING", "GUARDS", "SOURCES", "is_of_many",
+    "same_matter",
+]  # fmt: skip
 
 MANY = 5  # reporters of one matter
 SOME, SOON = 3, timedelta(hours=24)  # so many reporters within so long a time
+AGAIN = "again"  # the timer of a report that may only repeat an earlier one
+SAME_SPOT_M = 1.0  # one credential may stand for many devices: each stays where it is
 HIGHEST_BY_COUNT = "urgent"  # that there is danger to life is said by a word or a person, never by a number
 
 
@@ -82,6 +89,44 @@ def _shorten(step: Step) -> None:
         put_under(step, choice)
 
 
+def same_matter(case: Case, others: Iterable[Case]) -> dict[str, Any] | None:
+    """Return which open case this one only repeats, the earliest, and by which rule: the same reporter sent the same picture, or
+    the same device stands at the same spot (domain.md §2.7). Nothing else is ever joined without a person."""
+    who, at = own_voice(case)
+    found = [
+        {"id": other["_id"], "rule": rule, "at": other["live"]["reported_at"]}
+        for other in others
+        if other["live"]["open"] and other["live"]["reported_at"] <= at and other["_id"] != case["_id"]
+        and own_voice(other)[0] == who != UNKNOWN and (rule := _rule_of_same(case, other)) is not None
+    ]  # fmt: skip
+    return min(found, key=lambda one: one["at"], default=None)
+
+
+def _rule_of_same(case: Case, other: Case) -> str | None:
+    if case["reporter"]["role"] != other["reporter"]["role"]:
+        return None
+    if case["reporter"]["role"] == "device":
+        one, two = case["live"], other["live"]
+        return "same_device" if metres_between(one["lon"], one["lat"], two["lon"], two["lat"]) <= SAME_SPOT_M else None
+    return None if set(case["photos"]).isdisjoint(other["photos"]) else "same_photo"
+
+
+def _same_matter_found(at: Situation) -> bool:
+    return at.case.get("same") is not None
+
+
+def _name_same(step: Step) -> None:
+    same = step.case["same"]
+    step.fields = {**step.fields, "main": same["id"]}
+    step.data["rule"] = same["rule"]
+
+
+def _main_at_rest(at: Situation) -> bool:
+    """A joined case goes to the archive with its main one (domain.md T47)."""
+    main = of_main(at)
+    return main is None or main.state in FINAL
+
+
 def _unmerge(step: Step) -> None:
     """The case stands before the operators again as a matter of its own; the main one is changed in the same transaction."""
     step.data["main"] = step.case["merged_into"]
@@ -98,10 +143,10 @@ def _let_go(step: Step) -> None:
     step.data["released"] = step.fields["released"]
 
 
-GUARDS: dict[str, Guard] = {}
+GUARDS: dict[str, Guard] = {"same_matter_found": _same_matter_found, "main_at_rest": _main_at_rest}
 FORBIDDING: frozenset[str] = frozenset()
 CHECKS: dict[str, Check] = {}
 CONDITIONS: dict[str, Condition] = {}
 SOURCES: dict[str, Source] = {}
 CHOOSERS: dict[str, Chooser] = {}
-EFFECTS: dict[str, Effect] = {"absorb": _absorb, "unmerge": _unmerge, "let_go": _let_go}
+EFFECTS: dict[str, Effect] = {"absorb": _absorb, "name_same": _name_same, "unmerge": _unmerge, "let_go": _let_go}

@@ -11,6 +11,11 @@ __all__ = ["ROWS"]
 SPEAKERS = DESK | {"citizen", "link"}  # the desk puts down what a caller says
 
 ROWS: tuple[Transition, ...] = (
+    Transition(  # what the same person or device sends again; like any other it can be taken out again
+        action="join_same", number="T13", states=("reported", "verifying", "filed", "dispatched", "handling"), next="merged",
+        roles=SYSTEM_ONLY, offered=False, guards=("same_matter_found",), effects=("name_same", "merge"),
+        notices=("own_reporter", "lead", "verifier"),
+    ),
     Transition(
         action="visit_answer", number="T39", states=("merged",), next=None, roles=SPEAKERS, adding=True,
         guards=("speaks_for_joined", "asked_with_main"),

@@ -74,7 +74,7 @@ ENDINGS = (
     ),
     Transition(
         action="archive", number="T47", states=RESTING, next="archived", roles=SYSTEM_ONLY, offered=False,
-        guards=("nothing_open",), effects=("archive",),
+        guards=("nothing_open", "main_at_rest"), effects=("archive",),
     ),
 )  # fmt: skip
 

@@ -248,12 +248,10 @@ async def test_archive_when_fifteen_days_have_passed_refuses_everything(database
     assert len((await stored(player))["timeline"]) == document["head"]["seq"]
 
 
-@pytest.mark.parametrize("end", ["direct_answer", "refuse", "merge", "cancel"])
+@pytest.mark.parametrize("end", ["direct_answer", "refuse", "cancel"])  # what was joined: `test_joining_again`
 async def test_archive_when_a_case_ended_early_takes_it_too_but_not_what_was_cancelled(database: Database, end: str) -> None:
     clock = Clock()
     service = await open_service(database, clock)
-    if end == "merge":
-        await reported(service)
     player = await reported(service, OPERATOR, ticket(appeal_type="consult", file=False))
     await player.do(OPERATOR, end)
     clock.forward(days=15)
