@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["PERMISSIONS", "ROLES", "SYSTEM", "Actor", "Scope", "permission"]
+__all__ = ["PERMISSIONS", "ROLES", "SYSTEM", "Actor", "Scope", "agency_unit", "permission"]
 
 ROLES = (
     "citizen", "group_leader", "grid_worker", "grid_lead", "operator", "dispatcher", "unit_clerk", "unit_leader",
@@ -42,6 +42,11 @@ PERMISSIONS: dict[str, frozenset[str]] = {
 def permission(name: str) -> frozenset[str]:
     """Return the roles that hold the permission; an unknown name is a `KeyError` at import of the handler that asks for it."""
     return PERMISSIONS[name]
+
+
+def agency_unit(agency: str) -> str:
+    """Return the code by which an agency outside stands among the units of the cases that it has been given, and no others."""
+    return f"agency:{agency}"
 
 
 class Scope(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,7 +20,7 @@ import msgspec
 from dispatch.actors import Actor
 from orgs.locks import Locks
 from orgs.passwords import PasswordPolicy, Passwords, check_password, new_otp_secret, otp_step
-from orgs.people import PERSON_ROLES, PROGRAM_ROLES, Person, actor_of
+from orgs.people import PARTNER_AGENCIES, PERSON_ROLES, PROGRAM_ROLES, Person, actor_of
 from orgs.store import ACCOUNTS, PEOPLE, SESSIONS, document_of, value_of
 from orgs.throttle import Throttle
 from orgs.units import UnitTree
@@ -365,6 +365,9 @@ def _check_person(person: Person) -> None:
     if person.role in PROGRAM_ROLES and not person.source:
         message = "a program needs the name of its system"
         raise Invalid(message, errors=[FieldError(field="source", code="required", message=message)])
+    if person.agency and (person.role != "partner" or person.agency not in PARTNER_AGENCIES):
+        message = f"for a partner, one of {', '.join(PARTNER_AGENCIES)}"
+        raise Invalid(message, errors=[FieldError(field="agency", code="not_allowed", message=message)])
 
 
 def _hash(token: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from orgs.accounts import Accounts
 from orgs.passwords import generate_password
-from orgs.people import PERSON_ROLES, PROGRAM_ROLES, Person
+from orgs.people import PARTNER_AGENCIES, PERSON_ROLES, PROGRAM_ROLES, Person
 from orgs.store import PEOPLE
 from storage.client import Database
 
@@ -51,7 +51,7 @@ async def _make(database: Database, desk: Accounts, role: str) -> dict[str, str]
 
 def _person(role: str) -> Person:
     source = f"demo-{role}" if role in PROGRAM_ROLES else ""
-    return Person(username=role, name=role, role=role, source=source)
+    return Person(username=role, name=role, role=role, source=source, agency=PARTNER_AGENCIES[0] if role == "partner" else "")
 
 
 def _read(path: Path) -> dict[str, dict[str, str]]:

@@ -17,7 +17,7 @@ import msgspec
 from dispatch.packs import PackReport, Row, rows
 from orgs import hours, tables
 from orgs.organizations import Organization
-from orgs.people import ANY_ORGANIZATION, PROGRAM_ROLES, Person
+from orgs.people import ANY_ORGANIZATION, PARTNER_AGENCIES, PROGRAM_ROLES, Person
 from orgs.roster import Duty
 from orgs.rules import ANY, Rule
 from orgs.store import INDEXES, OFFERS, ORGANIZATIONS, PEOPLE, ROSTERS, RULES, UNITS, Offer, mark_changed, replace_all
@@ -149,7 +149,7 @@ class _Check:
         return tuple(Offer(id=f"{row.organization}-{number:06d}", **msgspec.structs.asdict(row)) for number, row in found)
 
     def people(self, found: list[Row[tables.PersonRow]]) -> tuple[Person, ...]:
-        """Return the people; their unit, areas and organization must exist."""
+        """Return the people; their unit, areas and organization must exist, a partner's agency be one that cases are given to."""
         file = "people.csv"
         for number, row in found:
             self._known(file, number, "area_codes", row.area_codes, self._areas, "the code of an area")
@@ -158,6 +158,9 @@ class _Check:
             if row.organization and row.organization != ANY_ORGANIZATION:
                 named = (row.organization,)
                 self._known(file, number, "organization", named, self._organizations, "the code of an organization, or *")
+            if row.agency and (row.role != "partner" or row.agency not in PARTNER_AGENCIES):
+                allowed = f"empty, or for a partner one of {', '.join(PARTNER_AGENCIES)}"
+                self._wrong(file, number, "agency", row.agency, allowed, "unknown_agency")
         self._people = {row.username for _, row in found}
         return tuple(_person(row) for _, row in found)
 

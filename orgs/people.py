@@ -10,12 +10,14 @@ from collections.abc import Callable
 
 import msgspec
 
-from dispatch.actors import ROLES, Actor, Scope
+from dispatch.actors import ROLES, Actor, Scope, agency_unit
+from dispatch.fields import AGENCIES
 
-__all__ = ["ANY_ORGANIZATION", "PERSON_ROLES", "PROGRAM_ROLES", "Person", "actor_of", "scope_of"]
+__all__ = ["ANY_ORGANIZATION", "PARTNER_AGENCIES", "PERSON_ROLES", "PROGRAM_ROLES", "Person", "actor_of", "scope_of"]
 
 ANY_ORGANIZATION = "*"
 PROGRAM_ROLES = ("robot", "device", "partner", "link")
+PARTNER_AGENCIES = tuple(agency for agency in AGENCIES if agency != "other_place")  # no one program answers for all other places
 PERSON_ROLES = tuple(role for role in ROLES if role not in (*PROGRAM_ROLES, "system"))
 CITY_ROLES = frozenset({"operator", "dispatcher", "supervisor", "leader", "assessor", "discipline"})
 SENSITIVE_ROLES = frozenset({"operator", "dispatcher", "supervisor"})  # whose work a sensitive case needs (docs/adr/0009)
@@ -30,7 +32,8 @@ Subtree = Callable[[str], frozenset[str]]
 class Person(msgspec.Struct, frozen=True, kw_only=True):
     """One person (a row of `people.csv`) or one program. `subtree`: may act for all units below their own.
 
-    `source` names a program's system; it enters derived ids and never comes from a request.
+    `source` names a program's system; it enters derived ids and never comes from a request. `agency` is what a partner answers
+    for (110, gas …): it sees and answers the cases that this agency was given.
     """
 
     username: str
@@ -41,6 +44,7 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     organization: str = ""
     subtree: bool = False
     source: str = ""
+    agency: str = ""
 
 
 def actor_of(person: Person, subtree: Subtree, *, whole: int, session: str | None = None) -> Actor:
@@ -66,7 +70,7 @@ def scope_of(person: Person, units: frozenset[str], areas: frozenset[str], *, wh
     """Return what the person may see. One whose units are the city's whole tree sees the whole city."""
     if person.role in BLIND_ROLES:
         return Scope()
-    all_units = whole > 0 and len(units) >= whole
+    all_units = person.role in UNIT_ROLES and 0 < whole <= len(units)
     organizations = person.organization if person.role == "org_coordinator" else ""
     return Scope(
         city=person.role in CITY_ROLES or all_units,
@@ -79,6 +83,8 @@ def scope_of(person: Person, units: frozenset[str], areas: frozenset[str], *, wh
 
 
 def _units_of(person: Person, subtree: Subtree) -> frozenset[str]:
+    if person.role == "partner" and person.agency:
+        return frozenset({agency_unit(person.agency)})
     if person.role not in UNIT_ROLES or not person.unit:
         return frozenset()
     return subtree(person.unit) if person.subtree else frozenset({person.unit})

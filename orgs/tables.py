@@ -97,6 +97,7 @@ class PersonRow(msgspec.Struct, frozen=True, kw_only=True):
     area_codes: tuple[str, ...] = ()
     organization: str = ""
     subtree: bool = False
+    agency: str = ""
 
 
 class DutyRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from dispatch.transition import DESK, DISPATCH, NOTE, PHOTOS_NEEDED, POSITION, R
 
 __all__ = ["ROWS"]
 
+AGENCY = frozenset({"partner"})
 _HANDED_OVER = (
     Field(name="agency", type="choice", required=True, options=f.AGENCIES, options_from="agency"),
     text("to", most=60), choice("way", f.TRANSFER_WAYS), text("receipt", most=60),
@@ -46,17 +47,18 @@ ROWS: tuple[Transition, ...] = (
         action="transfer_external", number="T07", states=("reported", "verifying", "filed"), next="transferred",
         roles=DESK | DISPATCH, limit="receipt", guards=("in_area",),
         fields=(*_HANDED_OVER, text("summary", 5)), checks=("other_place_named",), effects=("end_elsewhere", "transfer"),
-        notices=("reporter", "verifier"),
+        notices=("reporter", "verifier", "agency"),
     ),
     Transition(
-        action="record_receipt", number="2.4b", states=("transferred",), next=None, roles=DESK | DISPATCH, adding=True,
-        guards=("in_area",),
+        action="record_receipt", number="2.4b", states=("transferred",), next=None, roles=DESK | DISPATCH | AGENCY, adding=True,
+        guards=("desk_or_agency",),
         fields=(text("receipt", 1, most=60, when="receipt_unknown"), text("feedback", 2)),
         effects=("record_receipt", "archive_when_rested"), notices=("reporter",),
     ),
     Transition(  # the agency says that it is not theirs
-        action="transfer_back", number="T08", states=("transferred",), next="reported", roles=DESK | DISPATCH, limit="intake",
-        guards=("in_area",), fields=(REASON,), effects=("transfer_back",), notices=("reporter", "operators"),
+        action="transfer_back", number="T08", states=("transferred",), next="reported", roles=DESK | DISPATCH | AGENCY,
+        limit="intake", guards=("desk_or_agency",), fields=(REASON,), effects=("transfer_back",),
+        notices=("reporter", "operators"),
     ),
     Transition(  # in danger others are called while the units act: the case stays with them (domain.md §2.8)
         action="hand_over", number="T07", states=("reported", "filed", "dispatched", "handling"), next=None,

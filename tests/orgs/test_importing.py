@@ -189,3 +189,13 @@ async def test_demo_accounts_when_the_file_is_lost_then_passwords_are_new_and_th
     assert all(first[role]["password"] != second[role]["password"] for role in roles)
     assert (await accounts.actor_of_token(second["operator"]["token"])).role == "operator"
     accounts.close()
+
+
+def test_people_when_a_partner_answers_for_an_agency_then_only_for_one_that_there_is(tmp_path: Path) -> None:
+    columns = "username,name,role,unit,area_codes,organization,subtree,agency\n"
+    head = columns + "gw,王,grid_worker,,520103001,,,{}\nli,李,unit_clerk,C,,,,\n"
+    good, bad = PackReport(), PackReport()
+    parsed = read(folder(tmp_path, people=head.format("") + "p110,公安,partner,,,,,110\n"), good)
+    assert good.errors == [] and [person.agency for person in parsed.people] == ["", "", "110"]
+    read(folder(tmp_path, people=head.format("110") + "p9,外地,partner,,,,,other_place\n"), bad)
+    assert [error.code for error in bad.errors] == ["unknown_agency"] * 2

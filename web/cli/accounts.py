@@ -11,7 +11,7 @@ from rich.table import Table
 
 from orgs.accounts import Accounts
 from orgs.passwords import generate_password
-from orgs.people import PERSON_ROLES, PROGRAM_ROLES, Person
+from orgs.people import PARTNER_AGENCIES, PERSON_ROLES, PROGRAM_ROLES, Person
 from orgs.store import PEOPLE
 from web.cli.output import console
 from web.cli.session import borrowed
@@ -44,11 +44,16 @@ def list_users() -> None:
 @click.option("--name", default="", help="The name to show.")
 @click.option("--unit", default="", help="Code of the unit.")
 @click.option("--source", default="", help="For a program: the name of its system, which enters the ids of its cases.")
-def add(username: str, role: str | None, name: str, unit: str, source: str) -> None:
+@click.option("--agency", type=click.Choice(PARTNER_AGENCIES), help="For a partner: whose cases it sees and answers.")
+def add(username: str, role: str | None, name: str, unit: str, source: str, agency: str | None) -> None:
     """Make an account and print its first password (a program gets none: ./heyun token USERNAME)."""
     program = role in PROGRAM_ROLES
     password = None if program else generate_password()
-    person = Person(username=username, name=name or username, role=role, unit=unit, source=source or username) if role else None
+    person = (
+        Person(username=username, name=name or username, role=role, unit=unit, source=source or username, agency=agency or "")
+        if role
+        else None
+    )
 
     async def work(accounts: Accounts) -> None:
         await accounts.create_account(username, password, person=person)
