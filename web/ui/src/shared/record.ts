@@ -2,7 +2,7 @@
 import { dot, locale, t, word } from './i18n'
 import { dayOf, moment } from './time'
 import type { Case, CaseRequest, CaseTask, HandOver, Rectification, Supervision } from './types'
-import { limitWord } from './words'
+import { limitWord, namedHere } from './words'
 
 export interface RecordLine {
   key: string
@@ -45,6 +45,8 @@ function spotCheck(item: NonNullable<Case['spot_check']>): RecordLine {
 export function recordOf(item: Case): RecordLine[] {
   const lines: RecordLine[] = [...(item.supervisions ?? []).map(supervision)]
   if (item.special_close) lines.push({ key: 'special', title: t('record.special'), text: dot(moment(item.special_close.at), item.special_close.reason), loud: true })
+  const lead = [...(item.tasks ?? [])].reverse().find((one) => one.kind === 'lead')
+  if (lead?.template && item.lead) lines.push({ key: 'joint', title: t('record.joint'), text: dot(namedHere(lead.template), lead.note) })
   if (item.rectification) lines.push(rectification(item.rectification))
   if (item.verification) lines.push({ key: 'verification', title: t('record.verification'), text: dot(word('option', item.verification.verdict, t('record.awaited')), moment(item.verification.at ?? item.verification.sent_at)) })
   if (item.spot_check) lines.push(spotCheck(item.spot_check))
@@ -73,17 +75,25 @@ export function requestFacts(request: CaseRequest, names: Record<string, string>
   return facts.filter((one): one is string => !!one)
 }
 
+/** The pictures that are attached to a case, by whoever it was: each once. */
+export function evidenceOf(item: Pick<Case, 'photos' | 'tasks'>): string[] {
+  return [...new Set([...(item.photos ?? []), ...(item.tasks ?? []).flatMap((task) => task.result?.photos ?? [])])]
+}
+
 /** What is known of a task, in a few words each. */
 export function taskFacts(task: CaseTask, names: Record<string, string>): string[] {
   const named = (code: string): string => names[code] ?? code
   const facts = [
     task.note,
+    task.waits_for?.length && t('task.waits_for', { units: task.waits_for.map((one) => one.name).join(t('list.comma')) }),
+    task.state === 'waiting' && task.limit && t('task.limit_then', { limit: limitWord(task.limit) }),
     task.place && t('task.place', { place: task.place }),
     task.caller && t('task.called', { unit: named(task.caller), at: moment(task.called_at) }),
     task.arrived_at && t('task.arrived', { at: moment(task.arrived_at) }),
     task.coordinator && t('task.coordinator', { unit: named(task.coordinator) }),
     task.service && t('task.service', { people: task.service.people, at: moment(task.service.at) }),
     task.result && t('task.result', { text: task.result.note }),
+    task.result?.covered_unit && t('task.covered', { unit: named(task.result.covered_unit) }),
     task.result?.hours !== undefined && t('task.hours', { n: task.result.hours }),
     task.waived_because && t('task.waived_because', { text: task.waived_because }),
     task.confirmation?.rating && t('task.rated', { n: task.confirmation.rating }),

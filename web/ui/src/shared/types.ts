@@ -121,7 +121,7 @@ export interface CaseTask {
   waits_for?: Ref[]
   template?: Ref & { name_en?: string }
   service?: { people: string; at: string } | null
-  result?: { note: string; at?: string; hours?: number } | null
+  result?: { note: string; at?: string; hours?: number; photos?: string[]; covered_unit?: string } | null
   confirmation?: { rating: number | null; thanks: string | null } | null
   actions?: Action[]
 }

@@ -1,6 +1,6 @@
 /** How a case is put into words: title, place, status, reasons. Pure; the words come from the catalogue. */
 import { dot, has, locale, t, word } from './i18n'
-import type { Case, CaseTask, Category, Clock, Entry, Light, User } from './types'
+import type { Case, CaseTask, Category, Clock, Entry, JointStep, Light, User } from './types'
 
 /** The four lights, the ring of what has not begun, the ring of what is paused; by the letter of its style class. */
 export function lightClass(light: Light | string | null | undefined): 'g' | 'y' | 'd' | 'p' | 'n' | 'z' {
@@ -71,9 +71,12 @@ export function ownTasks(item: Pick<Case, 'tasks'>, user: Pick<User, 'unit' | 'o
   return (item.tasks ?? []).filter((task) => task.kind !== 'lead' && mine(task))
 }
 
-export function areaName(area: { name: string; name_en?: string }): string {
-  return locale.value === 'en' && area.name_en ? area.name_en : area.name
+/** The name in the language that is read, where there is one. */
+export function namedHere(item: { name: string; name_en?: string }): string {
+  return locale.value === 'en' && item.name_en ? item.name_en : item.name
 }
+
+export const areaName = namedHere
 
 /** The two narrowest levels that help to find the place; for a sensitive case only down to the township. */
 export function placeLine(item: Pick<Case, 'area_path' | 'location' | 'sensitive'>): string {
@@ -81,6 +84,12 @@ export function placeLine(item: Pick<Case, 'area_path' | 'location' | 'sensitive
   if (item.sensitive) return path.filter((area) => area.level !== 'community').slice(-1).map(areaName).join('')
   const names = path.slice(-2).map(areaName).join(' ')
   return dot(names, item.location?.address ?? '')
+}
+
+/** The steps of a template that are done together, one round after the other. */
+export function rounds(steps: readonly JointStep[]): JointStep[][] {
+  const numbers = [...new Set(steps.map((one) => one.step))].sort((a, b) => a - b)
+  return numbers.map((number) => steps.filter((one) => one.step === number))
 }
 
 /** The group of a category; English has no names for groups. */
