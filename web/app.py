@@ -14,7 +14,7 @@ from web import openapi
 from web.api import ROUTES
 from web.base import UnknownAddress
 from web.limits import DISCARD_LIMIT, LimitedApplication
-from web.static import AssetHandler, PageHandler, Site
+from web.static import AssetHandler, PageHandler, PublicPageHandler, Site
 
 if TYPE_CHECKING:
     from web.services import Services
@@ -62,6 +62,7 @@ def pattern(path: str) -> str:
 def _pages() -> list[Any]:
     return [
         (r"/(?:desk(?:/.*)?|field(?:/.*)?)?", PageHandler),
+        (r"/public(?:/.*)?", PublicPageHandler),
         (
             r"/(assets/.+|sw\.js|favicon\.svg|favicon\.ico|manifest\.webmanifest|[a-z0-9-]+\.(?:png|svg|webmanifest))",
             AssetHandler,

@@ -16,7 +16,7 @@ from storage.errors import NotFound
 from web.base import ApiHandler
 from web.problems import catalogue
 
-__all__ = ["AssetHandler", "PageHandler", "Site"]
+__all__ = ["AssetHandler", "PageHandler", "PublicPageHandler", "Site"]
 
 DIST = Path(__file__).parent / "ui" / "dist"
 PAGE_HEADERS = {
@@ -37,7 +37,16 @@ _TYPES = {
     ".svg": "image/svg+xml",
     ".json": "application/json",
 }
-_PAGES = {"/": "desk", "/desk": "desk", "/field": "field"}
+PUBLIC_HEADERS = PAGE_HEADERS | {
+    "Referrer-Policy": "no-referrer",  # the address is a secret: it goes nowhere, not even to ourselves
+    "X-Robots-Tag": "noindex, nofollow",
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
+        "form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Permissions-Policy": "geolocation=(), camera=(), microphone=()",
+}
+_PAGES = {"/": "desk", "/desk": "desk", "/field": "field", "/public": "public"}
 
 
 class StaticFile(msgspec.Struct, frozen=True):
@@ -61,7 +70,7 @@ class Site:
         return bool(self.files)
 
     def page(self, path: str) -> StaticFile | None:
-        """Return the HTML entry for `/`, `/desk…` or `/field…`."""
+        """Return the HTML entry for `/`, `/desk…`, `/field…` or `/public…`."""
         first = "/" + path.strip("/").split("/")[0]
         return self.files.get(f"{_PAGES.get(first, 'desk')}.html")
 
@@ -143,6 +152,17 @@ class PageHandler(_FileHandler):
         self.set_header("Content-Type", "text/html; charset=UTF-8")
         self.set_header("Cache-Control", "no-store")
         self.finish(not_built_page(self.language))
+
+
+class PublicPageHandler(PageHandler):
+    """`/public/` and `/public/cases/TOKEN`: the page of those who have no account."""
+
+    default_headers = PUBLIC_HEADERS
+
+    @property
+    def logged_path(self) -> str:
+        """The address without its token."""
+        return "/public/…"
 
 
 def not_built_page(language: str) -> str:

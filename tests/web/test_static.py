@@ -17,6 +17,7 @@ def _dist(folder: Path) -> Path:
     (folder / ".vite").mkdir()
     (folder / "desk.html").write_text("<!doctype html><title>desk</title>")
     (folder / "field.html").write_text("<!doctype html><title>field</title>")
+    (folder / "public.html").write_text("<!doctype html><title>public</title>")
     (folder / "sw.js").write_text("// worker")
     (folder / "assets" / "desk-abc123.js").write_text("console.log(1)")
     (folder / "assets" / "desk-abc123.js.gz").write_bytes(gzip.compress(b"console.log(1)"))
@@ -57,3 +58,17 @@ async def test_page_when_built_then_entry_of_the_role(service: Running, tmp_path
             assert (await service.get(outside)).status == 404
     finally:
         app.site = former
+
+
+@pytest.mark.parametrize("path", ["/public", "/public/", "/public/cases/" + "A" * 43])
+async def test_public_page_when_sent_gives_its_address_to_nobody(service: Running, tmp_path: Path, path: str) -> None:
+    app = service.server.request_callback
+    former, app.site = app.site, Site(_dist(tmp_path))
+    try:
+        answer = await service.get(path)
+    finally:
+        app.site = former
+    assert answer.status == 200 and b"public" in answer.body and b"AAA" not in answer.body
+    assert answer.headers["Referrer-Policy"] == "no-referrer" and "noindex" in answer.headers["X-Robots-Tag"]
+    policy = answer.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy and "unsafe" not in policy

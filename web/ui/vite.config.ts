@@ -14,7 +14,7 @@ export default defineConfig({
     manifest: true,
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
-    rollupOptions: { input: { desk: page('desk'), field: page('field') } },
+    rollupOptions: { input: { desk: page('desk'), field: page('field'), public: page('public') } },
   },
   server: { proxy: { '/api': process.env.HEYUN_URL ?? 'http://127.0.0.1:8888' } },
   test: { environment: 'happy-dom', include: ['test/**/*.test.ts'] },

@@ -13,7 +13,7 @@ const files = (folder: string): string[] =>
     const path = join(folder, name)
     return statSync(path).isDirectory() ? files(path) : [path]
   })
-const sources = files(SRC).filter((path) => /\.(vue|ts)$/.test(path)).map((path) => readFileSync(path, 'utf8')).join('\n')
+const sources = files(SRC).filter((path) => /\.(vue|ts)$/.test(path) && !path.includes('/src/public/')).map((path) => readFileSync(path, 'utf8')).join('\n')
 
 const core = (name: string): string => readFileSync(join(__dirname, '../../../dispatch', name), 'utf8')
 const rows = readdirSync(join(__dirname, '../../../dispatch/rows')).filter((name) => name.endsWith('.py')).flatMap((name) => core(`rows/${name}`).split('Transition(').slice(1))
