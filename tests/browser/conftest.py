@@ -1,5 +1,6 @@
 """Fixtures of the browser tests: the service as it is shipped, with the demo city, and a real Chromium.
 
+letters     a mail server that takes what the service sends outside
 city        a running service (its own process and database), with the accounts' passwords and tokens
 chromium    the browser of a module; skipped with a clear reason where there is none
 open_page   opens a desk or a phone, signed in as a post of the demo city, and fails the test on any page error
@@ -22,11 +23,15 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from email import message_from_bytes
+from email.message import Message
+from email.policy import default
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiosmtpd.controller import Controller
 from PIL import Image, ImageDraw
 
 from storage.client import Database
@@ -54,7 +59,7 @@ class City:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.url}/api/v1{path}", method=method, headers=headers, data=data)
         with urllib.request.urlopen(request, timeout=20) as answer:
-            return json.load(answer)
+            return json.loads(answer.read() or b"null")
 
     def case(self, case_id: str, user: str = "dispatcher") -> Any:
         """Return the case as it is now."""
@@ -127,14 +132,54 @@ async def _drop(uri: str, name: str) -> None:
     await database.close()
 
 
+@dataclass
+class Letters:
+    """What the mail server took; it refuses recipients that are in `refused`."""
+
+    mails: list[Message] = field(default_factory=list)
+    refused: set[str] = field(default_factory=set)
+
+    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:
+        if address in self.refused:
+            return "550 no such user"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        self.mails.append(message_from_bytes(envelope.content, policy=default))
+        return "250 OK"
+
+    def code_to(self, address: str) -> str:
+        """Return the code that went to this address last."""
+        subjects = [str(mail["Subject"]) for mail in self.mails if mail["To"] == address]
+        return subjects[-1].split()[-1]
+
+
 @pytest.fixture(scope="session")
-def city(mongodb_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
+def letters() -> Iterator[tuple[Letters, int]]:
+    """Serve SMTP on a free port of the loopback."""
+    box, port = Letters(), _free_port()
+    controller = Controller(box, hostname="127.0.0.1", port=port)
+    controller.start()
+    yield box, port
+    controller.stop()
+
+
+def _open_channels(folder: Path, port: int) -> None:
+    channels = folder / "channels.toml"
+    channels.write_text(f'[email]\nhost = "127.0.0.1"\nport = {port}\nsecurity = "none"\nsender = "heyun@city.test"\n')
+    channels.chmod(0o600)
+
+
+@pytest.fixture(scope="session")
+def city(mongodb_uri: str, tmp_path_factory: pytest.TempPathFactory, letters: tuple[Letters, int]) -> Iterator[City]:
     """Start the service with the demo city in a database of its own; stop it and drop the database afterwards."""
     if not (UI / "dist" / ".vite" / "manifest.json").exists():
         pytest.skip("the screens are not built: cd web/ui && npm ci && npm run build")
     folder, name, port = tmp_path_factory.mktemp("city"), f"heyun_test_{secrets.token_hex(6)}", _free_port()
     environ = {key: value for key, value in os.environ.items() if not key.startswith("HEYUN_")}
     environ |= {"HEYUN_MONGODB_URI": mongodb_uri, "HEYUN_DATABASE": name, "HEYUN_DATA": str(folder), "HEYUN_PORT": str(port)}
+    _open_channels(folder, letters[1])
     log = folder / "service.txt"
     with log.open("wb") as out:
         process = subprocess.Popen([sys.executable, "-m", "web.cli", "up"], cwd=ROOT, env=environ, stdout=out, stderr=out)

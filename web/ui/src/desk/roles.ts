@@ -7,8 +7,13 @@ const SCREENS: Record<string, readonly string[]> = {
   unit_clerk: ['inbox'],
   unit_leader: ['inbox'],
   org_coordinator: ['inbox'],
+  sys_admin: ['calendar', 'deliveries'],
 }
 
-export function screensOf(role: string): readonly string[] {
-  return SCREENS[role] ?? ['board']
+/** What belongs to the person and not to the post. */
+export const EVERYBODYS: readonly string[] = ['channels']
+
+/** A role that is not listed looks at the board if it may read cases (`reads`), else it has no screen. */
+export function screensOf(role: string, reads: boolean): readonly string[] {
+  return SCREENS[role] ?? (reads ? ['board'] : [])
 }
