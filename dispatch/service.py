@@ -21,7 +21,7 @@ from dispatch.duplicates import RecentCases
 from dispatch.errors import IdempotencyMismatch
 from dispatch.intake import Cipher
 from dispatch.keys import shows
-from dispatch.lookback import DECIDING, find_recurrence, mark_repeats, wants_lookback
+from dispatch.lookback import DECIDING, find_recurrence, look_back, mark_repeats, wants_lookback
 from dispatch.merging import end_of_chain, write_two
 from dispatch.nearby import Duplicates, Nearby
 from dispatch.numbers import CaseNumbers
@@ -255,18 +255,11 @@ class CaseService:
             if action == "merge":
                 fields = await end_of_chain(self.store, fields)
             elif action in DECIDING and subject == "case":
-                case["looked_back"] = await self._look_back(case, fields)
+                case["looked_back"] = await look_back(self.store, self.rules.locator, self._recent.radius, case, fields)
             decision = engine.decide(at, action, fields, key=entry_key, digest=digest, subject=subject, internal=internal)
             if await self._write(decision, case, actor):
                 return case_view(decision.case, actor, now, self.rules)
         raise StorageUnavailable("too many people act on this case at once; try again")
-
-    async def _look_back(self, case: Case, fields: Mapping[str, Any]) -> dict[str, Any] | None:
-        """What the case may be a recurrence of, under the category that it is going to have."""
-        named = fields.get("category")
-        code = named if isinstance(named, str) else case["live"]["category"]
-        radius = self._recent.radius(code or "")
-        return await find_recurrence(self.store, self.rules.locator, case, radius, category=code)
 
     async def _read(self, actor: Actor, case_id: str, entry_key: str | None) -> tuple[Case, dict[str, Any] | None]:
         if entry_key is None:

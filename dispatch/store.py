@@ -64,6 +64,7 @@ INDEXES: dict[str, list[Index]] = {
 }
 
 _ROW = {"timeline": 0, "outbox": 0, "original": 0}
+_NOT_DONE = ["duplicate", "refused", "transferred"]  # outcomes of what nobody has handled
 _ZERO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -374,16 +375,16 @@ class CaseStore:
         return {case["_id"] for case in found}
 
     async def find_closed_near(
-        self, live: dict[str, Any], box: dict[str, Any], since: timedelta, longest: timedelta
+        self, live: dict[str, Any], areas: list[str], box: dict[str, Any], since: timedelta, longest: timedelta
     ) -> list[Case]:
-        """Return the cases of the category of `live` in a box of its innermost area that were closed so long before its report,
-        and had been open no longer than `longest`: an index leads to those of the area, which are few."""
-        area, reported = live["areas"][-1], live["reported_at"]
+        """Return the cases of the category of `live` in a box of innermost areas that were closed so long before its report, and
+        had been open no longer than `longest`: an index leads to those of the areas, which are few."""
+        reported = live["reported_at"]
         filter = {
-            "keys": {"$in": ["a:" + area, "s:" + area]}, "live.open": False,
+            "keys": {"$in": [letter + area for letter in ("a:", "s:") for area in areas]}, "live.open": False,
             "live.reported_at": {"$gte": reported - since - longest, "$lt": reported},
             "live.category": live["category"], "closed_at": {"$gte": reported - since, "$lte": reported},
-            "live.state": {"$in": ["closed", "archived"]}, **box,
+            "live.state": {"$in": ["closed", "archived"]}, "outcome": {"$nin": _NOT_DONE}, **box,
         }  # fmt: skip
         return await self.database.find(CASES, filter, projection={"live": 1, "case_no": 1, "closed_at": 1})
 

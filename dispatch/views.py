@@ -27,7 +27,7 @@ _TASK_RECORDS = ("result", "service", "confirmation")  # parts of a task with ti
 _TASK_OUTSIDE = ("id", "kind", "unit", "organization", "state", "dispatched_at", "signed_at", "submitted_at", "actions")
 _CALLER_ROLES = frozenset({"operator", "dispatcher", "supervisor", "unit_clerk", "unit_leader"})
 _DESK_ROLES = frozenset({"operator", "dispatcher", "supervisor"})
-FLAGS = ("group_attention", "self_handled", "sampled")  # facts that a case is marked with where it is shown
+FLAGS = ("group_attention", "recurrence", "self_handled", "sampled")  # facts that a case is marked with where it is shown
 Items = list[dict[str, Any]]
 
 
@@ -196,7 +196,7 @@ def case_view(case: Case, actor: Actor, now: datetime, rules: Rules) -> CaseView
         emergency_words=case["words"],
         proposals=case["proposals"],
         duplicates=case["duplicates"],
-        recurrence=_plain(case.get("recurrence")),
+        recurrence=None if actor.role in _OUTSIDE else _plain(case.get("recurrence")),
         result=_plain(case.get("result")),
         visit=_plain(case.get("visit")),
         visit_answer=_plain(case.get("visit_answer")),

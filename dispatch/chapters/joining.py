@@ -121,6 +121,16 @@ def _name_same(step: Step) -> None:
     step.data["rule"] = same["rule"]
 
 
+def _mark_recurrence(step: Step) -> None:
+    """The same trouble came back to the place: what was looked up for this step (`dispatch.lookback`) stays with the case."""
+    found = step.case.get("looked_back")
+    if found is None or found == step.case.get("recurrence"):
+        return
+    step.set("recurrence", found)
+    step.facts["recurrence"] = True
+    step.data["recurrence"] = found["case_no"]
+
+
 def _main_at_rest(at: Situation) -> bool:
     """A joined case goes to the archive with its main one (domain.md T47)."""
     main = of_main(at)
@@ -149,4 +159,10 @@ CHECKS: dict[str, Check] = {}
 CONDITIONS: dict[str, Condition] = {}
 SOURCES: dict[str, Source] = {}
 CHOOSERS: dict[str, Chooser] = {}
-EFFECTS: dict[str, Effect] = {"absorb": _absorb, "name_same": _name_same, "unmerge": _unmerge, "let_go": _let_go}
+EFFECTS: dict[str, Effect] = {
+    "absorb": _absorb,
+    "name_same": _name_same,
+    "mark_recurrence": _mark_recurrence,
+    "unmerge": _unmerge,
+    "let_go": _let_go,
+}

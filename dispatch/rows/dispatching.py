@@ -19,7 +19,7 @@ ROWS = (
             text("opinion"),
         ),
         checks=("unit_fits", "assists_fit", "organizations_known", "limit_not_longer", "limit_within_law"),
-        effects=("dispatch", "set_alarms"), notices=("lead", "given", "joined"),
+        effects=("dispatch", "set_alarms", "mark_recurrence"), notices=("lead", "given", "joined"),
     ),
     Transition(
         action="dispatch_joint", number="T15", states=("filed",), next="dispatched", roles=DISPATCH, limit="sign_in",
@@ -29,7 +29,7 @@ ROWS = (
             Field(name="coordinator", type="unit"), Field(name="limit", type="limit"), text("opinion"),
         ),
         checks=("steps_have_units", "coordinator_is_no_part", "limit_not_longer", "limit_within_law"),
-        effects=("dispatch_joint", "set_alarms"),
+        effects=("dispatch_joint", "set_alarms", "mark_recurrence"),
         notices=("lead", "given", "joined"),
     ),
     Transition(
@@ -42,6 +42,6 @@ ROWS = (
     ),
     Transition(
         action="sign_in", number="T17", states=("dispatched",), next="handling", roles=UNIT, guards=("is_lead",),
-        effects=("sign_in", "stop_alarms"), limit="contact",
+        effects=("sign_in", "stop_alarms", "mark_recurrence"), limit="contact",
     ),
 )  # fmt: skip

@@ -32,7 +32,7 @@ ROWS: tuple[Transition, ...] = (
     Transition(
         action="self_handle", number="T03", states=("reported", "filed", "dispatched"), next="closed", roles=WALKERS,
         guards=("own_report", "may_self_handle", "no_citizen", "not_emergency", "same_day", "nobody_signed", "photographed"),
-        fields=(PHOTOS_NEEDED, text("note", 5)), effects=("self_handle", "close", "draw_when_closed"),
+        fields=(PHOTOS_NEEDED, text("note", 5)), effects=("self_handle", "mark_recurrence", "close", "draw_when_closed"),
         notices=("withdrawn",),
     ),
     Transition(
