@@ -43,7 +43,8 @@ def _others_at_work(at: Situation) -> bool:
 
 def _coverable_units(at: Situation) -> dict[str, Any]:
     units = [task["unit"] for task in _coverable(at)]
-    return {"options": [unit["code"] for unit in units], "labels": {unit["code"]: unit["name"] for unit in units}}
+    labels = {unit["code"]: unit["name"] for unit in units}
+    return {"options": list(labels), "labels": labels, "closed": True}  # of these only, no other is searched for
 
 
 def _covers_fit(at: Situation, values: dict[str, Any]) -> FieldError | None:
@@ -66,9 +67,10 @@ def _cover(step: Step) -> None:
     """The others' tasks are handed in as of now, by their own due time in time or late."""
     covering, wanted = task_now(step), set(step.fields["covers"])
     covered = [task for task in _coverable(step.situation()) if task["unit"]["code"] in wanted]
+    said = {"note": covering["result"]["note"], "photos": [], "at": step.now}
     for task in covered:
         hand_in(task, step.now, task.get("due_at"))
-        task["result"] = {"note": covering["result"]["note"], "photos": [], "at": step.now, "covered_by": covering["id"]}
+        task["result"] = {**said, "covered_by": covering["id"], "covered_unit": covering["unit"]["code"]}
     follow_tasks(step)
     go_on_in_order(step)
     step.data.update(

@@ -11,7 +11,7 @@ import zh from '../src/shared/i18n/zh-CN.json'
 import { keyName } from '../src/shared/keys'
 import { gather } from '../src/shared/map/gather'
 import { fit } from '../src/shared/photo'
-import { recordOf, requestFacts, taskFacts } from '../src/shared/record'
+import { evidenceOf, recordOf, requestFacts, taskFacts } from '../src/shared/record'
 import { parseHash } from '../src/shared/route'
 import type { Case } from '../src/shared/types'
 import { distance, doubtWord, lightClass, limitWord, metresBetween, ownTasks, pausedClock, pausedText, rounds, runningClock, titleOf } from '../src/shared/words'
@@ -178,5 +178,13 @@ describe('queues', () => {
       expect(new Set(tabs.map((one) => one.name)).size).toBe(tabs.length)
       expect(tabs.find((one) => one.name === 'underway')!.query.state).toBe('dispatched,handling,suspended,coordinating')
     }
+  })
+})
+
+describe('evidence', () => {
+  it('is what was attached by anybody, each once', () => {
+    const task = { id: 't1', kind: 'assist', state: 'submitted', unit: null, result: { note: '查过', photos: ['b', 'a'] } }
+    expect(evidenceOf({ photos: ['a'], tasks: [task] })).toEqual(['a', 'b'])
+    expect(taskFacts({ ...task, result: { note: '查过', covered_unit: 'u1' } }, { u1: '城管局' })).toEqual(['结果：查过', '采用 城管局 的检查结果'])
   })
 })

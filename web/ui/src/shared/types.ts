@@ -62,6 +62,7 @@ export interface ActionField {
   labels?: Record<string, string>
   value?: unknown
   templates?: Record<string, JointTemplate>
+  closed?: boolean // of the options only: nothing else is searched for
 }
 export interface JointStep {
   step: number
