@@ -24,6 +24,7 @@ __all__ = ["LEASE", "LEASE_SECONDS", "LIGHT_SECONDS", "RELAY_SECONDS", "RENEW_SE
 LIGHT_SECONDS = 30
 RELAY_SECONDS = 5
 OUTSIDE_SECONDS = 5
+RECOMPUTING_SECONDS = 5
 LEASE = "jobs"
 LEASE_SECONDS = 9.0  # with the time until the next one asks, a killed holder's work moves within 12 s
 RENEW_SECONDS = 3
@@ -49,6 +50,7 @@ class Jobs:
         self._every(RELAY_SECONDS, "own notices", cases.relay.tend)
         self._every(LIGHT_SECONDS, "lights", cases.sweep, leased=True)
         self._every(RELAY_SECONDS, "relay", cases.relay.sweep, leased=True)
+        self._every(RECOMPUTING_SECONDS, "recomputing", cases.recomputing.run, leased=True)
         if outside is not None and outside.is_on:
             self._every(OUTSIDE_SECONDS, "outside", outside.spread, leased=True)
             self._every(OUTSIDE_SECONDS, "deliveries", outside.sweep, leased=True)

@@ -11,17 +11,42 @@ from datetime import datetime, timedelta
 from math import ceil
 from typing import Any
 
+import msgspec
+
 from dispatch.clocks import Limit, counted, due_after_pause, due_at, extended, moved_by_return
 from dispatch.rules import Rules
 from dispatch.shifting import is_paused, later, law_until
 
-__all__ = ["counted_again", "is_counting", "task_due"]
+__all__ = ["AT_WORK", "MovedDue", "counted_again", "is_counting", "moved_dues", "task_due"]
 
 Clock = dict[str, Any]
 Move = dict[str, Any]
 Instants = dict[datetime, datetime]
 
+AT_WORK = frozenset({"pending", "signed"})  # a unit has the task and has not handed in
 _ON_ITS_OWN = frozenset({"lead", "whistle"})  # tasks that have their whole limit, whatever the case has left
+
+
+class MovedDue(msgspec.Struct, frozen=True):
+    """A due time that is another one now: of a clock (its kind) or of a task (`task`, its id) of a case."""
+
+    clock: str
+    before: datetime
+    due_at: datetime
+    task: str | None = None
+
+
+def moved_dues(case: dict[str, Any], rules: Rules) -> list[MovedDue]:
+    """Return the due times of a case that differ from the calendar as it is now: of its clocks, then of what units have to do."""
+    clocks = [counted_again(clock, rules)[0] if is_counting(clock) else clock for clock in case["clocks"]]
+    found = [
+        MovedDue(clock["kind"], clock["due_at"], fresh["due_at"])
+        for clock, fresh in zip(case["clocks"], clocks, strict=True)
+        if fresh["due_at"] != clock["due_at"]
+    ]
+    tasks = [task for task in case["tasks"] if task["unit"] and task["state"] in AT_WORK]
+    dues = ((task, task_due(task, clocks, rules)) for task in tasks)
+    return found + [MovedDue("task", task["due_at"], due, task["id"]) for task, due in dues if due != task["due_at"]]
 
 
 def is_counting(clock: Clock) -> bool:

@@ -17,7 +17,7 @@ from storage.client import Database
 
 __all__ = [
     "CALENDAR", "CATEGORIES", "JOINT_TEMPLATES", "KEYWORDS", "VERSIONS", "danger_words", "load_calendar", "load_catalogue",
-    "load_joint_templates", "load_signals", "load_version", "mark_changed",
+    "load_days", "load_joint_templates", "load_signals", "load_version", "mark_changed",
 ]  # fmt: skip
 
 CATEGORIES, KEYWORDS, CALENDAR, VERSIONS = "categories", "keywords", "calendar", "versions"
@@ -36,13 +36,17 @@ async def load_signals(database: Database, params: Params) -> Signals:
     return Signals(keywords, danger_words(params))
 
 
-async def load_calendar(database: Database, city: City) -> WorkCalendar:
-    """Return the working calendar of the city."""
-    days = [
+async def load_days(database: Database) -> list[CalendarDay]:
+    """Return the days that the calendar lists."""
+    return [
         CalendarDay(date.fromisoformat(found["_id"]), found["kind"], found["name"], found["source"])
         for found in await database.find(CALENDAR, {})
     ]
-    return WorkCalendar(days, city.timezone, city.working_hours)
+
+
+async def load_calendar(database: Database, city: City) -> WorkCalendar:
+    """Return the working calendar of the city."""
+    return WorkCalendar(await load_days(database), city.timezone, city.working_hours)
 
 
 async def load_joint_templates(database: Database) -> JointTemplates:

@@ -12,7 +12,7 @@ import msgspec
 from dispatch.calendar import WorkCalendar
 from dispatch.limits import Limit
 
-__all__ = ["Arithmetic", "Span", "arithmetic", "explain"]
+__all__ = ["Arithmetic", "Recomputed", "Span", "arithmetic", "explain"]
 
 Clock = dict[str, Any]
 
@@ -37,11 +37,19 @@ class Span(msgspec.Struct, frozen=True):
     added: str = ""
 
 
+class Recomputed(msgspec.Struct, frozen=True):
+    """When a change of the calendar was applied to a clock last, and what its due time was until then."""
+
+    at: datetime
+    before: datetime
+
+
 class Arithmetic(msgspec.Struct, frozen=True):
     """How a due time came about: spans without gap or overlap from start to due, and what is doubtful about the calendar.
 
     `source` says which rule gave the limit, `hours` are the unit's own working hours (empty: the city's). While a clock is
-    paused (`paused_at`, `left_seconds`) the spans end there: when it will be due is not known.
+    paused (`paused_at`, `left_seconds`) the spans end there: when it will be due is not known. `recomputed` is there where a
+    change of the calendar has moved it.
     """
 
     start: datetime
@@ -54,6 +62,7 @@ class Arithmetic(msgspec.Struct, frozen=True):
     extensions: tuple[str, ...] = ()
     paused_at: datetime | None = None
     left_seconds: int | None = None
+    recomputed: Recomputed | None = None
 
 
 def arithmetic(start: datetime, due: datetime, limit: Limit, calendar: WorkCalendar, hours: str | None = None) -> Arithmetic:
@@ -82,6 +91,7 @@ def explain(clock: Clock, calendar: WorkCalendar) -> Arithmetic:
     return Arithmetic(
         start, due, str(limit), shown, _warning(shown, calendar), hours or "", clock.get("source", ""),
         tuple(move["limit"] for move in moves if move["kind"] == "extension"), paused_at, clock.get("left_seconds"),
+        Recomputed(**clock["recomputed"]) if "recomputed" in clock else None,
     )  # fmt: skip
 
 

@@ -15,13 +15,13 @@ from datetime import datetime
 from typing import Any
 
 from dispatch.clocks import Limit
-from dispatch.recounting import task_due
+from dispatch.recounting import AT_WORK, task_due
 from dispatch.shifting import case_clock
 from dispatch.situation import GONE, NOT_THERE, UNDONE, Case
 from dispatch.step import Step
 
 __all__ = [
-    "AT_WORK", "HELPING", "TAKEN", "Task", "ask_organization", "assist_limit", "awaited_by", "begin_part", "case_due",
+    "HELPING", "TAKEN", "Task", "ask_organization", "assist_limit", "awaited_by", "begin_part", "case_due",
     "end_tasks", "follow_case", "follow_tasks", "give_part", "give_task", "go_on_in_order", "hand_in", "hold_part", "is_open",
     "stop_invitation", "task_now", "unit_due",
 ]  # fmt: skip
@@ -32,7 +32,6 @@ ASSIST_PERCENT = 60  # of the lead's limit (domain.md §2.5)
 _LEAST = {"wd": Limit(4, "wh"), "d": Limit(14, "h"), "wh": Limit(1, "wh"), "h": Limit(36, "m"), "m": Limit(1, "m")}
 _OPEN = UNDONE | {"submitted", "invited", "claimed", "serving"}
 TAKEN = frozenset({"claimed", "serving", "submitted", "confirmed"})  # an organization has the place
-AT_WORK = frozenset({"pending", "signed"})  # a unit has the task and has not handed in
 HELPING = TAKEN | {"invited"}  # an organization may see the case
 
 

@@ -17,6 +17,7 @@ from datetime import datetime
 import dispatch.links
 import dispatch.outside.service
 import dispatch.outside.settings
+import dispatch.recomputing
 import dispatch.relay
 import dispatch.reveals
 import dispatch.store
@@ -60,7 +61,7 @@ WATCHED: Mapping[str, Sequence[str] | None] = {
 }
 INDEXES = (
     dispatch.store.INDEXES, dispatch.relay.INDEXES, dispatch.reveals.INDEXES, dispatch.links.INDEXES,
-    dispatch.outside.service.INDEXES, grid.store.INDEXES, orgs.store.INDEXES, Pictures.INDEXES,
+    dispatch.recomputing.INDEXES, dispatch.outside.service.INDEXES, grid.store.INDEXES, orgs.store.INDEXES, Pictures.INDEXES,
 )  # fmt: skip
 
 

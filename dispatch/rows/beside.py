@@ -72,6 +72,10 @@ ROWS = (
         effects=("light", "ladder"), notices=("holder",),
     ),
     Transition(
+        action="recompute", number="3.3", states=ALIVE, next=None, roles=SYSTEM_ONLY, public=False, offered=False,
+        guards=("dues_differ",), effects=("recompute",), notices=("holder", "lead"),
+    ),
+    Transition(
         action="absorb", number="T13", states=(*ALIVE, *JOINED_ENDED), next=None, roles=SYSTEM_ONLY, public=False, offered=False,
         effects=("watch_danger", "absorb", "bring_help"), notices=("lead",),
     ),

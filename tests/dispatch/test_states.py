@@ -27,6 +27,7 @@ NOT_IN_ACTIONS = {
     "issue_link",
     "join_same",
     "light",
+    "recompute",
     "rectify_late",
     "reveal",
     "spot_check_late",

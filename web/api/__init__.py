@@ -5,7 +5,7 @@ from __future__ import annotations
 from tornado.web import RequestHandler
 
 from web.api.asking import Address, DuplicatesHandler, Locate, MatchHandler, SignalsHandler
-from web.api.calendar import CalendarDayHandler, CalendarImport, CalendarYear
+from web.api.calendar import CalendarDayHandler, CalendarImport, CalendarRecompute, CalendarYear
 from web.api.callers import CallerCases
 from web.api.cases import CaseAction, CaseHandler, CaseList, CaseMap, Due, RequestAction, Reveal, Summary, TaskAction, Timeline
 from web.api.channels import ChannelCode, ChannelConfirm, ChannelPreview, MyChannels
@@ -61,6 +61,7 @@ ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
     ("/api/v1/city", CityHandler),
     ("/api/v1/calendar", CalendarYear),
     ("/api/v1/calendar:import", CalendarImport),
+    ("/api/v1/calendar:recompute", CalendarRecompute),
     ("/api/v1/calendar/{date}", CalendarDayHandler),
     ("/api/v1/notices", Notices),
     ("/api/v1/notices/{id}/read", NoticeRead),

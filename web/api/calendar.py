@@ -7,13 +7,16 @@ from typing import Annotated
 
 import msgspec
 
+from dispatch.actors import permission
 from dispatch.calendar import CalendarDay, DayKind
+from dispatch.errors import IdempotencyKeyRequired
+from dispatch.recomputing import MovedCase, RunView
 from dispatch.service import utc_now
 from dispatch.workdays import Workdays, read_rows
 from web.base import ApiHandler, field_error, operation
 from web.bodies import Body
 
-__all__ = ["CalendarDayHandler", "CalendarImport", "CalendarYear"]
+__all__ = ["CalendarDayHandler", "CalendarImport", "CalendarRecompute", "CalendarYear"]
 
 Words = Annotated[str, msgspec.Meta(max_length=100)]
 FIRST_YEAR, LAST_YEAR = 2000, 2100
@@ -39,14 +42,41 @@ class ImportBody(Body, frozen=True, kw_only=True):
     csv: Annotated[str, msgspec.Meta(max_length=200_000)]
 
 
+class RecomputeBody(Body, frozen=True, kw_only=True):
+    """A dry run by default, page by page; `apply` moves all open cases (with an Idempotency-Key)."""
+
+    apply: bool = False
+    cursor: Annotated[str, msgspec.Meta(max_length=200)] | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=200)] = 50
+
+
+class OpenDues(msgspec.Struct):
+    """Open cases against the calendar as it is now: the count of those that differ, and the run that moved them last."""
+
+    count: RunView | None
+    applied: RunView | None
+
+
 class CalendarAnswer(msgspec.Struct):
     """The listed days of a year; all others are worked from Monday to Friday.
 
-    `warning` is `calendar_missing:YEAR` when this year's list is missing, from 1 November on next year's.
+    `warning` is `calendar_missing:YEAR` when this year's list is missing, from 1 November on next year's. `open_dues` is for who
+    may change the calendar.
     """
 
     days: list[CalendarDay]
     warning: str | None
+    open_dues: OpenDues | None
+
+
+class RecomputeAnswer(msgspec.Struct):
+    """What would be moved: so many cases were looked at for this page, and where the next one begins (null: the end). After
+    `apply`, how far that is."""
+
+    looked_at: int
+    items: list[MovedCase]
+    next: str | None
+    run: RunView | None
 
 
 class _Calendar(ApiHandler):
@@ -60,7 +90,11 @@ class _Calendar(ApiHandler):
     async def answer_year(self, year: int) -> None:
         """Send a year as it is now."""
         warning = await self.workdays.warning(self.services.city, utc_now())
-        self.answer(CalendarAnswer(await self.workdays.of_year(year), warning))
+        days, dues = await self.workdays.of_year(year), None
+        if self.actor.role in permission("calendar.edit"):
+            recomputing = self.services.cases.recomputing
+            dues = OpenDues(await recomputing.count(), await recomputing.applied())
+        self.answer(CalendarAnswer(days, warning, dues))
 
 
 class CalendarYear(_Calendar):
@@ -97,3 +131,23 @@ class CalendarImport(_Calendar):
         days = read_rows(body.csv)
         await self.workdays.replace_years(self.actor, days, utc_now())
         await self.answer_year(min(day.date.year for day in days))
+
+
+class CalendarRecompute(_Calendar):
+    """POST /api/v1/calendar:recompute."""
+
+    @operation(
+        "Move open cases to what the calendar says now", permission="calendar.edit", body=RecomputeBody, result=RecomputeAnswer,
+        idempotent=True,
+    )  # fmt: skip
+    async def post(self, body: RecomputeBody) -> None:
+        """Send what would be moved, or move it and send how far that is."""
+        recomputing = self.services.cases.recomputing
+        if not body.apply:
+            seen = await recomputing.look(cursor=body.cursor, limit=body.limit)
+            self.answer(RecomputeAnswer(seen.looked_at, seen.items, seen.next, None))
+        elif self.idempotency_key is None:
+            raise IdempotencyKeyRequired
+        else:
+            run = await recomputing.apply(actor=self.actor, key=self.idempotency_key)
+            self.answer(RecomputeAnswer(run.looked_at, [], None, run))

@@ -95,6 +95,13 @@ class SpanView(msgspec.Struct):
     added: str
 
 
+class RecomputedView(msgspec.Struct):
+    """When a change of the calendar was applied to a clock, and when it was due before."""
+
+    at: str
+    before: str
+
+
 class DueAnswer(msgspec.Struct):
     """How a due time came about: spans without gap from start to due.
 
@@ -113,6 +120,7 @@ class DueAnswer(msgspec.Struct):
     extensions: list[str]
     paused_at: str | None
     left_seconds: int | None
+    recomputed: RecomputedView | None
 
 
 Fields = dict[str, Any]
@@ -125,9 +133,11 @@ def due_answer(counted: Arithmetic) -> DueAnswer:
         for one in counted.spans
     ]
     paused_at = moment(counted.paused_at) if counted.paused_at else None
+    moved = counted.recomputed
+    again = RecomputedView(moment(moved.at), moment(moved.before)) if moved is not None else None
     return DueAnswer(
         moment(counted.start), moment(counted.due), counted.limit, spans, counted.warning, counted.hours, counted.source,
-        list(counted.extensions), paused_at, counted.left_seconds,
+        list(counted.extensions), paused_at, counted.left_seconds, again,
     )  # fmt: skip
 
 
