@@ -50,6 +50,15 @@ export function isAwaited(item: Pick<Case, 'clocks' | 'state' | 'due_at'>): bool
   return isOpen(item.state) || (item.state === 'transferred' && !!runningClock(item))
 }
 
+const ON_SITE = ['arrive', 'first_report', 'next_report', 'safe']
+/** The newest clock of each thing that is waited for on the scene, the signature first; a report that was followed by another is past. */
+export function sceneClocks(item: Pick<Case, 'clocks'>): Clock[] {
+  const clocks = item.clocks ?? []
+  if (!clocks.some((clock) => ON_SITE.includes(clock.kind))) return []
+  const newest = ['sign_in', ...ON_SITE].map((kind) => clocks.filter((clock) => clock.kind === kind).at(-1))
+  return newest.filter((clock): clock is Clock => !!clock && !(clock.kind === 'next_report' && clock.done_at))
+}
+
 /** The time of the case that stands still since it was suspended or put before the supervisor, if it does. */
 export function pausedClock(item: Pick<Case, 'clocks'>): Clock | null {
   return (item.clocks ?? []).find((clock) => clock.kind === 'case' && clock.paused_at) ?? null
