@@ -18,11 +18,13 @@ from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
 import dispatch.importing
+import dispatch.joint_importing
 import grid.importing
 import grid.territory
 import orgs.directory
 import orgs.importing
 from cities.guiyang.build import build
+from dispatch.model import AreaRef, Place
 from dispatch.packs import PackReport, str_error
 from orgs.people import PERSON_ROLES
 
@@ -218,6 +220,26 @@ def test_match_when_anywhere_and_anything_then_one_clear_owner(read: tuple[Any, 
         for category in core.categories:
             match = directory.match(place, category.code, at)
             assert match.lead is not None and {"tie", "low_score", "no_owner"}.isdisjoint(match.doubt), (area.code, category.code)
+
+
+def test_joint_templates_when_read_then_every_step_has_a_unit_of_its_own_in_every_township(
+    guiyang: Path, read: tuple[Any, Any, Any]
+) -> None:
+    core, territory, parties = read
+    report = PackReport()
+    templates = dispatch.joint_importing.read(guiyang, report, categories=core.category_codes, units=parties.unit_names)
+    assert report.ok and templates is not None
+    assert sorted(template.name for template in templates) == ["独居老人跌倒", "群租房整治", "高空坠物"]
+    assert all(3 <= len(template.steps) <= 4 for template in templates)
+    assert sum(any(step.number > 1 for step in template.steps) for template in templates) == 1
+    directory = orgs.directory.build(units=parties.units)
+    areas = {area.code: AreaRef(area.code, area.name, area.level) for area in territory.areas}
+    parents = {area.code: area.parent for area in territory.areas}
+    for code in (code for code, area in areas.items() if area.level == "township"):
+        place = Place(area_path=tuple(areas[one] for one in (parents[parents[code]], parents[code], code)))
+        for template in templates:
+            units = [directory.unit_named(step.unit, place) for step in template.steps]
+            assert None not in units and len({unit.code for unit in units if unit}) == len(units), (code, template.code)
 
 
 HOURS = [datetime(2026, 11, 21, hour, 30, tzinfo=UTC) for hour in range(24)]

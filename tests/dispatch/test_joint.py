@@ -184,6 +184,21 @@ async def test_limit_when_the_case_has_less_is_that_of_the_case(database: Databa
 # -- in order
 
 
+async def test_danger_when_dispatched_by_a_template_brings_the_township_in_at_once(database: Database) -> None:
+    team = await filed(database)
+    await team.do(DISPATCHER, "reclassify", category="0501", urgency="emergency")
+    await team.do(DISPATCHER, "dispatch_joint", template="T2")
+    case = await team.stored()
+    assert [(task["kind"], task["unit"]["code"], task["state"]) for task in case["tasks"]] == [
+        ("lead", "urban1", "pending"), ("joint", "water1", "pending"), ("joint", "town1", "waiting"),
+        ("assist", "root", "waiting"), ("assist", "town1", "pending"),
+    ]  # fmt: skip
+    told = (await team.told(database, "dispatch_joint"))[0]
+    assert {"p:walker", "dispatcher:*", "u:town1"} <= told and case["facts"]["alarms"] == 0
+    await hand_in(team, WATER, "t2")
+    assert task_of(await team.service.get(actor=TOWN, case_id=team.id), "t3")["state"] == "pending"
+
+
 async def test_later_steps_when_dispatched_wait_unseen_and_untold(database: Database) -> None:
     team = await together(database, "T2")
     case = await team.stored()
