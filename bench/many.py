@@ -13,6 +13,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
+from bson import decode, encode
+from bson.codec_options import CodecOptions
 from pymongo import MongoClient, WriteConcern
 
 from bench.installation import DATABASE, Installation, free_port, send
@@ -25,6 +27,7 @@ CASES = "cases"
 GROUP = 2_000
 SPREAD = timedelta(days=60)
 _MODELS = 400
+_AWARE: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True)
 
 
 def take_in_some(place: Installation) -> None:
@@ -51,8 +54,9 @@ def add_cases(place: Installation, count: int, *, due: int = 0, ended: bool = Fa
 
 def _copies(models: list[dict[str, Any]], count: int, due: int, seed: int) -> Iterator[dict[str, Any]]:
     draw, now = random.Random(seed), datetime.now(UTC).replace(microsecond=0)
+    stored = [encode(model) for model in models]  # a fresh copy comes out of BSON four times as fast as out of `deepcopy`
     for number in range(count):
-        case = copy.deepcopy(draw.choice(models))
+        case: dict[str, Any] = decode(draw.choice(stored), _AWARE)
         case["_id"] = f"{draw.getrandbits(128):032x}"
         case["case_no"] = f"BM{now:%Y%m%d}-{seed:03d}{number:07d}"
         reported = now - timedelta(seconds=draw.randrange(int(SPREAD.total_seconds())))
