@@ -20,9 +20,9 @@ __all__ = ["STEPS", "PublicCase", "PublicStep", "plain_case", "plain_steps"]
 STEPS = frozenset(
     {
         "submit", "send_verify", "verify", "file", "direct_answer", "refuse", "cancel", "merge", "unmerge", "transfer_external",
-        "transfer_back", "dispatch", "auto_dispatch", "sign_in", "decide_coordination", "coordinate", "resume", "submit_result",
-        "check_pass", "check_fail", "visit_answer", "visit_ok", "visit_redo", "close", "close_explained", "special_close",
-        "rate", "rectify_close", "appeal_refusal", "appeal_result", "decide", "reopen", "supplement", "urge",
+        "transfer_back", "dispatch", "dispatch_joint", "auto_dispatch", "sign_in", "decide_coordination", "coordinate", "resume",
+        "submit_result", "check_pass", "check_fail", "visit_answer", "visit_ok", "visit_redo", "close", "close_explained",
+        "special_close", "rate", "rectify_close", "appeal_refusal", "appeal_result", "decide", "reopen", "supplement", "urge",
     }
 )  # fmt: skip
 

@@ -20,7 +20,7 @@ def test_dispatcher_gives_falling_tiles_to_four_units_in_order(
     page.click(".act >> text=按一件事派遣")
     page.wait_for_selector(".templates .tpl.on")
     steps = page.locator(".tpl .round")
-    assert steps.count() == 2 and "上一步都办完后开始" in steps.nth(1).text_content()
+    assert steps.count() == 2 and "前一步的会办、协办单位办完后开始" in steps.nth(1).text_content()
     assert "主办" in steps.nth(0).text_content() and "2 小时" in steps.nth(0).text_content()
     check_access(page)
     page.click(".action-form button.pri")

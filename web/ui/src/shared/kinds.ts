@@ -5,7 +5,7 @@ export const ANY = '*'
 /** What belongs together; a kind that stands in no group is other news. */
 const GROUPS: Record<string, readonly string[]> = {
   work: [
-    'submit', 'file', 'send_verify', 'verify', 'dispatch', 'auto_dispatch', 'add_unit', 'subdispatch', 'blow_whistle', 'invite', 'decide_coordination', 'reopen', 'send_back', 'task_reject',
+    'submit', 'file', 'send_verify', 'verify', 'dispatch', 'auto_dispatch', 'dispatch_joint', 'begin_parts', 'add_unit', 'subdispatch', 'blow_whistle', 'invite', 'decide_coordination', 'reopen', 'send_back', 'task_reject',
     'task_return', 'send_check', 'draw_spot_check', 'check_fail', 'to_visit', 'visit_answer', 'visit_redo', 'transfer_back', 'ask_reporter',
   ],
   time: ['light', 'alarm', 'urge', 'supervise', 'answer_supervise', 'lift_supervise', 'comment', 'rectify_late', 'task_expire'],
