@@ -326,4 +326,6 @@ def _sealed_caller(caller: Caller, identity: str, cipher: Cipher) -> dict[str, A
         sealed["phone"] = cipher.seal(caller.phone, document_id=identity, field="caller.phone")
         sealed["phone_masked"] = mask_phone(caller.phone)
         sealed["phone_index"] = cipher.blind_index(caller.phone)
+    if caller.no_messages:
+        sealed["no_messages"] = True
     return sealed

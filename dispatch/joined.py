@@ -15,7 +15,7 @@ from typing import Any
 from dispatch.actors import Scope
 from dispatch.keys import sees
 from dispatch.masking import mask_text
-from dispatch.situation import Case, Situation
+from dispatch.situation import FOR_CALLERS, Case, Situation, may_be_texted
 
 __all__ = [
     "CONTENT", "JOINED", "REPLIED", "UNKNOWN", "Voice", "asked", "followers_of", "matter_of", "of_main", "own_part", "own_voice",
@@ -34,7 +34,6 @@ _KINDS = {
 }  # fmt: skip
 REPLIED = ("visiting", "closed", "archived", "answered")  # the states in which the unit's words to the public were reviewed
 CONTENT = ("very_satisfied", "satisfied", "basically_satisfied")  # domain.md §2.10
-_FOR_CALLERS = frozenset({"operator", "partner"})  # who reports what others have told them
 _OF_CITIZENS = frozenset({"ask_reporter"})
 
 
@@ -58,9 +57,9 @@ def followers_of(case: Case) -> list[dict[str, Any]]:
 
 def _address(case: Case) -> str | None:
     caller = case.get("caller")
-    if caller is None or case["reporter"]["role"] not in _FOR_CALLERS:
+    if caller is None or case["reporter"]["role"] not in FOR_CALLERS:
         return f"p:{case['live']['reporter']}"
-    return f"c:{case['_id']}" if caller.get("phone") else None
+    return f"c:{case['_id']}" if may_be_texted(case) else None
 
 
 def who_speaks(follower: dict[str, Any]) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 from dispatch.actors import Actor, agency_unit
 from dispatch.joined import JOINED, to_joined
-from dispatch.situation import lead_of
+from dispatch.situation import lead_of, may_be_texted
 
 __all__ = ["actor_addresses", "compose"]
 
@@ -37,9 +37,14 @@ def _joined(case: Case, item: dict[str, Any] | None) -> list[str]:
     return [JOINED] if case.get("followers") else []
 
 
+def _texted(case: Case, item: dict[str, Any] | None) -> list[str]:
+    """Whoever called about the case, where a message may go to their telephone."""
+    return ["c:" + case["_id"]] if may_be_texted(case) else []
+
+
 def _asked(case: Case, item: dict[str, Any] | None) -> list[str]:
     """The citizens who are asked how it went: by their account, or by their own case where it was joined."""
-    own = _own_reporter(case, item) if case["reporter"]["role"] == "citizen" else []
+    own = _own_reporter(case, item) if case["reporter"]["role"] == "citizen" else _texted(case, item)
     return [*own, *_joined(case, item)]
 
 
@@ -204,6 +209,7 @@ ADDRESSEES: dict[str, Callable[[Case, dict[str, Any] | None], list[str]]] = {
     "reporter": _reporter,
     "own_reporter": _own_reporter,
     "joined": _joined,
+    "texted": _texted,
     "asked": _asked,
     "lead": _lead,
     "party": _party,

@@ -19,12 +19,15 @@ class Location(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The person who called. Name and phone are encrypted before anything is stored; `confidential` hides them from units."""
+    """The person who called. Name and phone are encrypted before anything is stored; `confidential` hides them from units.
+    `no_messages`: they want to be called, not written to.
+    """
 
     name: str | None = None
     phone: str | None = None
     anonymous: bool = False
     confidential: bool = False
+    no_messages: bool = False
 
 
 class Consent(msgspec.Struct, frozen=True, kw_only=True):

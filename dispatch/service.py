@@ -16,10 +16,10 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from dispatch import engine, intake
-from dispatch.actors import Actor
+from dispatch.actors import SYSTEM, Actor
 from dispatch.board import Board
 from dispatch.duplicates import RecentCases
-from dispatch.errors import IdempotencyMismatch
+from dispatch.errors import IdempotencyMismatch, NotAllowed
 from dispatch.intake import Cipher
 from dispatch.keys import shows
 from dispatch.lookback import DECIDING, find_recurrence, look_back, mark_repeats, wants_lookback
@@ -220,10 +220,12 @@ class CaseService:
         return await self._take("task", task_id, actor, case_id, action, rev, fields, key)
 
     async def note(
-        self, *, actor: Actor, case_id: str, action: str, fields: Mapping[str, Any], key: str | None = None
-    ) -> CaseView:
-        """Take an action that is not among those offered, because what it answers has a door of its own."""
-        return await self._take("case", None, actor, case_id, action, None, fields, key, internal=True)
+        self, *, actor: Actor, case_id: str, action: str, fields: Mapping[str, Any], key: str | None = None,
+        request_id: str | None = None,
+    ) -> CaseView:  # fmt: skip
+        """Take an action (on a request, where one is named) that is not among those offered, because it has a door of its own."""
+        subject = "case" if request_id is None else "request"
+        return await self._take(subject, request_id, actor, case_id, action, None, fields, key, internal=True)
 
     async def reveal(self, *, actor: Actor, case_id: str, reason: str) -> dict[str, str | None]:
         """Return name and phone of the caller in the clear; who asked and why is put into the timeline first.
@@ -234,11 +236,22 @@ class CaseService:
         await self._reveals.take(actor.id, self._clock())
         await self.note(actor=actor, case_id=case_id, action="reveal", fields={"reason": reason})
         case = await self._visible(actor, case_id)
-        caller = case["caller"]
-        return {
-            name: self._cipher.open(caller[name], document_id=case_id, field=f"caller.{name}") if caller[name] else None
-            for name in ("name", "phone")
-        }
+        return {name: self._opened(case, name) for name in ("name", "phone")}
+
+    async def open_phone(self, *, case_id: str, kind: str, key: str) -> str | None:
+        """Return the caller's phone for one message of this kind, None where none may be sent; that it was opened is put into the
+        timeline first, once for each key."""
+        try:
+            await self.note(actor=SYSTEM, case_id=case_id, action="text_caller", fields={"kind": kind}, key=key)
+        except (NotAllowed, NotFound):
+            return None
+        return self._opened(await self._visible(SYSTEM, case_id), "phone")
+
+    def _opened(self, case: Case, name: str) -> str | None:
+        sealed = case["caller"][name]
+        if not sealed:
+            return None
+        return self._cipher.open(sealed, document_id=case["_id"], field=f"caller.{name}")
 
     async def _take(
         self, subject: str, item_id: str | None, actor: Actor, case_id: str, action: str, rev: int | None,

@@ -14,13 +14,14 @@ from dispatch.actors import Actor
 from dispatch.rules import Rules
 
 __all__ = [
-    "GONE", "NOT_THERE", "PARTS", "UNDONE", "Case", "Situation", "holds_lead", "in_area", "is_citizen_case", "lead_of",
-    "must_contact", "open_supervisions", "spot_check_awaited", "task_units", "undone_parts",
+    "FOR_CALLERS", "GONE", "NOT_THERE", "PARTS", "UNDONE", "Case", "Situation", "holds_lead", "in_area", "is_citizen_case",
+    "lead_of", "may_be_texted", "must_contact", "open_supervisions", "spot_check_awaited", "task_units", "undone_parts",
 ]  # fmt: skip
 
 Case = dict[str, Any]
 
 PARTS = ("assist", "joint", "sub", "whistle")  # kinds of tasks of units beside the lead's
+FOR_CALLERS = frozenset({"operator", "partner"})  # who reports what others have told them
 GONE = frozenset({"returned", "waived", "withdrawn"})  # states of a task whose unit takes no part any more
 NOT_THERE = GONE | {"waiting"}  # nor one whose turn has not come
 UNDONE = frozenset({"waiting", "pending", "signed"})  # states of a part that nobody has handed in
@@ -90,6 +91,15 @@ def must_contact(case: Case) -> bool:
     is_hidden = case["appeal_type"] == "report" or (caller is not None and caller["confidential"])
     is_citizen = case["reporter"]["kind"] == "citizen"  # who joined later reported to the desk, which speaks with them
     return is_citizen and not case["reporter"].get("anonymous") and not is_hidden
+
+
+def may_be_texted(case: Case) -> bool:
+    """Tell whether a message may go to the telephone of whoever called: they left its number, and asked neither for confidence
+    nor to be left alone. Who reported by an account of their own is reached there."""
+    caller = case.get("caller")
+    if caller is None or caller["phone"] is None or case["reporter"]["role"] not in FOR_CALLERS:
+        return False
+    return not (caller["confidential"] or caller.get("no_messages") or case["appeal_type"] == "report")
 
 
 def is_citizen_case(case: Case) -> bool:

@@ -32,6 +32,7 @@ from dispatch.links import Links
 from dispatch.outside.service import Outside
 from dispatch.queries import Queries
 from dispatch.service import CaseService, utc_now
+from dispatch.texting import Texting
 from grid.service import Territory
 from orgs.accounts import Accounts
 from orgs.recipients import PeopleBehind
@@ -218,5 +219,5 @@ def _outside(
     return Outside(
         dispatch.outside.settings.load(path, required=settings.channels is not None), database, cipher, people,
         calendar=lambda: core.calendar, city=lambda: core.city.name, folder=path.parent, clock=clock,
-        own_path=links.path_for,
+        own_path=links.path_for, callers=Texting(core.cases, links),
     )  # fmt: skip

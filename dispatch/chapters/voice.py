@@ -1,4 +1,5 @@
-"""The reporter's own word by a signed link: until when it may be spoken, what it does (domain.md §2.10, T06, T39, T44, T46).
+"""The reporter's own word by a signed link: when it is asked for, until when it may be spoken, what it does (domain.md §2.10,
+T06, T39, T44, T46).
 
 A link is for one purpose in one round of a case: a visit ends with the redo, a rating with the reopening or when a bad rating
 was settled, an appeal when the case is taken up again. What belongs to an earlier round says nothing any more.
@@ -16,7 +17,7 @@ from dispatch.conditions import Condition, Source
 from dispatch.effects import Chooser, Effect
 from dispatch.guards import RATED_IN, Guard, is_rated, put_right_at, rating_until
 from dispatch.joined import asked, of_main, own_part
-from dispatch.situation import Situation
+from dispatch.situation import Situation, may_be_texted
 from dispatch.step import Step
 from storage.errors import FieldError
 
@@ -78,12 +79,27 @@ def _visit_answer(step: Step) -> None:
 
 
 def _ask_account(step: Step) -> None:
-    """A reporter with an account is told that their answer is waited for, and so are all who joined; others are reached by the
-    desk."""
+    """A reporter with an account or a telephone is told that their answer is waited for, and so are all who joined; others are
+    reached by the desk."""
     case = step.case
-    is_asked = case["reporter"]["role"] == "citizen" or "on_behalf" in case or bool(asked(case))
+    is_asked = case["reporter"]["role"] == "citizen" or "on_behalf" in case or bool(asked(case)) or may_be_texted(case)
     if step.next_state == "visiting" and is_asked:
         step.then("ask_reporter", {})
+
+
+def _ask_rating(step: Step) -> None:
+    """Whoever called is asked to rate when the case has ended; by whose link it was closed is asked on the page."""
+    if may_be_texted(step.case) and step.actor.role != "link":
+        step.then("ask_rating", {})
+
+
+def _text_caller(step: Step) -> None:
+    """What the number was opened for is put down, never the number."""
+    step.data["kind"] = step.fields["kind"]
+
+
+def _texts_wanted(at: Situation) -> bool:
+    return may_be_texted(at.case)
 
 
 def _issue_link(step: Step) -> None:
@@ -106,10 +122,20 @@ def _link_due(at: Situation, values: dict[str, Any]) -> FieldError | None:
     return None
 
 
-GUARDS: dict[str, Guard] = {"reporter_is_citizen": _reporter_is_citizen, "not_answered": _not_answered}
+GUARDS: dict[str, Guard] = {
+    "reporter_is_citizen": _reporter_is_citizen,
+    "not_answered": _not_answered,
+    "texts_wanted": _texts_wanted,
+}
 FORBIDDING: frozenset[str] = frozenset()
 CHECKS: dict[str, Check] = {"link_due": _link_due}
 CONDITIONS: dict[str, Condition] = {}
 SOURCES: dict[str, Source] = {}
 CHOOSERS: dict[str, Chooser] = {}
-EFFECTS: dict[str, Effect] = {"visit_answer": _visit_answer, "ask_account": _ask_account, "issue_link": _issue_link}
+EFFECTS: dict[str, Effect] = {
+    "visit_answer": _visit_answer,
+    "ask_account": _ask_account,
+    "ask_rating": _ask_rating,
+    "text_caller": _text_caller,
+    "issue_link": _issue_link,
+}

@@ -23,8 +23,8 @@ from dispatch.outside.confirming import CodeGone, Confirmations
 from dispatch.outside.deliveries import Deliveries
 from dispatch.outside.messages import Channel, Message, SendFailed, SendRefused
 from dispatch.outside.planning import Plan
-from dispatch.outside.recipients import Recipients
-from dispatch.outside.settings import OutsideSettings, Target
+from dispatch.outside.recipients import CALLER, Callers, Recipients
+from dispatch.outside.settings import Language, OutsideSettings, Target
 from dispatch.outside.spreading import Spreading
 from dispatch.outside.store import Delivery, DeliveryStore
 from dispatch.outside.templates import Templates
@@ -84,9 +84,11 @@ class Outside:
         folder: Path = Path(),
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         own_path: OwnPath | None = None,
+        callers: Callers | None = None,
     ) -> None:
         """`folder` is where relative paths of the settings begin; `own_path` the path to which a message about a case leads this
-        very person, where there is one (`dispatch.links`). Raises `Invalid` for templates that are wrong."""
+        very person, where there is one (`dispatch.links`); `callers` how those without an account are written to. Raises
+        `Invalid` for templates that are wrong."""
         self.templates = load_templates(settings, folder)
         self.choices = Choices(database, cipher, clock)
         self.store = DeliveryStore(database)
@@ -97,6 +99,7 @@ class Outside:
         self._calendar = calendar
         self._city = city
         self._own_path = own_path
+        self._callers = callers
         self._targets: Mapping[str, Target] = {
             **{f"robot:{robot.name}": robot for robot in settings.robots},
             **{f"webhook:{hook.name}": hook for hook in settings.webhooks},
@@ -190,13 +193,14 @@ class Outside:
 
     async def _plan(self, now: datetime) -> Plan:
         wishes = await self.choices.wishes() if self.available else {}
-        return Plan(wishes=wishes, targets=self._targets, channels=self.available, calendar=self._calendar(), now=now)
+        return Plan(
+            wishes=wishes, targets=self._targets, channels=self.available, calendar=self._calendar(), now=now,
+            callers=self._callers is not None and "sms" in self.available and bool(self.base_url),
+        )  # fmt: skip
 
     async def _compose(self, delivery: Delivery) -> Message:
         """Return the message of a delivery, made for whoever gets it as things are now."""
-        target = self._targets.get(delivery.channel)
-        language, address = (target.language, "") if target is not None else await self._person(delivery)
-        link = self._settings.base_url if target is not None else await self._link(delivery)
+        language, address, link = await self._bound_for(delivery)
         values = {
             "case_no": delivery.case_no, "urgency": delivery.urgency, "city": self._city(), "link": link,
             "time": f"{delivery.at.astimezone(self._calendar().zone):%m-%d %H:%M}",
@@ -208,11 +212,26 @@ class Outside:
             language=language, address=address,
         )  # fmt: skip
 
+    async def _bound_for(self, delivery: Delivery) -> tuple[Language, str, str]:
+        """Return the language, the address and where the message leads."""
+        target = self._targets.get(delivery.channel)
+        if target is not None:
+            return target.language, "", self._settings.base_url
+        if delivery.recipient.startswith(CALLER):
+            return await self._caller(delivery)
+        return *await self._person(delivery), await self._link(delivery)
+
+    async def _caller(self, delivery: Delivery) -> tuple[Language, str, str]:
+        reached = None if self._callers is None else await self._callers.reach(delivery.case, delivery.kind, delivery.id)
+        if reached is None:
+            raise SendRefused("caller_not_reached")
+        return "zh-CN", reached.phone, self.base_url + reached.path
+
     async def _link(self, delivery: Delivery) -> str:
         path = await self._own_path(delivery.case, delivery.recipient) if self._own_path is not None and self.base_url else None
         return self._settings.base_url if path is None else self.base_url + path
 
-    async def _person(self, delivery: Delivery) -> tuple[str, str]:
+    async def _person(self, delivery: Delivery) -> tuple[Language, str]:
         """Return language and address. Whoever has lost the post or the account since is told nothing any more."""
         if delivery.recipient not in await self._recipients.behind(delivery.keys):
             raise SendRefused("recipient_gone")

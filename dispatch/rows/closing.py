@@ -48,7 +48,8 @@ ROWS = (
             Field(name="contacted", type="boolean", required=True), Field(name="solved", type="boolean", required=True),
             choice("satisfaction", f.SATISFACTION), NOTE,
         ),
-        checks=("visit_agrees",), effects=("visited", "count_voices", "close", "draw_when_closed"), notices=("reporter", "lead"),
+        checks=("visit_agrees",), effects=("visited", "count_voices", "close", "draw_when_closed", "ask_rating"),
+        notices=("reporter", "lead"),
     ),
     Transition(
         action="ask_reporter", number="T39", states=("visiting",), next=None, roles=SYSTEM_ONLY, offered=False,
@@ -67,6 +68,15 @@ ROWS = (
         action="issue_link", number="T39", states=("visiting", "closed", "answered", "refused"), next=None, roles=DESK,
         adding=True, public=False, offered=False, guards=("in_area", "did_not_dispatch", "not_of_lead", "reporter_is_citizen"),
         fields=(choice("purpose", f.LINK_PURPOSES),), checks=("link_due",), effects=("issue_link",),
+    ),
+    Transition(
+        action="ask_rating", number="T44", states=("closed", "answered"), next=None, roles=SYSTEM_ONLY, public=False,
+        offered=False, notices=("texted",),
+    ),
+    Transition(
+        action="text_caller", number="2.10", states=tuple(state for state in STATES if state != "archived"), next=None,
+        roles=SYSTEM_ONLY, adding=True, public=False, offered=False, guards=("texts_wanted",), fields=(text("kind", 1, most=40),),
+        effects=("text_caller",),
     ),
     Transition(
         action="issue_code", number="2.10", states=tuple(state for state in STATES if state != "archived"), next=None,

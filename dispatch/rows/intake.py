@@ -34,7 +34,7 @@ ROWS = (
         action="direct_answer", number="T04", states=("reported",), next="answered", roles=DESK | {"robot"},
         guards=("answerable",),
         fields=(text("answer", 10, clean=True), Field(name="told", type="boolean", required=True)),
-        checks=("citizen_told",), effects=("answer",), notices=("reporter",),
+        checks=("citizen_told",), effects=("answer", "ask_rating"), notices=("reporter",),
     ),
     Transition(
         action="refuse", number="T05", states=("reported",), next="refused", roles=DESK, guards=("not_emergency",),

@@ -55,7 +55,7 @@ ENDINGS = (
     Transition(
         action="close_explained", number="T41", states=("visiting",), next="closed", roles=SUPERVISOR,
         guards=("in_area", "did_not_dispatch", "not_of_lead"),
-        fields=(choice("reason", f.EXPLAIN_REASONS), text("basis", 5), PHOTOS_NEEDED), effects=("explain", "close"),
+        fields=(choice("reason", f.EXPLAIN_REASONS), text("basis", 5), PHOTOS_NEEDED), effects=("explain", "close", "ask_rating"),
         notices=("reporter", "lead"),
     ),
     Transition(
@@ -66,7 +66,7 @@ ENDINGS = (
     Transition(
         action="special_close", number="T43", states=FROM_FILING, next="closed", roles=SUPERVISOR,
         guards=("in_area", "not_of_lead", "special_proposed", "not_proposer"), fields=(NOTE,),
-        effects=("close_specially", "close"), notices=("reporter", "lead"),
+        effects=("close_specially", "close", "ask_rating"), notices=("reporter", "lead"),
     ),
     Transition(
         action="decline_special_close", number="T43", states=FROM_FILING, next=None, roles=SUPERVISOR, public=False,
@@ -97,7 +97,7 @@ AFTERWARDS = (
     ),
     Transition(
         action="spot_check", number="2.4b", states=("closed",), next=None, roles=WALKERS, public=False,
-        guards=("in_area", "did_not_dispatch", "not_of_lead", "did_not_pass", "spot_check_awaited", "is_drawn_checker"),
+        guards=("in_area", "did_not_dispatch", "not_of_lead", "checks_no_own_verdict", "spot_check_awaited", "is_drawn_checker"),
         fields=(choice("result", f.CHECK_RESULTS), PHOTOS_NEEDED, POSITION, text("reason"), NOTE), checks=("on_the_spot",),
         effects=("spot_check",), notices=("supervisors",),
     ),
@@ -108,7 +108,8 @@ AFTERWARDS = (
             Field(name="kind", type="choice", required=True, options=f.REOPEN_KINDS, options_from="reopen_kinds"),
             text("reason", 5),
         ),
-        checks=("kind_holds",), effects=("drop_requests", "reopen", "ask_anew", "set_alarms"), notices=("reporter", "lead", "holder"),
+        checks=("kind_holds",), effects=("drop_requests", "reopen", "ask_anew", "set_alarms"),
+        notices=("reporter", "lead", "holder"),
         leads=(("closed", "dispatched"), ("closed", "filed")),
     ),
 )  # fmt: skip

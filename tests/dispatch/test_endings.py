@@ -272,7 +272,7 @@ async def test_archive_when_a_supervision_is_open_waits_until_it_is_lifted(datab
     await player.do(SUPERVISOR, "lift_supervise")
     await service.sweep()
     assert (await service.get(actor=OPERATOR, case_id=player.id)).state == "archived"
-    assert (await actions_of(player))[-4:] == ["supervise", "visit_ok", "lift_supervise", "archive"]
+    assert (await actions_of(player))[-5:] == ["supervise", "visit_ok", "ask_rating", "lift_supervise", "archive"]
 
 
 async def test_archive_when_two_things_were_open_waits_for_the_longer(database: Database) -> None:

@@ -85,7 +85,7 @@ async def test_joined_when_the_matter_goes_on_hear_of_each_step_once_by_their_ow
     for case, key in ((caller, "c:" + caller.id), (citizen, "p:citizen"), (walker, "p:grid_worker")):
         asked = () if case is walker else ("ask_reporter",)  # only citizens are asked
         assert sorted(kind for kind, of, keys in heard if of == case.id and keys == [key]) == sorted((*STEPS, *asked))
-    assert all(of != player.id for _, of, _ in heard), "of the main case, which they may not open, nobody hears"
+    assert [keys for _, of, keys in heard if of == player.id] == [["c:" + player.id]], "of the main case only who called about it"
     for who, case in ((CITIZEN, citizen), (WALKER, walker)):
         (last, *_) = await service.relay.inbox(who)
         assert (last.kind, last.case, last.case_no, last.line) == ("joined_closed", case.id, case.case_no, case.line)

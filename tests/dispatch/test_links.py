@@ -314,5 +314,5 @@ async def test_reporter_with_an_account_is_told_and_led_to_the_link(town: Town) 
 
 async def test_operator_who_put_down_a_call_is_never_led_to_its_link(town: Town) -> None:
     player = await town.visiting()
-    assert "ask_reporter" not in await town.actions(player)
+    assert await town.told(player, "ask_reporter") == [["c:" + player.id]]
     assert await town.links.path_for(player.id, OPERATOR.id) is None

@@ -17,6 +17,7 @@ NOT_IN_ACTIONS = {
     "let_go",
     "alarm",
     "archive",
+    "ask_rating",
     "ask_reporter",
     "auto_dispatch",
     "cover",
@@ -33,6 +34,7 @@ NOT_IN_ACTIONS = {
     "spot_check_late",
     "submit",
     "task_expire",
+    "text_caller",
 }
 
 
