@@ -129,8 +129,12 @@ def _is_drawn_checker(at: Situation) -> bool:
 
 
 def _did_not_pass(at: Situation) -> bool:
-    """Whoever found it done before does not look whether it was (domain.md §2.2)."""
     return bool(at.facts.get("passed_by") != at.actor.id)
+
+
+def _checks_no_own_verdict(at: Situation) -> bool:
+    """Whoever found it done before is not drawn to look whether it was; a supervisor answers for whom they send."""
+    return _did_not_pass(at) or (at.case.get("spot_check") or {}).get("drawn_by") != "system"
 
 
 def _had_part(case: Case) -> set[str | None]:
@@ -160,8 +164,9 @@ GUARDS: dict[str, Guard] = {
     "no_spot_check_awaited": _no_spot_check_awaited,
     "is_drawn_checker": _is_drawn_checker,
     "did_not_pass": _did_not_pass,
+    "checks_no_own_verdict": _checks_no_own_verdict,
 }
-FORBIDDING: frozenset[str] = frozenset({"is_drawn_checker", "did_not_pass"})
+FORBIDDING: frozenset[str] = frozenset({"is_drawn_checker", "did_not_pass", "checks_no_own_verdict"})
 CHECKS: dict[str, Check] = {"checker_is_another": _checker_is_another}
 CONDITIONS: dict[str, Condition] = {}
 SOURCES: dict[str, Source] = {"free_checkers": _offered_checkers}

@@ -33,7 +33,8 @@ def must_be_verified(case: Case, category: Category | None) -> bool:
     if category is None or "V" not in category.flags or case["live"]["urgency"] == "emergency":
         return False
     heard = case["reporter"]["kind"] == "citizen" or case["channel"] == "media"
-    return heard and not _is_confirmed(case)
+    seen = "on_behalf" in case and bool(case["photos"])  # the grid worker who reports for a resident stood there
+    return heard and not seen and not _is_confirmed(case)
 
 
 def can_be_visited(case: Case, rules: Rules, now: datetime) -> bool:

@@ -47,7 +47,8 @@ ROWS = (
         subject="task", action="task_submit", number="2.4b", states=("signed",), next="submitted", roles=UNIT, adding=True,
         guards=("own_part", "on_site", "parts_may_move"),
         fields=(
-            text("note", 5), PHOTOS, Field(name="covers", type="units", only_when="others_at_work", options_from="coverable_units"),
+            text("note", 5), PHOTOS,
+            Field(name="covers", type="units", only_when="others_at_work", options_from="coverable_units"),
         ),
         checks=("covers_fit",), effects=("move_part", "cover_others"), notices=("answered_to",),
     ),

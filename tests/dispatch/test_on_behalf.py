@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from dispatch.actors import Scope
+from dispatch.categories import Catalogue
 from dispatch.links import Links
 from dispatch.reports import Caller, Consent
 from dispatch.service import CaseService
@@ -15,7 +16,9 @@ from storage.client import Database
 from storage.errors import Forbidden, Invalid
 from tests.dispatch.test_oversight import offered, reported, stored
 from tests.dispatch.test_separation import refused
+from tests.dispatch.test_verification import SEEN_FIRST
 from tests.dispatch.town import (
+    CATEGORIES,
     CITIZEN,
     CLERK,
     DISPATCHER,
@@ -79,6 +82,16 @@ async def test_resident_when_visited_is_reached_by_link_as_any_citizen(database:
     given = await Links(service, database, b"secret", clock).give(await stored(player), "visit")
     assert given is not None
     assert (await stored(player))["timeline"][-1]["action"] == "ask_reporter"  # the grid worker is told that they are asked
+
+
+@pytest.mark.parametrize(("photos", "state"), [(("a" * 64,), "dispatched"), ((), "verifying")])
+async def test_report_when_of_a_category_that_is_verified_first_is_as_good_as_what_was_photographed(
+    database: Database, photos: tuple[str, ...], state: str
+) -> None:
+    service = await open_service(database)
+    service.rules.catalogue = Catalogue((*CATEGORIES.all(), *SEEN_FIRST))
+    player = await reported(service, WALKER, for_resident(category="0401", photos=photos))
+    assert (await stored(player))["live"]["state"] == state
 
 
 @pytest.mark.parametrize(

@@ -127,7 +127,7 @@ async def test_check_when_drawn_never_goes_to_who_reported_or_passed_it(database
         await service.sweep()
         check = (await stored(player))["spot_check"]
         assert check["checker"] == "walker3"
-        assert await refused(player, walkers[1], "spot_check") == "did_not_pass"
+        assert await refused(player, walkers[1], "spot_check") == "checks_no_own_verdict"
 
 
 async def test_self_handled_case_when_drawn_is_told_at_once_and_never_to_who_did_it(database: Database) -> None:

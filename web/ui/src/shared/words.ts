@@ -13,10 +13,16 @@ export function lightWord(light: Light | string | null | undefined): string {
 }
 
 const ENDED = new Set(['closed', 'archived', 'answered', 'refused', 'cancelled', 'merged', 'transferred'])
+const HELD = new Set(['dispatched', 'handling', 'suspended', 'handled', 'checking', 'visiting'])
 const PAUSED = new Set(['suspended', 'coordinating'])
 
 export function isOpen(state: string): boolean {
   return !ENDED.has(state)
+}
+
+/** Whether a unit answers for the case, so that it can be urged. */
+export function isHeld(state: string): boolean {
+  return HELD.has(state)
 }
 
 /** The light to show: a paused case has its own sign. */
@@ -71,7 +77,7 @@ export function pausedText(clock: Clock): string {
 }
 
 /** Offered to nobody but whoever has the task; a clerk who acts for many units is known by these. */
-const OWN = new Set(['task_sign', 'task_submit', 'arrive', 'claim', 'decline', 'serve'])
+const OWN = new Set(['task_sign', 'task_submit', 'task_object', 'arrive', 'claim', 'decline', 'serve'])
 /** The tasks that are this person's own beside the lead's: their unit's, their organization's, or of a unit they act for. */
 export function ownTasks(item: Pick<Case, 'tasks'>, user: Pick<User, 'unit' | 'organization'> | null): CaseTask[] {
   const organization = typeof user?.organization === 'string' ? user.organization : user?.organization?.code
