@@ -6,7 +6,7 @@ from typing import Any
 
 from dispatch.agreements import CLOCK_SKEW, Check
 from dispatch.conditions import Condition, Source
-from dispatch.effects import Chooser, Effect, lead_task, put_under
+from dispatch.effects import Chooser, Effect, put_under
 from dispatch.guards import Guard
 from dispatch.scene import HURRIED, follow_scene, is_safe, leave_scene, note_on_scene, scene_of
 from dispatch.shifting import case_clock
@@ -23,7 +23,8 @@ _STAND = frozenset({"override", "rework", "redo", "reopen"})  # limits that no o
 
 
 def _hurried(at: Situation) -> bool:
-    return at.case["live"]["urgency"] in HURRIED
+    """Somebody is to come at once, and it is not over."""
+    return at.case["live"]["urgency"] in HURRIED and not is_safe(at.case)
 
 
 def _called_there(at: Situation) -> bool:
@@ -123,14 +124,12 @@ def _made_safe(step: Step) -> None:
     if clock is None or clock["done_at"] is not None or clock.get("source") in _STAND or clock["limit"] == str(choice.limit):
         return
     put_under(step, choice)
-    task = lead_task(step)
-    task["limit"], task["due_at"] = clock["limit"], clock["due_at"]
     step.data.update(repair_limit=clock["limit"], repair_due_at=clock["due_at"])
 
 
 def _leave_scene(step: Step) -> None:
     """The result says that it is over: nothing on the scene is waited for any more."""
-    if not _hurried(step.situation()):
+    if step.case["live"]["urgency"] not in HURRIED:
         return
     if not is_safe(step.case):
         safe_at = step.fields.get("safe_at", step.now)

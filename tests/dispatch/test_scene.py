@@ -163,7 +163,7 @@ async def test_safety_when_nobody_has_come_is_not_believed(database: Database) -
     safe = await player.do(CLERK, "made_safe", note="阀门已关，检测合格")
     assert set(await running(player)) == {"case", "sign_in"} and safe.scene["safe_at"] is not None
     assert {"p:grid_worker", "u:water1", "supervisor:*"} <= await told(database, player, "made_safe")
-    assert not {"made_safe", "report_situation"} & set(await offered(player, CLERK))
+    assert not {"arrive", "made_safe", "report_situation"} & set(await offered(player, CLERK))
 
 
 async def test_safety_when_there_is_a_repair_leaves_its_own_time_from_the_dispatch(database: Database) -> None:
