@@ -238,7 +238,20 @@ def _correct_location(step: Step) -> None:
     live["lon"], live["lat"] = step.case["place"]["lon"], step.case["place"]["lat"]
     live["line"] = line_of(step.case)
     rematch(step)
+    _follow_place(step)
     step.data["version"] = found.version
+
+
+def _follow_place(step: Step) -> None:
+    """Into a campaign zone or out of it the limit changes, counted from the first start; after yellow only the supervisor gives
+    more time (domain.md T50)."""
+    clock, choice = case_clock(step.case["clocks"]), step.rules.limit_choice(step.case)
+    if clock is None or clock["done_at"] is not None or "campaign" not in (clock.get("source"), choice.source):
+        return
+    present = Limit.parse(clock["limit"])
+    is_late = clock["light"] != "green" and step.actor.role != "supervisor"
+    if clock.get("source") not in STAND and not (is_late and choice.limit.nominal_minutes > present.nominal_minutes):
+        put_under(step, choice)
 
 
 def after_check(step: Step) -> str:

@@ -109,10 +109,14 @@ DEFAULT_BOUNDS = Bounds()
 
 class LimitChoice(msgspec.Struct, frozen=True):
     """Which limit holds and why: `override`, `special_group`, `campaign`, `category`, `appeal_type`, `urgency`, `law`; of a clock
-    that began anew `rework`, `redo`, `reopen`, after danger was removed `repair`."""
+    that began anew `rework`, `redo`, `reopen`, after danger was removed `repair`.
+
+    `zone` is the name of the campaign zone that gave it.
+    """
 
     limit: Limit
     source: str
+    zone: str = ""
 
 
 def limit_for(
@@ -145,7 +149,8 @@ def choose_limit(
 
     Override of the case, special group, campaign zone, category, appeal type, urgency default, in this order; a limit fixed
     by law is a hard cap on all (`clocks.capped_by_law`). A case raised above its category's urgency takes the faster urgency
-    default; the mark `complex` takes its own. Whether the actor may lengthen by `override` is for the caller's guard.
+    default, in a campaign zone too; the mark `complex` takes its own. Whether the actor may lengthen by `override` is for the
+    caller's guard.
     """
     choice = _ordinary(category, urgency, appeal_type, table, campaign)
     if special_group:
@@ -157,13 +162,13 @@ def choose_limit(
 def _ordinary(
     category: Category | None, urgency: str, appeal_type: str, table: LimitTable, campaign: Limit | None
 ) -> LimitChoice:
-    if campaign is not None:
-        return LimitChoice(campaign, "campaign")
-    if urgency == "complex":
+    if urgency == "complex" and campaign is None:
         return LimitChoice(_parsed(table.urgency["complex"]), "urgency")
     if category is not None and category.safe_limit and urgency == "emergency":
         return LimitChoice(_parsed(category.safe_limit), "category")
-    if category is not None and category.limit:
+    if campaign is not None:
+        choice, usual = LimitChoice(campaign, "campaign"), category.urgency if category is not None else "normal"
+    elif category is not None and category.limit:
         choice, usual = LimitChoice(_parsed(category.limit), "category"), category.urgency
     else:
         choice, usual = LimitChoice(_parsed(table.appeal.get(appeal_type) or table.appeal["none"]), "appeal_type"), "normal"

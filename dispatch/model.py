@@ -6,12 +6,12 @@ whole milliseconds. Codes and ids are strings.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 import msgspec
 
 __all__ = [
-    "AreaRef", "AssetRef", "Candidate", "Category", "Helper", "Match", "OrganizationRef", "Place", "Point", "UnitRef",
+    "AreaRef", "AssetRef", "Campaign", "Candidate", "Category", "Helper", "Match", "OrganizationRef", "Place", "Point", "UnitRef",
 ]  # fmt: skip
 
 URGENCIES = ("complex", "normal", "priority", "urgent", "emergency")  # weakest first
@@ -102,6 +102,22 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
         if self.special:
             codes.append(self.special.code)
         return tuple(codes)
+
+
+class Campaign(msgspec.Struct, frozen=True, kw_only=True):
+    """A campaign zone (专项区域) that holds a point: the limit of what is reported there from the day `valid_from` to the day
+    `valid_to`, both included, in one of the `categories` (none named: in all)."""
+
+    code: str
+    name: str
+    limit: str
+    valid_from: date
+    valid_to: date
+    categories: frozenset[str] = frozenset()
+
+    def holds(self, category: str | None, day: date) -> bool:
+        """Tell whether it is for a category on a local day."""
+        return self.valid_from <= day <= self.valid_to and (not self.categories or category in self.categories)
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):

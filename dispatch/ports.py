@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from dispatch.model import AreaRef, AssetRef, Helper, Match, Place, UnitRef
+from dispatch.model import AreaRef, AssetRef, Campaign, Helper, Match, Place, UnitRef
 
 __all__ = ["Directory", "Locator"]
 
@@ -45,6 +45,9 @@ class Locator(Protocol):
 
     def assets_near(self, lon: float, lat: float, category: str | None = None) -> tuple[AssetRef, ...]:
         """Return the assets (of one category) within reach of a WGS-84 point, nearest first."""
+
+    def campaigns_at(self, lon: float, lat: float) -> tuple[Campaign, ...]:
+        """Return the campaign zones that hold a WGS-84 point, whatever their time; mostly none."""
 
     def is_within(self, code: str, ancestor: str) -> bool:
         """Tell whether the area `code` is `ancestor` or lies below it."""

@@ -26,7 +26,7 @@ from dispatch.clocks import (
 from dispatch.draws import Sampling
 from dispatch.joint import JointTemplates
 from dispatch.limits import DEFAULT_BOUNDS, Bounds
-from dispatch.model import AreaRef, Category, Place, Point
+from dispatch.model import AreaRef, Campaign, Category, Place, Point
 from dispatch.ports import Directory, Locator
 
 __all__ = ["Categories", "Clock", "Rules", "TextSignals", "is_safe", "place_of"]
@@ -127,12 +127,28 @@ class Rules:
         """Return the limit of the case clock where nobody sets another, and what decided it."""
         special = case.get("special_group") is not None
         category, urgency = self.category_of(case), case["live"]["urgency"]
-        choice = choose_limit(category, urgency, case["appeal_type"], table=self.limits, special_group=special)
+        zone = self.campaign_of(case)
+        choice = choose_limit(
+            category, urgency, case["appeal_type"], table=self.limits, special_group=special,
+            campaign=Limit.parse(zone.limit) if zone is not None else None,
+        )  # fmt: skip
+        if zone is not None and choice.source == "campaign":
+            choice = LimitChoice(choice.limit, choice.source, zone.name)
         if urgency == "emergency" and is_safe(case) and (repair := self.node_limit(case, "repair")) is not None:
             choice = LimitChoice(repair, "repair")
         if category is None or not category.law_limit:
             return choice
         return capped_by_law(choice, Limit.parse(category.law_limit), _began(case), self.calendar)
+
+    def campaign_of(self, case: dict[str, Any]) -> Campaign | None:
+        """Return the campaign in whose zone a case was reported in its time, of several the one with the shortest limit."""
+        lon, lat = case["place"]["lon"], case["place"]["lat"]
+        around = self.locator.campaigns_at(lon, lat) if lon is not None else ()
+        if not around:
+            return None
+        day, category = self.calendar.local_date(case["live"]["reported_at"]), case["live"]["category"]
+        found = [campaign for campaign in around if campaign.holds(category, day)]
+        return min(found, key=lambda campaign: Limit.parse(campaign.limit).nominal_minutes, default=None)
 
     def law_limit(self, case: dict[str, Any]) -> Limit | None:
         """Return what the law allows for a case at most; None for the many of which it says nothing."""
@@ -156,6 +172,8 @@ class Rules:
         """Return the citizen's clock, running by the city's hours; it keeps what decided its limit (`source`)."""
         clock = self.clock("case", choice.limit, start)
         clock["source"] = choice.source
+        if choice.zone:
+            clock["zone"] = choice.zone
         return clock
 
     def _marks(self, limit: Limit, start: datetime, hours: str | None) -> tuple[datetime, Thresholds]:

@@ -79,12 +79,15 @@ def recount(clock: Clock, choice: LimitChoice, now: datetime, rules: Rules) -> N
     """Put a clock under another limit from its own start; pauses and extensions that it had hold on."""
     limit, hours = choice.limit, clock.get("hours")
     clock["limit"], clock["source"] = str(limit), choice.source
-    due, stood, moves = due_at(clock["started_at"], limit, rules.calendar, hours), timedelta(0), clock.pop("moves", ())
+    clock.pop("zone", None)
+    if choice.zone:
+        clock["zone"] = choice.zone
+    due, stood, moves = due_at(clock["started_at"], limit, rules.calendar, hours), 0, clock.pop("moves", ())
     clock["due_at"] = due
     for move in moves:
         if move["kind"] == "pause":
             pause_length = counted(move["at"], move["until"], limit, rules.calendar, hours)
-            stood += pause_length
+            stood += int(pause_length.total_seconds())
             due = later(due, pause_length, limit, rules, hours)
             note_move(clock, "pause", move["at"], due, until=move["until"])
         elif move["kind"] == "extension":
@@ -92,7 +95,7 @@ def recount(clock: Clock, choice: LimitChoice, now: datetime, rules: Rules) -> N
             note_move(clock, "extension", move["at"], due, limit=move["limit"])
         clock["due_at"] = due
     if "paused_seconds" in clock:
-        clock["paused_seconds"] = int(stood.total_seconds())
+        clock["paused_seconds"] = stood
     move_to(clock, due, now, rules)
 
 

@@ -43,13 +43,20 @@ class Area(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Zone(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A polygon beside the tree of areas: a special grid (`special`) or a campaign zone (`campaign`)."""
+    """A polygon beside the tree of areas: a special grid (`special`) or a campaign zone (`campaign`).
+
+    A campaign may set a `limit` for some `categories` (none: all) from `valid_from` to `valid_to` (days like 2026-11-21).
+    """
 
     code: str
     name: str
     kind: str = "special"
     name_en: str = ""
     owner: str = ""
+    limit: str = ""
+    categories: tuple[str, ...] = ()
+    valid_from: str = ""
+    valid_to: str = ""
     wkb: bytes = b""
 
 

@@ -7,7 +7,7 @@ what is allowed; the geometry rules are in `grid.checking`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +20,7 @@ from dispatch.model import CRS_NAMES, LEVELS
 from dispatch.packs import PackReport, Row, rows
 from grid import store
 from grid.areas import GRID_KINDS, ZONE_KINDS, Area, Asset, Entry, Zone
+from grid.campaigns import check_campaign
 from grid.checking import check_areas
 from grid.coordinates import to_wgs84
 from grid.geojson import Read, features_of
@@ -53,6 +54,10 @@ class _ZoneProperties(msgspec.Struct):
     kind: str = "special"
     name_en: str | None = ""
     owner: str | None = ""
+    limit: str | None = ""
+    categories: tuple[str, ...] | None = ()
+    valid_from: str | None = ""
+    valid_to: str | None = ""
     crs: str | None = "WGS-84"
 
 
@@ -95,14 +100,17 @@ class TerritoryPack(msgspec.Struct, frozen=True):
         return frozenset((*(zone.code for zone in self.zones), *specials))
 
 
-def read(folder: Path, report: PackReport) -> TerritoryPack:
-    """Return the territory of the pack in `folder`; what is wrong goes into `report` (then the result is not to be written)."""
+def read(folder: Path, report: PackReport, *, categories: Collection[str] | None = None) -> TerritoryPack:
+    """Return the territory of the pack in `folder`; what is wrong goes into `report` (then the result is not to be written).
+
+    `categories` are the codes that campaign zones may name; None: they are not looked at.
+    """
     name = next((name for name in AREA_FILES if (folder / name).is_file()), AREA_FILES[1])
     areas = _read_areas(folder, name, report)
     codes = {area.code for area in areas}
     return TerritoryPack(
         areas=areas,
-        zones=_read_zones(folder, report),
+        zones=_read_zones(folder, report, categories),
         assets=_read_assets(folder, report),
         gazetteer=_read_gazetteer(folder, report, codes),
     )
@@ -146,15 +154,21 @@ def _area(properties: _AreaProperties, wkb: bytes, label: tuple[float, float] | 
     )  # fmt: skip
 
 
-def _read_zones(folder: Path, report: PackReport) -> list[Zone]:
+def _read_zones(folder: Path, report: PackReport, categories: Collection[str] | None) -> list[Zone]:
     name = "zones.geojson"
     found = features_of(folder, name, _ZoneProperties, _POLYGONS, report)
     _one_of(found, "kind", ZONE_KINDS, name, report)
     wkb = shapely.to_wkb(_in_wgs84(found, name, report))
-    return [
-        Zone(code=of.code, name=of.name, kind=of.kind, name_en=of.name_en or "", owner=of.owner or "", wkb=shape)
+    zones = [
+        Zone(
+            code=of.code, name=of.name, kind=of.kind, name_en=of.name_en or "", owner=of.owner or "", limit=of.limit or "",
+            categories=of.categories or (), valid_from=of.valid_from or "", valid_to=of.valid_to or "", wkb=shape,
+        )
         for (_, of, _), shape in zip(found, wkb, strict=True)
-    ]
+    ]  # fmt: skip
+    for (number, _, _), zone in zip(found, zones, strict=True):
+        check_campaign(zone, name, number, categories, report)
+    return zones
 
 
 def _read_assets(folder: Path, report: PackReport) -> list[Asset]:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
-from dispatch.model import AreaRef, AssetRef, Place
+from dispatch.model import AreaRef, AssetRef, Campaign, Place
 from grid import store
 from grid.areas import Feature, NameHit
 from grid.build_process import build_tables_apart
@@ -145,6 +145,10 @@ class Territory:
     def is_within(self, code: str, ancestor: str) -> bool:
         """Tell whether the area `code` is `ancestor` or lies below it."""
         return self.snapshot.is_within(code, ancestor)
+
+    def campaigns_at(self, lon: float, lat: float) -> tuple[Campaign, ...]:
+        """Return the campaign zones that hold a WGS-84 point, whatever their time; mostly none."""
+        return self.snapshot.campaigns_at(lon, lat)
 
     def assets_near(self, lon: float, lat: float, category: str | None = None) -> tuple[AssetRef, ...]:
         """Return the assets (of one category) within reach of a WGS-84 point, nearest first."""

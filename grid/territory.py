@@ -15,10 +15,11 @@ import numpy as np
 import shapely
 
 from dispatch.errors import OutOfArea, UnknownArea
-from dispatch.model import LEVELS, AreaRef, AssetRef, Place, Point
+from dispatch.model import LEVELS, AreaRef, AssetRef, Campaign, Place, Point
 from grid.areas import Area, Asset, Entry, Feature, NameHit, Zone
 from grid.assets import AssetIndex
 from grid.buckets import Buckets
+from grid.campaigns import CampaignIndex
 from grid.coordinates import to_wgs84
 from grid.hierarchy import AreaTree
 from grid.index import PointIndex
@@ -57,6 +58,7 @@ class TerritorySnapshot:
         self._paths = pieces.paths
         self._community_codes, self._community_of = pieces.communities
         self._specials = pieces.specials
+        self._campaigns = pieces.campaigns
         self._assets = pieces.assets
         self._names = pieces.names
 
@@ -100,6 +102,10 @@ class TerritorySnapshot:
             assets=self._assets.near(x, y),
             version=self.version,
         )
+
+    def campaigns_at(self, lon: float, lat: float) -> tuple[Campaign, ...]:
+        """Return the campaign zones that hold a WGS-84 point, whatever their time; mostly none."""
+        return self._campaigns.at(lon, lat)
 
     def find_grid(self, lon: float, lat: float) -> str | None:
         """Return the code of the grid that holds a WGS-84 point (on a shared border the smallest), or None."""
@@ -269,6 +275,7 @@ class _Pieces(NamedTuple):
     paths: list[tuple[AreaRef, ...]]
     communities: tuple[list[str], list[int]]
     specials: _Specials
+    campaigns: CampaignIndex
     assets: AssetIndex
     names: NameIndex
 
@@ -300,10 +307,10 @@ def assemble(parts: Parts, tables: IndexTables) -> Generator[None, None, Territo
     yield
     numbered = communities(grids, tree)
     yield
-    specials, assets = _Specials(parts), AssetIndex(parts.assets)
+    specials, campaigns, assets = _Specials(parts), CampaignIndex(parts.zones), AssetIndex(parts.assets)
     yield
     names = NameIndex(parts.areas, tree, parts.gazetteer)
-    return TerritorySnapshot(_Pieces(parts.version, tree, layers, index, paths, numbered, specials, assets, names))
+    return TerritorySnapshot(_Pieces(parts.version, tree, layers, index, paths, numbered, specials, campaigns, assets, names))
 
 
 def build(

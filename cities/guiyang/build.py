@@ -116,7 +116,8 @@ def _area_feature(area: territory.Area) -> dict[str, object]:
 
 
 def _zone_feature(zone: features.Zone) -> dict[str, object]:
-    return feature(zone.geometry, {"code": zone.code, "name": zone.name, "kind": zone.kind, "crs": CRS, "synthetic": True})
+    properties = {"code": zone.code, "name": zone.name, "kind": zone.kind, "crs": CRS, "synthetic": True}
+    return feature(zone.geometry, properties | zone.campaign)
 
 
 def _asset_feature(asset: features.Asset) -> dict[str, object]:

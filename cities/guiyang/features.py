@@ -49,8 +49,15 @@ ROAD_SECOND = ("泰", "园", "景", "岭", "溪", "城", "源", "华", "明", "�
 EXAMPLE = (106.6301, 26.6473)  # the point of the worked example in the API's description
 
 
+# What the invented campaigns set: a shorter limit for some categories, over the winter and over a year.
+ICE: dict[str, object] = {"limit": "2h", "categories": ["1505"], "valid_from": "2026-11-01", "valid_to": "2027-03-31"}
+CIVIC: dict[str, object] = {
+    "limit": "2wh", "categories": ["0101", "0103", "0104"], "valid_from": "2026-09-01", "valid_to": "2027-08-31",
+}  # fmt: skip
+
+
 class Zone(msgspec.Struct, frozen=True):
-    """A special grid (run by its owner) or a campaign zone."""
+    """A special grid (run by its owner) or a campaign zone with what it sets (`campaign`, properties of zones.geojson)."""
 
     code: str
     name: str
@@ -58,6 +65,7 @@ class Zone(msgspec.Struct, frozen=True):
     theme: str
     district: str
     geometry: BaseGeometry
+    campaign: dict[str, object] = {}
 
 
 class Asset(msgspec.Struct, frozen=True):
@@ -125,9 +133,9 @@ def build_zones(ground: Ground, towns: Sequence[Area], seed: int) -> list[Zone]:
     highland = shapely.union_all(
         [ground.areas[code].geometry.centroid.buffer(0.08, quad_segs=4) for code in ("520121", "520122")]
     )
-    found.append(Zone("Z-ICE-2026", "2026年冬季凝冻防范专区", "campaign", "ice", "", highland))
+    found.append(Zone("Z-ICE-2026", "2026年冬季凝冻防范专区", "campaign", "ice", "", highland, ICE))
     centre = Point(106.713, 26.583).buffer(0.02, quad_segs=6)
-    found.append(Zone("Z-CIVIC-2026", "2026年文明创建专区", "campaign", "civic", "", centre))
+    found.append(Zone("Z-CIVIC-2026", "2026年文明创建专区", "campaign", "civic", "", centre, CIVIC))
     return found
 
 

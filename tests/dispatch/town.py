@@ -19,7 +19,7 @@ from dispatch.city import params_of
 from dispatch.duplicates import RecentCases
 from dispatch.errors import OutOfArea, UnknownArea
 from dispatch.joint import JointStep, JointTemplate, JointTemplates
-from dispatch.model import AreaRef, Candidate, Category, Helper, Match, Place, Point, UnitRef
+from dispatch.model import AreaRef, Campaign, Candidate, Category, Helper, Match, Place, Point, UnitRef
 from dispatch.reports import Caller, Location, NewReport
 from dispatch.rules import Rules
 from dispatch.service import CaseService
@@ -84,6 +84,9 @@ class TownLocator:
 
     def area(self, code: str) -> AreaRef | None:
         return self._path(code)[-1] if code.startswith("52") and len(code) <= 4 else None
+
+    def campaigns_at(self, lon: float, lat: float) -> tuple[Campaign, ...]:
+        return ()
 
     def is_within(self, code: str, ancestor: str) -> bool:
         return code.startswith(ancestor)

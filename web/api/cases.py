@@ -105,9 +105,10 @@ class RecomputedView(msgspec.Struct):
 class DueAnswer(msgspec.Struct):
     """How a due time came about: spans without gap from start to due.
 
-    `source` says what gave the limit (`override`, `special_group`, `category`, `appeal_type`, `urgency`; `rework`, `redo`,
-    `reopen` where work began anew; empty for limits of steps), `hours` are the unit's own working hours (empty: the city's).
-    While a clock is paused the spans end at `paused_at`; it has `left_seconds` of counted time left.
+    `source` says what gave the limit (`override`, `special_group`, `campaign` with the name of its `zone`, `category`,
+    `appeal_type`, `urgency`, `law`; `rework`, `redo`, `reopen`, `repair` where work began anew; empty for limits of steps),
+    `hours` are the unit's own working hours (empty: the city's). While a clock is paused the spans end at `paused_at`; it has
+    `left_seconds` of counted time left.
     """
 
     started_at: str
@@ -117,6 +118,7 @@ class DueAnswer(msgspec.Struct):
     warning: str | None
     hours: str
     source: str
+    zone: str
     extensions: list[str]
     paused_at: str | None
     left_seconds: int | None
@@ -137,7 +139,7 @@ def due_answer(counted: Arithmetic) -> DueAnswer:
     again = RecomputedView(moment(moved.at), moment(moved.before)) if moved is not None else None
     return DueAnswer(
         moment(counted.start), moment(counted.due), counted.limit, spans, counted.warning, counted.hours, counted.source,
-        list(counted.extensions), paused_at, counted.left_seconds, again,
+        counted.zone, list(counted.extensions), paused_at, counted.left_seconds, again,
     )  # fmt: skip
 
 

@@ -96,7 +96,7 @@ async def import_folder(database: Database, folder: Path, console: Console, *, d
     report = PackReport()
     with step("city: reading and checking", console):
         core = dispatch.importing.read(folder, report)
-        territory = grid.importing.read(folder, report)
+        territory = grid.importing.read(folder, report, categories=core.category_codes)
         parties = orgs.importing.read(
             folder,
             report,
