@@ -30,6 +30,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     ),
     "directory.read": frozenset(ROLES) - {"system", "link"},
     "rules.edit": frozenset({"sys_admin", "dispatcher"}),
+    "rules.decide": frozenset({"dispatcher", "supervisor"}),
     "stream.listen": frozenset(ROLES) - {"system", "link", "citizen"},
     "audit.read": frozenset({"audit_admin", "discipline", "supervisor"}),
     "accounts.manage": frozenset({"sys_admin"}),

@@ -19,6 +19,7 @@ from dispatch.chapters import (
     joined_voices,
     joining,
     joint,
+    learning,
     limiting,
     on_behalf,
     onsite,
@@ -38,7 +39,8 @@ from dispatch.chapters import (
 __all__ = ["CHECKS", "CHOOSERS", "CONDITIONS", "EFFECTS", "FORBIDDING", "GUARDS", "SOURCES"]
 
 CHAPTERS: tuple[ModuleType, ...] = (
-    requests, returns, suspension, verification, elsewhere, joining, joined_voices, teamwork, joint, covering, partners, oversight, emergency, onsite, endings,
+    requests, returns, learning, suspension, verification, elsewhere, joining, joined_voices, teamwork, joint, covering,
+    partners, oversight, emergency, onsite, endings,
     spot_checks, on_behalf, rectification, limiting, recomputing, voice,
 )  # fmt: skip
 

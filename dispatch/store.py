@@ -52,6 +52,11 @@ INDEXES: dict[str, list[Index]] = {
             partial={"todo.kinds": {"$exists": True}},
             serves="lists of checks and bad ratings that wait after the end of a case",
         ),
+        Index(
+            [("rule_proposed_at", 1), ("_id", 1)],
+            partial={"rule_proposed_at": {"$type": "date"}},
+            serves="rules that returned cases propose",
+        ),
         Index([("case_no", 1)], serves="search by the number of a case"),
         Index([("next_light_at", 1)], partial={"next_light_at": {"$type": "date"}}, serves="the sweep of lights"),
         Index([("told_at", 1)], sparse=True, serves="notices that a process which is gone may have left untold"),

@@ -19,8 +19,9 @@ from orgs import hours, tables
 from orgs.organizations import Organization
 from orgs.people import ANY_ORGANIZATION, PARTNER_AGENCIES, PROGRAM_ROLES, Person
 from orgs.roster import Duty
+from orgs.rulebook import LEARNED
 from orgs.rules import ANY, Rule
-from orgs.store import INDEXES, OFFERS, ORGANIZATIONS, PEOPLE, ROSTERS, RULES, UNITS, Offer, mark_changed, replace_all
+from orgs.store import INDEXES, OFFERS, ORGANIZATIONS, PEOPLE, ROSTERS, RULES, UNITS, Offer, mark_changed, read_all, replace_all
 from orgs.units import Unit, cycles, split_post
 from storage.client import Database
 from storage.indexes import ensure
@@ -75,12 +76,19 @@ async def write(database: Database, parsed: Parsed, at: datetime | None = None) 
     """Put the parties in place of what was there; returns the new version, which makes every process build its snapshot anew."""
     await ensure(database, INDEXES)
     await replace_all(database, UNITS, ((unit.code, unit) for unit in parsed.units))
-    await replace_all(database, RULES, ((rule.id, rule) for rule in parsed.rules))
+    rules = {rule.id: rule for rule in (*await _learned(database, parsed), *parsed.rules)}
+    await replace_all(database, RULES, rules.items())
     await replace_all(database, ORGANIZATIONS, ((org.code, org) for org in parsed.organizations))
     await replace_all(database, OFFERS, ((offer.id, offer) for offer in parsed.offers))
     await replace_all(database, PEOPLE, ((person.username, person) for person in parsed.people))
     await replace_all(database, ROSTERS, ((f"{number:06d}", duty) for number, duty in enumerate(parsed.duties)))
     return await mark_changed(database, at or datetime.now(UTC))
+
+
+async def _learned(database: Database, parsed: Parsed) -> list[Rule]:
+    """Return the rules that people have added, as far as their units are still there; a table that has one itself goes first."""
+    units = {unit.code for unit in parsed.units}
+    return [rule for rule in await read_all(database, RULES, Rule) if rule.id.startswith(LEARNED) and rule.lead in units]
 
 
 def _person(row: tables.PersonRow) -> Person:

@@ -12,11 +12,13 @@ from storage.client import Database
 from storage.indexes import Index
 
 __all__ = [
-    "ACCOUNTS", "FAILURES", "INDEXES", "OFFERS", "ORGANIZATIONS", "PEOPLE", "ROSTERS", "RULES", "SESSIONS", "UNITS", "VERSIONS",
-    "Offer", "document_of", "load_area_parents", "load_version", "mark_changed", "read_all", "replace_all", "value_of",
+    "ACCOUNTS", "FAILURES", "INDEXES", "OFFERS", "ORGANIZATIONS", "PEOPLE", "ROSTERS", "RULES", "RULE_CHANGES", "SESSIONS",
+    "UNITS", "VERSIONS", "Offer", "document_of", "load_area_parents", "load_version", "mark_changed", "read_all",
+    "replace_all", "value_of",
 ]  # fmt: skip
 
 UNITS, RULES, ORGANIZATIONS, OFFERS = "units", "rules", "organizations", "offers"
+RULE_CHANGES = "rule_changes"
 PEOPLE, ROSTERS, ACCOUNTS, SESSIONS = "people", "rosters", "accounts", "sessions"
 FAILURES = "sign_in_failures"
 VERSIONS, AREAS = "versions", "areas"
@@ -25,6 +27,7 @@ BATCH = 500  # documents between two turns of the event loop while a table is re
 INDEXES: Mapping[str, Sequence[Index]] = {
     UNITS: (Index((("parent", 1),), serves="the units below a unit"),),
     RULES: (Index((("category", 1), ("area", 1)), serves="GET /rules by category and area"),),
+    RULE_CHANGES: (Index((("rule", 1), ("at", 1)), serves="what became of a rule"),),
     ORGANIZATIONS: (Index((("kinds", 1), ("_id", 1)), serves="GET /organizations by kind"),),
     OFFERS: (Index((("organization", 1),), serves="the offers of an organization"),),
     PEOPLE: (Index((("role", 1), ("unit", 1)), serves="people of a role in a unit"),),

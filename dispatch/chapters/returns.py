@@ -49,6 +49,8 @@ def return_decided(step: Step, request: dict[str, Any], approved: bool) -> None:
     step.data["dispatch_wrong"] = wrong
     if approved:
         request["rule_proposal"] = _rule_proposal(step.case, request)
+        if request["rule_proposal"] is not None:
+            step.set("rule_proposed_at", step.now)
         _take_back(step)
         if _nobody_keeps_it(step):
             step.then("coordinate", {"trigger": "returns"})

@@ -12,6 +12,8 @@ from dispatch.states import ALIVE, ENDED, FINAL, REQUEST_STATES, STATES, TABLE, 
 
 NOT_IN_ACTIONS = {
     "absorb",
+    "accept_rule",
+    "dismiss_rule",
     "hear_answer",
     "hear_rating",
     "let_go",

@@ -199,3 +199,14 @@ def test_people_when_a_partner_answers_for_an_agency_then_only_for_one_that_ther
     assert good.errors == [] and [person.agency for person in parsed.people] == ["", "", "110"]
     read(folder(tmp_path, people=head.format("110") + "p9,外地,partner,,,,,other_place\n"), bad)
     assert [error.code for error in bad.errors] == ["unknown_agency"] * 2
+
+
+async def test_rules_when_learned_outlast_an_import_as_long_as_their_unit(database: Database, tmp_path: Path) -> None:
+    parsed = await written(database, folder(tmp_path))
+    unit = parsed.units[0].code
+    learned = [Rule(id=f"L-{name}", category="*", lead=lead) for name, lead in (("1", unit), ("2", "gone"))]
+    for rule in learned:
+        await database.insert_one(store.RULES, store.document_of(rule.id, rule))
+    await importing.write(database, parsed, NOON)
+    kept = {rule.id for rule in await store.read_all(database, store.RULES, Rule)}
+    assert kept == {"L-1", *(rule.id for rule in parsed.rules)}

@@ -15,6 +15,7 @@ from web.api.intake import Events, EventsBatch, Tickets
 from web.api.joint import JointTemplateList
 from web.api.media import MediaHandler
 from web.api.notices import NoticeRead, Notices
+from web.api.proposals import ProposalAccept, ProposalDismiss, ProposalList
 from web.api.public import CaseCode, CaseLink, PublicAppeal, PublicCaseHandler, PublicQuery, PublicRating, PublicVisit
 from web.api.service import Docs, DocsStyle, Health, OpenApi
 from web.api.sessions import CurrentSession, Sessions
@@ -56,6 +57,9 @@ ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
     ("/api/v1/units", Units),
     ("/api/v1/organizations", Organizations),
     ("/api/v1/rules", Rules),
+    ("/api/v1/rule-proposals", ProposalList),
+    ("/api/v1/rule-proposals/{id}/accept", ProposalAccept),
+    ("/api/v1/rule-proposals/{id}/dismiss", ProposalDismiss),
     ("/api/v1/categories", Categories),
     ("/api/v1/joint-templates", JointTemplateList),
     ("/api/v1/city", CityHandler),

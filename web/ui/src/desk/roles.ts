@@ -1,8 +1,8 @@
 /** Which screens a role has, its first one first. */
 const SCREENS: Record<string, readonly string[]> = {
   operator: ['ticket', 'board'],
-  dispatcher: ['board'],
-  supervisor: ['board'],
+  dispatcher: ['board', 'proposals'],
+  supervisor: ['board', 'proposals'],
   leader: ['board'],
   unit_clerk: ['inbox'],
   unit_leader: ['inbox'],
