@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from dispatch.actors import Scope
+from dispatch.categories import Catalogue
 from dispatch.errors import NotAllowed
 from dispatch.joint import JointTemplates
+from dispatch.model import Category
 from dispatch.tasks import is_open
 from storage.client import Database
 from storage.errors import Forbidden, Invalid, NotFound
@@ -338,3 +340,12 @@ async def test_part_when_a_unit_waits_for_its_turn_is_not_given_twice(database: 
         await team.try_case(DISPATCHER, "add_unit", unit="root", kind="assist")
     assert error_codes(wrong) == [("unit", "takes_part")]
     assert "sign_in" in [one["name"] for one in (await team.service.get(actor=CLERK, case_id=team.id)).actions]
+
+
+async def test_grid_worker_when_it_is_dealt_with_at_once_lifts_what_waits_too(database: Database) -> None:
+    team = await together(database, "T2")
+    rules = team.service.rules
+    rules.catalogue = Catalogue([Category(code="0501", name="小事", urgency="normal", limit="10wd", self_handle=True)])
+    closed = await team.do(WALKER, "self_handle", note="已当场处理完毕")
+    assert (closed.state, {task["state"] for task in closed.tasks}) == ("closed", {"withdrawn"})
+    assert await team.told(database, "self_handle") == [{"u:urban1", "u:water1", "u:*"}], "whose turn never came hears nothing"
