@@ -20,7 +20,9 @@ TIMELINE = [
     "11-25 11:00 task_accept unit_clerk handling",
     "11-27 11:00 submit_result unit_clerk handled",
     "11-27 11:30 to_visit dispatcher visiting",
+    "11-27 11:30 ask_reporter system visiting",
     "11-28 10:00 visit_ok operator closed",
+    "11-28 10:00 ask_rating system closed",
 ]
 WAIVED = "核查为外墙瓷砖脱落，不涉及给排水管"
 
