@@ -44,8 +44,8 @@ def states_page() -> str:
         " `suspended`, an appeal to `reported` or to reopening, an extension moves the due time.",
         "",
         "A task of a unit goes `pending` → `signed` → `submitted` → `accepted`, or is `waived`, `withdrawn` or, for the lead,"
-        " `returned`; a later step of a joint template is `waiting` before it is given. One of an organization goes `invited` → `claimed` → `serving` → `submitted` → `confirmed`, or is"
-        " `declined`, `released`, `expired` or `withdrawn`.",
+        " `returned`; a later step of a joint template is `waiting` before it is given. One of an organization goes `invited` →"
+        " `claimed` → `serving` → `submitted` → `confirmed`, or is `declined`, `released`, `expired` or `withdrawn`.",
         "",
     ]
     return "\n".join(lines)

@@ -1,4 +1,7 @@
-"""Loading what the pure rules need: catalogue, signals, calendar, joint templates. Each is built anew when its `versions` document changes."""
+"""Loading what the pure rules need: catalogue, signals, calendar, joint templates.
+
+Each is built anew when its `versions` document changes.
+"""
 
 from __future__ import annotations
 

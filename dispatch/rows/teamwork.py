@@ -51,8 +51,8 @@ ROWS: tuple[Transition, ...] = (
     ),
     Transition(
         subject="task", action="task_withdraw", number="2.4b", states=("waiting", "pending", "signed"), next="withdrawn",
-        roles=DISPATCH, public=False, guards=("in_area", "part_task", "parts_may_move"), fields=(REASON,), effects=("withdraw_task",),
-        notices=("party",),
+        roles=DISPATCH, public=False, guards=("in_area", "part_task", "parts_may_move"), fields=(REASON,),
+        effects=("withdraw_task",), notices=("party",),
     ),
     Transition(
         subject="task", action="task_withdraw", number="2.4b", states=("invited",), next="withdrawn", roles=DISPATCH,
