@@ -29,7 +29,9 @@ TIMELINE = [
     "11-24 08:30 submit_result unit_clerk handled",
     "11-24 09:00 send_check dispatcher checking",
     "11-24 10:00 check_pass grid_worker visiting",
+    "11-24 10:00 ask_reporter system visiting",
     "11-24 11:00 visit_ok operator closed",
+    "11-24 11:00 ask_rating system closed",
 ]
 
 
