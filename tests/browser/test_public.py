@@ -177,6 +177,23 @@ def test_query_when_the_code_is_wrong_then_right_shows_the_way_and_takes_an_appe
     assert page.input_value("input[name=code]") == ""
 
 
+def test_desk_when_asked_reads_out_code_and_link_once(
+    city: City, open_page: Callable[..., Any], visitor: Callable[..., Any], check_access: Callable[[Any], None]
+) -> None:
+    case, code = visiting(city)
+    desk = open_page("operator", f"/desk#/board/{case['id']}")
+    desk.click("text=反馈链接")
+    url = desk.input_value(".access-link input")
+    desk.click(".access >> text=查询码")
+    desk.wait_for_selector(f"text={code}")
+    check_access(desk)
+    page = visitor(url)
+    page.wait_for_selector("text=请您回答三个问题")
+    desk.reload()
+    desk.click("text=反馈链接")
+    desk.wait_for_selector("text=本轮链接已提取过")
+
+
 def test_pages_when_sent_tell_no_referrer_no_index_and_load_nothing_foreign(city: City) -> None:
     for path in ("/public/", "/public/cases/" + "A" * 43):
         with urllib.request.urlopen(city.url + path, timeout=10) as answer:

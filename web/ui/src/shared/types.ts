@@ -161,8 +161,29 @@ export interface Duplicate {
   distance_m: number
   line?: string
   reported_at?: string
-  state?: string
+  state?: string | null
   light?: Light
+  same_reporter?: boolean
+}
+/** What a merged case goes on with; `id` where the reader may open it. */
+export interface Matter {
+  id: string | null
+  case_no: string
+  state: string
+  outcome: string | null
+  lead: string | null
+  due_at: string | null
+  closed_at: string | null
+  public_reply: string | null
+  steps: { action: string; at: string }[]
+}
+/** A case that was merged into this one, and what its reporter has said. */
+export interface Follower {
+  id: string
+  case_no: string
+  kind?: string
+  answer?: { contacted: boolean; solved: boolean; satisfaction: string } | null
+  rating?: { efficiency: number; quality: number; attitude: number } | null
 }
 export interface Case {
   id: string
@@ -193,13 +214,14 @@ export interface Case {
   actions: Action[]
   photos?: string[]
   caller?: { name?: string; phone?: string; anonymous?: boolean; confidential?: boolean } | null
-  reporter?: { role: string; own: boolean } | null
+  reporter?: { kind?: string; role: string; own: boolean } | null
   sensitive?: boolean
   duplicates?: Duplicate[]
   flags?: string[]
   on_behalf?: { consent: string; note?: string | null } | null
   query_code?: string | null
-  recurrence?: { id: string; case_no: string; closed_at: string } | null
+  rating?: { efficiency: number; quality: number; attitude: number } | null
+  recurrence?: { id: string; case_no: string; closed_at: string; days?: number } | null
   supervisions?: Supervision[]
   rectification?: Rectification | null
   spot_check?: { result: string | null; at: string | null; drawn_by: string; drawn_at: string; due_at?: string; late?: boolean } | null
@@ -210,7 +232,8 @@ export interface Case {
   transfer?: HandOver | null
   hand_overs?: HandOver[]
   merged_into?: string | null
-  followers?: { id: string; case_no: string }[]
+  matter?: Matter | null
+  followers?: Follower[]
 }
 export interface Entry {
   seq: number
@@ -231,6 +254,7 @@ export interface Notice {
   urgency: string
   at: string
   read: boolean
+  counts?: Record<string, number> | null // of a digest, which belongs to no case
 }
 export interface Page<T> {
   items: T[]
@@ -290,6 +314,7 @@ export interface Span {
   name: string
   seconds: number
   days: number
+  added?: string
 }
 export interface Due {
   started_at: string
@@ -297,4 +322,8 @@ export interface Due {
   limit: string
   spans: Span[]
   warning: string | null
+  source?: string
+  zone?: string
+  paused_at?: string | null
+  recomputed?: { at: string; before: string } | null
 }

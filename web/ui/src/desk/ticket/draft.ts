@@ -7,6 +7,7 @@ export interface TicketDraft {
   phone: string
   anonymous: boolean
   confidential: boolean
+  silent: boolean
   appeal: string
   urgency: string
   text: string
@@ -19,7 +20,7 @@ export interface TicketDraft {
 const STORE = 'heyun-ticket'
 
 export function emptyDraft(): TicketDraft {
-  return { key: newKey(), name: '', phone: '', anonymous: false, confidential: false, appeal: 'help', urgency: '', text: '', category: '', place: null, address: '', area: null }
+  return { key: newKey(), name: '', phone: '', anonymous: false, confidential: false, silent: false, appeal: 'help', urgency: '', text: '', category: '', place: null, address: '', area: null }
 }
 
 export function readDraft(): TicketDraft {
@@ -70,6 +71,7 @@ export function ticketBody(draft: TicketDraft, file: boolean): Record<string, un
       phone: draft.anonymous ? null : draft.phone.trim() || null,
       anonymous: draft.anonymous,
       confidential: draft.confidential,
+      no_messages: draft.silent,
     },
     file,
   }
