@@ -25,7 +25,9 @@ TIMELINE = [
     "11-25 15:00 task_accept unit_clerk handling",
     "11-26 10:00 submit_result unit_clerk handled",
     "11-26 10:00 to_visit dispatcher visiting",
+    "11-26 10:00 ask_reporter system visiting",
     "11-26 14:00 visit_ok operator closed",
+    "11-26 14:00 ask_rating system closed",
 ]
 MINUTES = "经现场会商：线缆权属不明，由南明城管牵头拆除，道路养护中心配合围挡，费用另行认定。"
 

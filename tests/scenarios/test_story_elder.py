@@ -18,7 +18,9 @@ TIMELINE = [
     "11-24 15:00 task_confirm unit_clerk handling",
     "11-24 16:00 submit_result unit_clerk handled",
     "11-25 09:30 to_visit dispatcher visiting",
+    "11-25 09:30 ask_reporter system visiting",
     "11-25 10:30 visit_ok operator closed",
+    "11-25 10:30 ask_rating system closed",
     "11-26 10:00 rate operator closed",
 ]
 

@@ -21,7 +21,9 @@ TIMELINE = [
     "02-08 10:00 resume unit_clerk handling",
     "02-11 15:00 submit_result unit_clerk handled",
     "02-11 16:00 to_visit dispatcher visiting",
+    "02-11 16:00 ask_reporter system visiting",
     "02-12 10:00 visit_ok operator closed",
+    "02-12 10:00 ask_rating system closed",
     "02-27 10:00 archive system archived",
 ]
 PLAN = "冻土期内无法浇筑，先行支护并每月巡查，开春后恢复施工。"
