@@ -241,16 +241,14 @@ ADDRESSEES: dict[str, Callable[[Case, dict[str, Any] | None], list[str]]] = {
 }
 
 
-_ON_SITE = frozenset({"arrive", "first_report", "next_report", "safe"})
-_UNITS_OWN = _ON_SITE | {"sign_in", "contact", "supervise"}  # clocks of what the lead unit has to do besides the case itself
+# Clocks of what the lead unit has to do besides the case itself.
+_UNITS_OWN = frozenset({"sign_in", "contact", "supervise", "arrive", "first_report", "next_report", "safe"})
 
 
 def _of_light(data: Case) -> tuple[str, ...]:
     """Who hears of a light besides whoever acts next."""
     if data["light"] == "yellow":
         return ()
-    if data["clock"] in _ON_SITE:
-        return ("supervisors", "unit_leader", "district_duty")
     return ("supervisors", "unit_leader") if data["clock"] in _UNITS_OWN else ("supervisors",)
 
 

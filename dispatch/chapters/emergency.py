@@ -8,7 +8,7 @@ from dispatch.agreements import Check
 from dispatch.conditions import Condition, Source
 from dispatch.effects import Chooser, Effect, call_nearest, territory_of
 from dispatch.guards import Guard
-from dispatch.scene import HURRIED, follow_scene
+from dispatch.scene import HURRIED, ON_SITE, follow_scene
 from dispatch.situation import task_units
 from dispatch.step import Step
 from dispatch.tasks import assist_limit, follow_tasks, give_part
@@ -57,6 +57,13 @@ def _watching(step: Step, duty: str) -> tuple[str, ...]:
     return found or directory.watch(city, step.now)
 
 
+def _call_to_scene(step: Step) -> None:
+    """Whoever watches over the district hears when nobody has come to a danger, or nobody says how it stands."""
+    late = step.data["light"] in ("red", "deep_red") and step.data["clock"] in ON_SITE
+    if late and step.case["live"]["urgency"] == "emergency" and (called := _watching(step, "district_duty")):
+        step.data["called"] = list(called)
+
+
 def _stop_alarms(step: Step) -> None:
     for number in range(1, len(ALARMS) + 1):
         step.stop_timer(f"alarm{number}")
@@ -102,6 +109,7 @@ EFFECTS: dict[str, Effect] = {
     "set_alarms": _watch_over,
     "alarm": _alarm,
     "stop_alarms": _stop_alarms,
+    "call_to_scene": _call_to_scene,
     "watch_danger": _watch_danger,
     "bring_help": _bring_help,
 }

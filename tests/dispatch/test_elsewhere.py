@@ -27,7 +27,9 @@ async def test_transfer_when_made_waits_for_the_receipt_and_the_answer(database:
     clock.forward(hours=25)
     await service.sweep()
     late = await service.get(actor=OPERATOR, case_id=case.id)
-    assert late.light == "red" and "operator:*" in (await notices(service, database, "light"))[-1]["keys"]
+    hear = {"operator:*", "u:agency:power", "supervisor:*"}
+    assert late.light == "red" and hear <= set((await notices(service, database, "light"))[-1]["keys"])
+    assert "u:agency:power" in (await notices(service, database, "transfer_external"))[0]["keys"]
     fields = next(action for action in late.actions if action["name"] == "record_receipt")["fields"]
     assert {field["name"]: field["required"] for field in fields} == {"receipt": True, "feedback": True}
     told = await player.do(OPERATOR, "record_receipt", receipt="95598-001", feedback="抢修队已出发")

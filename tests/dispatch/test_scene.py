@@ -209,7 +209,7 @@ async def test_scene_when_nobody_comes_is_told_to_leader_duty_and_supervisors(da
     await player.service.sweep()
     case = await seen(player)
     assert {one.kind: one.light for one in case.clocks}["arrive"] == "red"
-    assert {"head:water1", "u:water1", "supervisor:*", "dispatcher:521"} <= await told(database, player, "light")
+    assert {"head:water1", "u:water1", "supervisor:*", "p:duty1"} <= await told(database, player, "light")
     assert case.supervisions == [], "only the time of the case itself is supervised by rule"
 
 
