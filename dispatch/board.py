@@ -105,6 +105,9 @@ class Board:
         found = self._shared.get(given)
         return found if found is not None else self._same(tuple([self._same(code) for code in given]))
 
+    def __iter__(self) -> Iterator[OpenCase]:
+        return iter(self._open.values())
+
     def get(self, identity: str) -> OpenCase | None:
         """Return an open case, or None."""
         return self._open.get(identity)

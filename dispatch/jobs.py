@@ -25,6 +25,7 @@ LIGHT_SECONDS = 30
 RELAY_SECONDS = 5
 OUTSIDE_SECONDS = 5
 RECOMPUTING_SECONDS = 5
+DIGEST_SECONDS = 60
 LEASE = "jobs"
 LEASE_SECONDS = 9.0  # with the time until the next one asks, a killed holder's work moves within 12 s
 RENEW_SECONDS = 3
@@ -51,6 +52,7 @@ class Jobs:
         self._every(LIGHT_SECONDS, "lights", cases.sweep, leased=True)
         self._every(RELAY_SECONDS, "relay", cases.relay.sweep, leased=True)
         self._every(RECOMPUTING_SECONDS, "recomputing", cases.recomputing.run, leased=True)
+        self._every(DIGEST_SECONDS, "digests", cases.digests.run, leased=True)
         if outside is not None and outside.is_on:
             self._every(OUTSIDE_SECONDS, "outside", outside.spread, leased=True)
             self._every(OUTSIDE_SECONDS, "deliveries", outside.sweep, leased=True)

@@ -55,7 +55,10 @@ Announce = Callable[[dict[str, Any]], str]
 
 
 class NoticeView(msgspec.Struct, kw_only=True):
-    """A notice as its reader sees it; `kind` is the action that brought it forth."""
+    """A notice as its reader sees it; `kind` is the action that brought it forth.
+
+    A `digest` belongs to no case (`case` is empty): its `line` is the unit, `counts` its cases by light.
+    """
 
     id: str
     kind: str
@@ -65,6 +68,7 @@ class NoticeView(msgspec.Struct, kw_only=True):
     urgency: str
     at: str
     read: bool
+    counts: dict[str, int] | None = None
 
 
 class Relay:
@@ -167,6 +171,10 @@ class Relay:
                 await self._tell_again(group)
         return moved
 
+    async def put_once(self, notices: Notices) -> int:
+        """Put notices that belong to no case into the inboxes, once for each id whoever else does; returns how many are new."""
+        return await self._insert(await self._missing(notices))
+
     async def _tell_again(self, notices: Notices) -> None:
         """The streams show inboxes and need nothing; whoever carries notices outside (`dispatch.outside`) looks at these too."""
         telling = {"_id": secrets.token_hex(12), "at": self._clock(), "items": [], "again": notices}
@@ -242,5 +250,6 @@ def notices_of(case: dict[str, Any], items: Sequence[dict[str, Any]]) -> Notices
 def _view(item: dict[str, Any], actor: Actor) -> NoticeView:
     return NoticeView(
         id=item["_id"], kind=item["kind"], case=item["case"], case_no=item["case_no"], line=item["line"],
-        urgency=item["urgency"], at=item["at"].isoformat(timespec="milliseconds")[:-6] + "Z", read=actor.id in item["read_by"],
+        urgency=item["urgency"], at=item["at"].isoformat(timespec="milliseconds")[:-6] + "Z",
+        read=actor.id in item["read_by"], counts=item.get("counts"),
     )  # fmt: skip

@@ -18,6 +18,7 @@ import msgspec
 from dispatch import engine, intake
 from dispatch.actors import SYSTEM, Actor
 from dispatch.board import Board
+from dispatch.digests import Digests
 from dispatch.duplicates import RecentCases
 from dispatch.errors import IdempotencyMismatch, NotAllowed
 from dispatch.intake import Cipher
@@ -99,6 +100,7 @@ class CaseService:
         self._root_area = root_area
         self._clock = clock
         self._announce = announce
+        self.digests = Digests(self.board, rules, self.relay, clock)
         self._sweep = Sweep(self.store, rules, self.relay, clock, self._seen)
         self.recomputing = Recomputing(self.store, rules, self.relay, clock, self._seen)
 

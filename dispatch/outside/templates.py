@@ -26,6 +26,7 @@ SAMPLE: Mapping[str, str] = {
 }  # fmt: skip
 _OURS = Path(__file__).with_name("templates.toml")
 _FRAMED = ("title", "text")
+_FRAME_HOLDS = (*PLACEHOLDERS, "what")
 
 Texts = Mapping[str, str]  # by language
 
@@ -43,11 +44,13 @@ class Templates:
     def __init__(
         self,
         frame: Mapping[str, Texts],
+        plain: Mapping[str, Texts],
         urgency: Mapping[str, Texts],
         kinds: Mapping[str, Texts],
         code: Mapping[str, Texts],
     ) -> None:
         self._frame = frame
+        self._plain = plain
         self._code = code
         self._urgency = urgency
         self._kinds = kinds
@@ -63,7 +66,8 @@ class Templates:
         label = self._urgency.get(values["urgency"], {}).get(language, values["urgency"])
         shown = {**values, "urgency": label}
         what = fill(self._kinds.get(kind, self._kinds[DEFAULT])[language], shown)
-        title, text = (fill(self._frame[language][part], {**shown, "what": what}) for part in _FRAMED)
+        frame = self._frame if values["case_no"] else self._plain  # a digest is about no single case
+        title, text = (fill(frame[language][part], {**shown, "what": what}) for part in _FRAMED)
         return Rendered(title.strip(), "\n".join(line for line in text.splitlines() if line.strip()))
 
     def code(self, language: str, *, city: str, code: str) -> Rendered:
@@ -89,7 +93,7 @@ def load(own: Path | None = None) -> Templates:
     if errors := list(_problems(texts)):
         said = "; ".join(f"{error.field}: {error.message}" for error in errors)
         raise Invalid(f"{own or _OURS}: {said}", code="templates", errors=errors)
-    return Templates(texts["frame"], texts["urgency"], texts["kinds"], texts["code"])
+    return Templates(texts["frame"], texts["plain"], texts["urgency"], texts["kinds"], texts["code"])
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -108,7 +112,7 @@ def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _problems(texts: Mapping[str, Any]) -> Iterator[FieldError]:
-    parts = {"frame": LANGUAGES, "code": LANGUAGES, "urgency": (), "kinds": (DEFAULT,)}
+    parts = {"frame": LANGUAGES, "plain": LANGUAGES, "code": LANGUAGES, "urgency": (), "kinds": (DEFAULT,)}
     for name in texts.keys() - parts.keys():
         yield FieldError(name, "unknown_field", f"one of {', '.join(parts)}")
     for name, needed in parts.items():
@@ -122,8 +126,8 @@ def _problems(texts: Mapping[str, Any]) -> Iterator[FieldError]:
 
 def _text_problems(field: str, texts: Any, part: str) -> Iterator[FieldError]:
     """A frame and the code have a title and a text, everything else its languages."""
-    names = _FRAMED if part in ("frame", "code") else LANGUAGES
-    allowed = {"frame": (*PLACEHOLDERS, "what"), "kinds": PLACEHOLDERS, "code": ("city", "code")}.get(part, ())
+    names = _FRAMED if part in ("frame", "plain", "code") else LANGUAGES
+    allowed = {"frame": _FRAME_HOLDS, "plain": _FRAME_HOLDS, "kinds": PLACEHOLDERS, "code": ("city", "code")}.get(part, ())
     if not isinstance(texts, Mapping):
         yield FieldError(field, "type", f"a table with {', '.join(names)}")
         return

@@ -5,15 +5,15 @@ export const ANY = '*'
 /** What belongs together; a kind that stands in no group is other news. */
 const GROUPS: Record<string, readonly string[]> = {
   work: [
-    'submit', 'file', 'send_verify', 'verify', 'dispatch', 'auto_dispatch', 'dispatch_joint', 'begin_parts', 'add_unit', 'subdispatch', 'blow_whistle', 'invite', 'decide_coordination', 'reopen', 'send_back', 'task_reject',
-    'task_return', 'send_check', 'draw_spot_check', 'check_fail', 'to_visit', 'visit_answer', 'visit_redo', 'transfer_back', 'ask_reporter',
+    'submit', 'file', 'send_verify', 'verify', 'dispatch', 'auto_dispatch', 'dispatch_joint', 'begin_parts', 'add_unit', 'subdispatch', 'blow_whistle', 'invite', 'decide_coordination', 'reopen', 'send_back', 'task_reject', 'cover', 'task_object',
+    'task_return', 'send_check', 'draw_spot_check', 'assign_spot_check', 'spot_check_late', 'check_fail', 'to_visit', 'visit_answer', 'proxy_visit_answer', 'visit_redo', 'transfer_back', 'ask_reporter',
   ],
-  time: ['light', 'alarm', 'urge', 'supervise', 'answer_supervise', 'lift_supervise', 'comment', 'rectify_late', 'task_expire'],
+  time: ['light', 'digest', 'alarm', 'urge', 'supervise', 'answer_supervise', 'lift_supervise', 'comment', 'rectify_late', 'task_expire'],
   decide: [
     'request_return', 'request_extension', 'request_suspension', 'sign_request', 'decide', 'withdraw_request', 'escalate', 'expire', 'coordinate', 'ask_unit', 'sign_off', 'appeal_refusal',
     'appeal_result', 'propose_special_close', 'decline_special_close',
   ],
-  result: ['submit_result', 'check_pass', 'visit_ok', 'close', 'close_explained', 'special_close', 'direct_answer', 'refuse', 'self_handle', 'rate', 'spot_check', 'rectify_submit', 'rectify_close'],
+  result: ['submit_result', 'check_pass', 'visit_ok', 'close', 'close_explained', 'special_close', 'direct_answer', 'refuse', 'self_handle', 'rate', 'proxy_rate', 'spot_check', 'rectify_submit', 'rectify_close'],
 }
 export const OTHER = 'other'
 

@@ -324,6 +324,7 @@ export interface Due {
   warning: string | null
   source?: string
   zone?: string
+  extensions?: string[]
   paused_at?: string | null
   recomputed?: { at: string; before: string } | null
 }
