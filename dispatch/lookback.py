@@ -39,7 +39,8 @@ def wants_lookback(case: Case, actor: Actor) -> bool:
 
 
 async def mark_repeats(store: CaseStore, board: Board, case: Case) -> list[dict[str, Any]]:
-    """Return the possible duplicates of a case, each told apart by `same_reporter`: an open case of the same reporter."""
+    """Return the possible duplicates of a case, each with its `state` (None: no longer open) and told apart by
+    `same_reporter`: an open case of the same reporter."""
     phone = (case.get("caller") or {}).get("phone_index")
     calls = await store.find_same_caller([item["id"] for item in case["duplicates"]], phone) if phone else set()
     account = case["live"]["reporter"] if case["reporter"]["role"] == "citizen" else None
@@ -47,7 +48,7 @@ async def mark_repeats(store: CaseStore, board: Board, case: Case) -> list[dict[
     for item in case["duplicates"]:
         known = board.get(item["id"])
         same = known is not None and (item["id"] in calls or (account is not None and known.reporter == account))
-        found.append({**item, "same_reporter": same})
+        found.append({**item, "same_reporter": same, "state": None if known is None else known.state})
     return found
 
 

@@ -118,7 +118,7 @@ def _same_matter_found(at: Situation) -> bool:
 def _name_same(step: Step) -> None:
     same = step.case["same"]
     step.fields = {**step.fields, "main": same["id"]}
-    step.data["rule"] = same["rule"]
+    step.data["same"] = same["rule"]
 
 
 def _mark_recurrence(step: Step) -> None:

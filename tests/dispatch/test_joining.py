@@ -24,6 +24,8 @@ from tests.dispatch.town import (
     SUPERVISOR,
     WALKER,
     Clock,
+    Player,
+    actor,
     event,
     open_service,
     ticket,
@@ -184,6 +186,19 @@ async def test_attention_when_three_call_within_a_day_raises_the_urgency_and_tel
     player, _ = await reported(service, OPERATOR, call(3))
     await join(service, player.id, main.id)
     assert (await service.get(actor=OPERATOR, case_id=main.id)).urgency == "priority"  # once
+
+
+async def test_attention_when_many_join_is_told_to_each_leader_once(database: Database) -> None:
+    service = await open_service(database)
+    _, main = await reported(service, WALKER, LAMP)
+    for number in range(12):
+        player, _ = await reported(service, OPERATOR, call(number))
+        await join(service, player.id, main.id)
+    await Player(service, player.id).do(DISPATCHER, "unmerge", reason="不是同一盏灯")
+    await join(service, player.id, main.id)
+    for who in (actor("leader"), actor("leader", "another"), SUPERVISOR):
+        heard = [one.kind for one in await service.relay.inbox(who) if one.case == main.id]
+        assert heard.count("absorb") == 1, who.id
 
 
 async def test_attention_when_few_or_far_between_is_not_raised(database: Database) -> None:

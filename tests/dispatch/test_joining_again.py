@@ -72,7 +72,7 @@ async def test_report_when_only_sent_again_is_joined_by_the_system(
     assert (case.get("merged_into"), case["live"]["state"] == "merged") == ((main.id, True) if rule else (None, False))
     if rule:
         entry = case["timeline"][-1]
-        assert (entry["action"], entry["actor"]["role"], entry["data"]["rule"]) == ("join_same", "system", rule)
+        assert (entry["action"], entry["actor"]["role"], entry["data"]["same"]) == ("join_same", "system", rule)
         assert "absorb" in await actions(service, main.id)
     assert await service.sweep() == 0
 

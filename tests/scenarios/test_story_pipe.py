@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from dispatch.relay import NOTICES
 from tests.scenarios.story import Story, caller
 from tests.service import event
 
@@ -16,11 +17,17 @@ TIMELINE = [
     "11-23 10:15 absorb system handling",
     "11-23 10:30 absorb system handling x47",
     "11-23 10:40 let_go system handling",
+    "11-23 10:40 arrive unit_clerk handling",
     "11-23 10:40 contact unit_clerk handling",
     "11-23 16:00 submit_result unit_clerk handled",
     "11-23 16:30 to_visit dispatcher visiting",
+    "11-23 16:30 ask_reporter system visiting",
+    "11-24 09:00 hear_answer system visiting x45",
     "11-24 09:30 visit_ok operator closed",
+    "11-24 09:30 ask_rating system closed",
+    "11-24 10:00 hear_rating system closed",
 ]
+TOLD = ("joined_contacted", "joined_result", "ask_reporter", "joined_closed")  # of what came after they had joined
 WALKERS = ("worker_a", "worker_b", "grid_worker")  # the last three who report it
 
 
@@ -43,6 +50,38 @@ async def _joins(story: Story, who: str, door: str, body: dict[str, Any]) -> str
     merged = await service.post(f"/api/v1/cases/{case['id']}/actions/merge", merge, "operator")
     assert merged.status == 200 and merged.json["state"] == "merged", merged.body
     return str(case["id"])
+
+
+async def _asked(story: Story, case: str, purpose: str = "visit") -> str:
+    """The desk hands on the link of one of the callers; returns the address behind it."""
+    answer = await story.service.post(f"/api/v1/cases/{case}/link", {"purpose": purpose}, "operator")
+    assert answer.status == 200, answer.body
+    return "/api/v1/public/cases/" + str(answer.json["url"]).rpartition("/")[2]
+
+
+async def _says(story: Story, link: str, *, solved: bool) -> None:
+    """A caller follows the link, sees what was done, and answers."""
+    shown = (await story.service.get(link)).json
+    assert (shown["state"], [one["name"] for one in shown["actions"]]) == ("visiting", ["visit"]), shown
+    assert "水管爆裂" in shown["public_reply"] and story.case["case_no"] != shown["case_no"]
+    body = {"contacted": True, "solved": solved, "satisfaction": "satisfied" if solved else "dissatisfied"}
+    answer = await story.service.post(link + "/visit", body)
+    assert answer.status == 200 and answer.json["answered_at"], answer.body
+
+
+async def _rates(story: Story, case: str) -> None:
+    answer = await story.service.post(await _asked(story, case, "rate") + "/rate", {"efficiency": 4, "quality": 3, "attitude": 5})
+    assert answer.status == 200, answer.body
+
+
+async def _heard(story: Story, cases: list[str]) -> dict[str, list[tuple[str, str]]]:
+    """Return what was told of each of these cases since they were joined: what, to whom."""
+    await story.service.services.cases.relay.sweep()
+    found = await story.service.services.database.find(NOTICES, {"case": {"$in": cases}, "kind": {"$in": list(TOLD)}})
+    told: dict[str, list[tuple[str, str]]] = {}
+    for one in sorted(found, key=lambda one: str(one["kind"])):
+        told.setdefault(one["case"], []).extend((one["kind"], key) for key in one["keys"])
+    return told
 
 
 async def test_pipe_when_fifty_report_it_then_one_matter_for_all_of_them_and_one_closure(story: Story) -> None:
@@ -79,6 +118,7 @@ async def test_pipe_when_fifty_report_it_then_one_matter_for_all_of_them_and_one
     assert len(case["followers"]) == 48 and other["id"] not in [one["id"] for one in case["followers"]]
     assert case["urgency"] == "urgent"
 
+    await story.does("clerk_a", "arrive")  # urgent by now: within two hours
     await story.does("clerk_a", "contact")
     await story.until("2026-11-23 16:00")
     await story.does(
@@ -87,11 +127,33 @@ async def test_pipe_when_fifty_report_it_then_one_matter_for_all_of_them_and_one
     )  # fmt: skip
     await story.later(minutes=30)
     await story.does("dispatcher", "to_visit")
+    await story.until("2026-11-24 09:00")
+    callers = [one for one in joined if one != other["id"]][:-3]
+    links = [await _asked(story, one) for one in callers]  # everybody is asked, each by a link of their own
+    for number, link in enumerate(links):
+        await _says(story, link, solved=number > 0)
     await story.until("2026-11-24 09:30")
+    case = await story.seen_by("operator")
+    said = {one["id"]: one["answer"] and one["answer"]["solved"] for one in case["followers"]}
+    assert said == {one: one != callers[0] for one in callers} | dict.fromkeys(joined[-3:])
     case = await story.does("operator", "visit_ok", satisfaction="satisfied")
     assert (case["state"], case["outcome"]) == ("closed", "resolved")
-    for who in WALKERS:
-        assert await story.heard(who) == ["visit_ok"], who
+    assert case["visit"]["joined"] == {"asked": 45, "answered": 45, "contacted": 45, "solved": 44, "satisfied": 44}
+    await story.until("2026-11-24 10:00")
+    await _rates(story, callers[0])
+
+    heard = await _heard(story, joined)
+    for one in callers:
+        assert heard.pop(one) == [(kind, "c:" + one) for kind in sorted(TOLD)]
+    for who, one in zip(WALKERS, joined[-3:], strict=True):  # they work for the city: nobody asks them how it went
+        assert heard.pop(one) == [(kind, "p:" + who) for kind in sorted(TOLD) if kind != "ask_reporter"]
+        assert await story.heard(who) == [], "of the main case, which is another's"
+        mine = (await story.service.get("/api/v1/notices?limit=200", who)).json["items"]
+        assert [note["case"] for note in mine if note["kind"] == "joined_closed"] == [one]
+        seen = (await story.service.get(f"/api/v1/cases/{one}", who)).json
+        assert (seen["matter"]["state"], seen["matter"]["case_no"]) == ("closed", case["case_no"])
+        assert seen["matter"]["public_reply"] == "您反映的水管爆裂已抢修完毕，现已恢复正常供水。" and seen["followers"] == []
+    assert heard == {}, "whoever was taken out hears nothing of the rest"
     for one in joined:
         seen = (await story.service.get(f"/api/v1/cases/{one}", "operator")).json
         assert seen["state"] == ("reported" if one == other["id"] else "merged")

@@ -52,10 +52,9 @@ export function recordOf(item: Case): RecordLine[] {
   if (item.spot_check) lines.push(spotCheck(item.spot_check))
   if (item.transfer) lines.push(handed(item.transfer, t('record.transfer'), 'transfer'))
   lines.push(...(item.hand_overs ?? []).map((one, index) => handed(one, t('record.hand_over'), `hand-${index}`)))
-  if (item.recurrence) lines.push({ key: 'recurrence', title: t('record.recurrence'), text: t('record.closed_at', { at: moment(item.recurrence.closed_at) }), links: [{ id: item.recurrence.id, text: item.recurrence.case_no }] })
+  if (item.recurrence) lines.push({ key: 'recurrence', title: t('record.recurrence'), text: item.recurrence.days === undefined ? t('record.closed_at', { at: moment(item.recurrence.closed_at) }) : t('record.came_back', { n: item.recurrence.days }), links: [{ id: item.recurrence.id, text: item.recurrence.case_no }] })
   lines.push(...(item.closures ?? []).map((one, index) => ({ key: `closure-${index}`, title: t('record.reopened'), text: dot(word('option', one.reopened), moment(one.reopened_at), t('record.closed_at', { at: moment(one.closed_at) })) })))
-  if (item.merged_into) lines.push({ key: 'main', title: t('record.main'), text: '', links: [{ id: item.merged_into, text: t('do.open') }] })
-  if (item.followers?.length) lines.push({ key: 'followers', title: t('record.followers', { n: item.followers.length }), text: '', links: item.followers.map((one) => ({ id: one.id, text: one.case_no })) })
+  if (item.merged_into && !item.matter) lines.push({ key: 'main', title: t('record.main'), text: '', links: [{ id: item.merged_into, text: t('do.open') }] })
   return lines.sort((a, b) => Number(!!b.loud) - Number(!!a.loud))
 }
 

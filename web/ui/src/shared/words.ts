@@ -57,10 +57,11 @@ export function isAwaited(item: Pick<Case, 'clocks' | 'state' | 'due_at'>): bool
 }
 
 const ON_SITE = ['arrive', 'first_report', 'next_report', 'safe']
-/** The newest clock of each thing that is waited for on the scene, the signature first; a report that was followed by another is past. */
-export function sceneClocks(item: Pick<Case, 'clocks'>): Clock[] {
+/** The newest clock of each thing that is waited for on the scene, the signature first; a report that was followed by another is past. Nobody came for
+ *  what goes on with another case. */
+export function sceneClocks(item: Pick<Case, 'clocks'> & { state?: string }): Clock[] {
   const clocks = item.clocks ?? []
-  if (!clocks.some((clock) => ON_SITE.includes(clock.kind))) return []
+  if (item.state === 'merged' || !clocks.some((clock) => ON_SITE.includes(clock.kind))) return []
   const newest = ['sign_in', ...ON_SITE].map((kind) => clocks.filter((clock) => clock.kind === kind).at(-1))
   return newest.filter((clock): clock is Clock => !!clock && !(clock.kind === 'next_report' && clock.done_at))
 }
