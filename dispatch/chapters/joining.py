@@ -138,8 +138,12 @@ def _main_at_rest(at: Situation) -> bool:
 
 
 def _unmerge(step: Step) -> None:
-    """The case stands before the operators again as a matter of its own; the main one is changed in the same transaction."""
+    """The case stands before the operators again as a matter of its own, of which nothing was said yet; the main one is changed
+    in the same transaction."""
     step.data["main"] = step.case["merged_into"]
+    for name in ("visit_answer", "rating"):
+        if step.case.get(name) is not None:
+            step.set(name, None)
     step.set("merged_into", None)
     step.set("lead", None)
     follow_tasks(step)

@@ -268,19 +268,22 @@ async def test_matter_before_it_is_reviewed_tells_no_reply(database: Database) -
 async def test_unmerged_when_taken_out_goes_its_own_way_and_hears_of_itself_again(database: Database) -> None:
     service, links, player, (citizen, _) = await visited(database, (CITIZEN, MINE), (OPERATOR, call(1)))
     given = await link_of(service, links, citizen.id)
+    await links.visit(given.token, BAD)
     own = Player(service, citizen.id)
     await own.do(DISPATCHER, "unmerge", reason="不是同一盏灯")
     with pytest.raises(LinkUnknown):
         await links.show(given.token)
     back = await service.get(actor=CITIZEN, case_id=citizen.id)
-    assert (back.state, back.matter, back.merged_into) == ("reported", None, None)
+    assert (back.state, back.matter, back.merged_into, back.visit_answer) == ("reported", None, None, None)
     await player.do(OPERATOR, "visit_ok")
     await own.do(OPERATOR, "file")
     await own.do(CLERK, "sign_in")
     await own.do(CLERK, "contact")
     await own.do(CLERK, "submit_result")
     await own.do(DISPATCHER, "to_visit")
-    await own.do(OPERATOR, "visit_ok")
+    mine = await link_of(service, links, citizen.id)
+    assert mine.token != given.token and (await links.visit(mine.token, GOOD)).state == "closed"
+    assert (await links.rate((await link_of(service, links, citizen.id, "rate")).token, GRADED)).answered_at is not None
     heard = await told(service, "unmerge", "joined_closed", "visit_ok", "ask_reporter")
     own_notices = sorted(kind for kind, of, keys in heard if of == citizen.id and "p:citizen" in keys)
     assert own_notices == ["ask_reporter", "ask_reporter", "unmerge", "visit_ok"]  # asked with the main one, then of its own
