@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from dispatch.actors import Actor
+from dispatch.calendar import WorkCalendar
 from dispatch.chain import verify
+from dispatch.outside.choices import Wish
+from dispatch.outside.planning import Plan
+from dispatch.relay import NOTICES
 from dispatch.reports import Location, NewReport
 from dispatch.store import CASES
 from storage.client import Database
@@ -114,6 +118,21 @@ async def test_danger_when_nobody_signs_is_told_to_more_and_more_once(database: 
     assert f"head:{case.lead['code']}" in keys[0] and "u:" + case.lead["code"] in keys[0]
     assert "p:duty1" in keys[1] and "p:duty" not in keys[1] and "p:duty" in keys[2]
     assert not [key for found in keys for key in found if key.startswith(("dispatcher", "supervisor"))], "who is off duty sleeps"
+
+
+async def test_alarm_when_it_is_night_goes_out_to_whoever_is_on_duty_at_once(database: Database) -> None:
+    clock = Clock()
+    clock.now = datetime(2026, 11, 24, 18, 10, tzinfo=UTC)  # 02:10 in the city
+    service = await open_service(database, clock)
+    await service.report(actor=WALKER, present=whole, report=DOORS[0][1], key=new_key())
+    clock.forward(minutes=10)
+    await service.sweep()
+    await service.relay.sweep()
+    wishes = {name: Wish(quiet_hours=True, kinds={"sms": frozenset({"alarm"})}) for name in ("duty1", "duty")}
+    plan = Plan(wishes=wishes, targets={}, channels=("sms",), calendar=WorkCalendar(), now=clock.now)
+    told = await database.find(NOTICES, {"kind": "alarm"})
+    made = [one for notice in told for one in plan.deliveries(notice, {key[2:] for key in notice["keys"] if key[:2] == "p:"})]
+    assert [(one.recipient, one.channel, one.next_at) for one in made] == [("duty1", "sms", clock.now)]
 
 
 async def test_danger_when_the_roster_has_nobody_is_told_to_everybody_who_might_watch(database: Database) -> None:
