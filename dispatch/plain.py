@@ -19,10 +19,11 @@ __all__ = ["STEPS", "PublicCase", "PublicStep", "plain_case", "plain_steps"]
 # What a reporter wants to know of what happened; each has words on the page. All else goes on inside.
 STEPS = frozenset(
     {
-        "submit", "send_verify", "verify", "file", "direct_answer", "refuse", "cancel", "merge", "unmerge", "transfer_external",
-        "transfer_back", "dispatch", "dispatch_joint", "auto_dispatch", "sign_in", "decide_coordination", "coordinate", "resume",
-        "submit_result", "check_pass", "check_fail", "visit_answer", "visit_ok", "visit_redo", "close", "close_explained",
-        "special_close", "rate", "rectify_close", "appeal_refusal", "appeal_result", "decide", "reopen", "supplement", "urge",
+        "submit", "send_verify", "verify", "file", "direct_answer", "refuse", "cancel", "merge", "join_same", "unmerge",
+        "transfer_external", "transfer_back", "dispatch", "dispatch_joint", "auto_dispatch", "sign_in", "decide_coordination",
+        "coordinate", "resume", "contact", "progress", "made_safe", "submit_result", "send_check", "check_pass", "check_fail",
+        "visit_answer", "visit_ok", "visit_redo", "proxy_visit_answer", "close", "close_explained", "special_close", "rate",
+        "proxy_rate", "rectify_close", "appeal_refusal", "appeal_result", "decide", "reopen", "supplement", "urge",
     }
 )  # fmt: skip
 

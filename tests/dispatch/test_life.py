@@ -71,9 +71,9 @@ ON_THE_WAY = (
     "check_pass", "visit_ok", "verify", "resume", "decide_coordination", "record_receipt", "special_close",
     "propose_special_close",
 )  # fmt: skip
-ELSEWHERE = frozenset(  # what has a door of its own, or is for a link; no unit of the town leads another
+ELSEWHERE = frozenset(  # what has a door of its own, is for a link or sends a message; no unit of the town leads another
     {row.action for row in TABLE if row.roles == {"link"} or (not row.offered and "system" not in row.roles)}
-    | {"submit", "reveal", "subdispatch"}
+    | {"submit", "reveal", "subdispatch", "text_caller"}
 )
 LIVES, MOST_LIVES, STEPS = 20, 600, 90
 MOST_TIMES = 5
