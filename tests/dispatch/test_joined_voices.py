@@ -16,7 +16,7 @@ from dispatch.reports import Caller
 from dispatch.service import CaseService
 from dispatch.store import CASES
 from storage.client import Database
-from storage.errors import Forbidden
+from storage.errors import Forbidden, Invalid, NotFound
 from storage.indexes import ensure
 from tests.dispatch.test_joining import LAMP, call, join, stored
 from tests.dispatch.test_links import BAD, GOOD, GRADED
@@ -287,3 +287,48 @@ async def test_unmerged_when_taken_out_goes_its_own_way_and_hears_of_itself_agai
     heard = await told(service, "unmerge", "joined_closed", "visit_ok", "ask_reporter")
     own_notices = sorted(kind for kind, of, keys in heard if of == citizen.id and "p:citizen" in keys)
     assert own_notices == ["ask_reporter", "ask_reporter", "unmerge", "visit_ok"]  # asked with the main one, then of its own
+
+
+async def test_joined_when_others_try_to_speak_for_them_are_refused(database: Database) -> None:
+    service, links, player, (citizen, caller) = await visited(database, (CITIZEN, MINE), (OPERATOR, call(1)))
+    for who, case in ((NEIGHBOUR, citizen), (CITIZEN, caller)):
+        with pytest.raises(NotFound):
+            await service.act(actor=who, case_id=case.id, action="visit_answer", rev=None, fields=GOOD, key=None)
+    handler = actor("operator", CLERK.id)  # whoever worked on the matter, in another post
+    for action, fields in (("visit_answer", GOOD), ("rate", GRADED)):
+        with pytest.raises((Forbidden, NotAllowed)):
+            await service.act(actor=handler, case_id=caller.id, action=action, rev=None, fields=fields, key=None)
+    with pytest.raises(Forbidden):
+        await links.read_out(actor=handler, case_id=caller.id, purpose="visit")
+    assert (await links.read_out(actor=OPERATOR, case_id=caller.id, purpose="visit")).token
+    with pytest.raises(Invalid):
+        await links.read_out(actor=OPERATOR, case_id=caller.id, purpose="visit")
+    assert "answer" not in str((await stored(database, player.id))["followers"])
+
+
+@pytest.mark.parametrize(("days", "is_open"), [(14, True), (16, False)])
+async def test_joined_when_the_time_to_rate_is_over_rate_no_more(database: Database, days: int, is_open: bool) -> None:
+    service, links, player, (citizen,) = await visited(database, (CITIZEN, MINE))
+    await player.do(OPERATOR, "visit_ok")
+    service._clock.forward(days=days)  # type: ignore[attr-defined]
+    seen = await service.get(actor=CITIZEN, case_id=citizen.id)
+    assert ("rate" in [one["name"] for one in seen.actions]) == is_open
+    assert (await links.give(await service.store.find(citizen.id) or {}, "rate") is not None) == is_open
+
+
+async def test_joined_when_reopened_are_asked_and_rate_anew(database: Database) -> None:
+    service, links, player, (citizen,) = await visited(database, (CITIZEN, MINE))
+    await links.visit((await link_of(service, links, citizen.id)).token, GOOD)
+    await player.do(OPERATOR, "visit_ok")
+    await Player(service, citizen.id).do(CITIZEN, "rate", **GRADED)
+    await player.do(SUPERVISOR, "reopen", kind="false_closure")
+    (left,) = (await service.get(actor=OPERATOR, case_id=player.id)).followers
+    assert (left["answer"], left["rating"]) == (None, None)
+    await player.do(CLERK, "sign_in")
+    await player.do(LEADER, "submit_result")
+    await player.do(DISPATCHER, "to_visit")
+    await links.visit((await link_of(service, links, citizen.id)).token, GOOD)
+    await player.do(OPERATOR, "visit_ok")
+    await Player(service, citizen.id).do(CITIZEN, "rate", **GRADED)
+    heard = [kind for kind, of, _ in await told(service, *STEPS, "reopen") if of == citizen.id]
+    assert sorted(heard).count("joined_closed") == 2 and "reopen" in heard
