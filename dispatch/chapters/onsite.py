@@ -6,7 +6,7 @@ from typing import Any
 
 from dispatch.agreements import CLOCK_SKEW, Check
 from dispatch.conditions import Condition, Source
-from dispatch.effects import Chooser, Effect, put_under
+from dispatch.effects import STAND, Chooser, Effect, put_under
 from dispatch.guards import Guard
 from dispatch.scene import HURRIED, follow_scene, is_safe, leave_scene, note_on_scene, scene_of
 from dispatch.shifting import case_clock
@@ -15,8 +15,6 @@ from dispatch.step import Step
 from storage.errors import FieldError
 
 __all__ = ["CHECKS", "CHOOSERS", "CONDITIONS", "EFFECTS", "FORBIDDING", "GUARDS", "SOURCES"]
-
-_STAND = frozenset({"override", "rework", "redo", "reopen"})  # limits that no other phase of the case makes longer
 
 
 # -- what must hold
@@ -121,7 +119,7 @@ def _made_safe(step: Step) -> None:
     if photos := step.fields.get("photos"):
         step.data["photos"] = photos
     clock, choice = case_clock(step.clocks), step.rules.limit_choice(step.case)
-    if clock is None or clock["done_at"] is not None or clock.get("source") in _STAND or clock["limit"] == str(choice.limit):
+    if clock is None or clock["done_at"] is not None or clock.get("source") in STAND or clock["limit"] == str(choice.limit):
         return
     put_under(step, choice)
     step.data.update(repair_limit=clock["limit"], repair_due_at=clock["due_at"])
