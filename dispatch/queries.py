@@ -50,7 +50,7 @@ class Queries:
 
     def code_of(self, case_id: str) -> str:
         """Return the code of a case as it is told: two groups of four."""
-        number = int.from_bytes(hmac.digest(self._secret, case_id.encode(), "sha256"))
+        number = int.from_bytes(hmac.digest(self._secret, case_id.encode(), "sha256")[:8])  # far more than there are codes
         letters = []
         for _ in range(LENGTH):
             number, at = divmod(number, len(LETTERS))
@@ -70,7 +70,7 @@ class Queries:
         is_right = hmac.compare_digest(self.code_of(identity or "").encode(), normal_code(code).encode())
         if identity is None or not is_right:
             raise QueryUnknown
-        case = await self._cases.store.find_whole(identity)
+        case = await self._cases.store.with_main(await self._cases.store.find_whole(identity))
         if case is None:
             raise QueryUnknown
         given = await self._links.of_now(case)

@@ -15,9 +15,10 @@ from dispatch.reports import Caller
 from dispatch.states import TABLE
 from storage.client import Database
 from storage.errors import Forbidden
+from tests.dispatch.test_joined_voices import LAMP, MINE, call, matter, worked
 from tests.dispatch.test_links import BAD, GOOD, GRADED, SECRET, Town, open_town
 from tests.dispatch.test_oversight import reported
-from tests.dispatch.town import CLERK, DISPATCHER, OPERATOR, SUPERVISOR, WALKER, Player, actor, event, new_key, ticket
+from tests.dispatch.town import CITIZEN, CLERK, DISPATCHER, OPERATOR, SUPERVISOR, WALKER, Player, actor, event, new_key, ticket
 
 HIDDEN = Caller(name="李四光", phone="13900139123", confidential=True)
 
@@ -75,6 +76,16 @@ async def test_query_when_closed_rates_then_appeals(town: Town) -> None:
     assert after.purpose == "appeal" and after.token != shown.token
     town.clock.forward(days=15)
     assert (await asked(town, player)).token is None
+
+
+async def test_query_of_a_case_that_was_joined_asks_its_own_caller_too(town: Town) -> None:
+    player, (joined, _, _) = await matter(town.service, (OPERATOR, call(1)), (CITIZEN, MINE), (WALKER, LAMP))
+    await worked(player)
+    await player.do(DISPATCHER, "to_visit")
+    told = await opened(town).read_out(actor=OPERATOR, case_id=joined.id)
+    shown = await opened(town).find(told.case_no, told.code)
+    assert (shown.case_no, shown.state, shown.purpose) == (joined.case_no, "visiting", "visit") and shown.public_reply
+    assert (await town.links.visit(shown.token, GOOD)).answered_at is not None
 
 
 async def test_query_when_typed_in_another_way_is_the_same(town: Town) -> None:
