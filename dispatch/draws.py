@@ -12,7 +12,10 @@ from typing import Annotated, Any
 
 import msgspec
 
-__all__ = ["Sampling", "Share", "draw_of", "is_drawn"]
+__all__ = ["LOOKED_AT", "PURPOSE", "Sampling", "Share", "draw_of", "is_drawn"]
+
+PURPOSE = "spot-checks"  # names the secret in the key file
+LOOKED_AT = ("resolved", "partly")  # outcomes of which there is something to see on site
 
 Share = Annotated[float, msgspec.Meta(ge=0, le=1, description="a share between 0 and 1")]
 

@@ -27,6 +27,7 @@ from dispatch import city as cities
 from dispatch import snapshots
 from dispatch.actors import SYSTEM
 from dispatch.city import City
+from dispatch.draws import PURPOSE
 from dispatch.jobs import Jobs
 from dispatch.links import Links
 from dispatch.outside.service import Outside
@@ -126,7 +127,7 @@ async def _build(settings: Settings, closing: contextlib.AsyncExitStack, clock: 
     keyring = Keyring.load_or_create(settings.keys)
     cipher = FieldCipher(keyring)
     territory, parties, core = await _snapshots(database, cipher, feed, closing, clock)
-    core.rules.draw_secret = keyring.secret("spot-checks")
+    core.rules.draw_secret = keyring.secret(PURPOSE)
     accounts = _accounts(database, cipher, parties, feed, closing)
     auth = Authenticator(accounts)
     hub = Hub(feed, auth, core.cases.board)

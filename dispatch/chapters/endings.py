@@ -81,6 +81,8 @@ def _reopen(step: Step) -> None:
     if step.case.get("scene") is not None:
         step.set("scene", None)
     step.facts["signed_off"], step.facts["visit_tries"] = None, []
+    for name in ("draw", "sampled"):  # the next closing is drawn anew; this draw stays with the check among the closures
+        step.facts.pop(name, None)
     step.stop_timers()
     step.live["open"] = True
     step.data["kind"] = step.fields["kind"]

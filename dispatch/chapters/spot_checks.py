@@ -12,7 +12,7 @@ from typing import Any
 from dispatch.agreements import Check
 from dispatch.clocks import Limit, due_at
 from dispatch.conditions import Condition, Source
-from dispatch.draws import draw_of, is_drawn
+from dispatch.draws import LOOKED_AT, draw_of, is_drawn
 from dispatch.effects import Chooser, Effect
 from dispatch.guards import Guard
 from dispatch.outcomes import archive_later
@@ -23,7 +23,6 @@ from storage.errors import FieldError
 __all__ = ["CHECKS", "CHOOSERS", "CONDITIONS", "EFFECTS", "FORBIDDING", "GUARDS", "SOURCES"]
 
 NODES = {"draw": Limit(1, "wd"), "spot_check": Limit(2, "wd")}  # where the city sets nothing else
-_LOOKED_AT = ("resolved", "partly")  # outcomes of which there is something to see
 _LATE = "spot_check_late"
 
 
@@ -33,7 +32,7 @@ _LATE = "spot_check_late"
 def _draw_when_closed(step: Step) -> None:
     """Draw the closure that is being written; only what is drawn is remembered, with the rate that held."""
     case, is_self_handled = step.case, bool(step.case["facts"].get("self_handled"))
-    if step.next_state != "closed" or case["outcome"] not in _LOOKED_AT or not _has_place(case):
+    if step.next_state != "closed" or case["outcome"] not in LOOKED_AT or not _has_place(case):
         return
     rate = step.rules.sampling.rate(case["live"]["category"], is_self_handled=is_self_handled)
     draw = draw_of(step.rules.draw_secret, case)

@@ -186,6 +186,15 @@ async def test_drawn_check_when_failed_reopens_and_the_next_closing_is_drawn_ane
     assert case["closures"][0]["spot_check"]["draw"] == first["draw"] != case["spot_check"]["draw"]
 
 
+async def test_drawn_case_when_reopened_and_not_drawn_again_is_not_marked(database: Database) -> None:
+    clock = Clock()
+    service = await drawing(database, clock)
+    player = await drawn_case(service, clock)
+    assert (await stored(player))["facts"].keys() >= {"draw", "sampled"}
+    again = await player.do(SUPERVISOR, "reopen", kind="false_closure")
+    assert "sampled" not in again.flags and "draw" not in (await stored(player))["facts"]
+
+
 # -- lists
 
 
