@@ -59,7 +59,7 @@ async def test_lights_when_two_sweep_at_once_are_changed_by_one(database: Databa
     clock = Clock()
     one, other = await open_service(database, clock), await open_service(database, clock)
     for _ in range(12):
-        await one.report(actor=WALKER, present=whole, report=event(category="0203"), key=new_key())
+        await one.report(actor=WALKER, present=whole, report=event(category="0203", photos=()), key=new_key())
     clock.forward(minutes=25)
     await asyncio.gather(one.sweep(), other.sweep())
     counts = [sum(entry["action"] == "light" for entry in case["timeline"]) for case in await database.find(CASES, {})]
