@@ -19,7 +19,7 @@ from dispatch.keys import CHECKED_IN, EVERYWHERE, scope_keys
 from dispatch.model import URGENCIES
 from dispatch.situation import Case
 from dispatch.states import ALIVE, STATES
-from dispatch.todo import TODOS
+from dispatch.todo import KEPT_FROM, TODOS
 from dispatch.transition import WALKERS
 from storage.client import Database
 from storage.errors import FieldError, Invalid
@@ -243,9 +243,11 @@ def _residuals(query: CaseQuery, *, narrowed_by_area: bool) -> list[dict[str, An
 
 
 def _todo(query: CaseQuery, actor: Actor) -> list[dict[str, Any]]:
-    """What waits after the end; a grid worker is not shown the checks that were drawn for others."""
+    """What waits after the end; a grid worker is not shown the checks that were drawn for others, who is outside none."""
     if not query.todo:
         return []
+    if actor.role in KEPT_FROM:
+        return [{"_id": {"$in": []}}]
     wanted: list[dict[str, Any]] = [{"todo.kinds": {"$in": _several(query.todo, TODOS, "todo")}}]
     return [*wanted, {"spot_check.checker": {"$in": [None, actor.id]}}] if actor.role in WALKERS else wanted
 

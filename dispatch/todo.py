@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["TODOS", "todo_of"]
+__all__ = ["KEPT_FROM", "TODOS", "todo_of"]
 
 TODOS = ("spot_check", "rectification")
+KEPT_FROM = frozenset({"citizen", "link", "group_leader", "org_coordinator"})  # it is done among officials
 Case = dict[str, Any]
 
 

@@ -218,6 +218,8 @@ async def test_list_of_todos_when_asked_for_holds_what_waits_in_the_order_of_its
     assert await listed(SUPERVISOR, "spot_check", cursor=page.next) == [later.id]
     assert await listed(clerk_of("water1"), "rectification") == [rated.id]
     assert await listed(clerk_of("water2"), "rectification") == []
+    citizen = actor("citizen", OPERATOR.id)  # whoever reported is not told that it will be checked
+    assert await listed(citizen, "spot_check") == [] and (await service.get(actor=citizen, case_id=first.id)).todo is None
     checker = (await stored(first))["spot_check"]["checker"]
     others = [name for name in ON_DUTY if name != checker]
     assert first.id in await listed(actor("grid_worker", checker), "spot_check")
