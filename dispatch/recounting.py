@@ -15,15 +15,16 @@ import msgspec
 
 from dispatch.clocks import Limit, counted, due_after_pause, due_at, extended, moved_by_return
 from dispatch.rules import Rules
-from dispatch.shifting import is_paused, later, law_until
+from dispatch.shifting import case_clock, is_paused, later, law_until
 
-__all__ = ["AT_WORK", "MovedDue", "counted_again", "is_counting", "moved_dues", "task_due"]
+__all__ = ["LEAST_LEFT", "WITH_UNIT", "MovedDue", "counted_again", "counting", "moved_dues", "task_due"]
 
 Clock = dict[str, Any]
 Move = dict[str, Any]
 Instants = dict[datetime, datetime]
 
-AT_WORK = frozenset({"pending", "signed"})  # a unit has the task and has not handed in
+WITH_UNIT = frozenset({"pending", "signed", "submitted"})  # a unit has the task, or may get it back
+LEAST_LEFT = Limit(4, "wh")  # that a unit has when its task comes back to it (`back_at`)
 _ON_ITS_OWN = frozenset({"lead", "whistle"})  # tasks that have their whole limit, whatever the case has left
 
 
@@ -38,20 +39,23 @@ class MovedDue(msgspec.Struct, frozen=True):
 
 def moved_dues(case: dict[str, Any], rules: Rules) -> list[MovedDue]:
     """Return the due times of a case that differ from the calendar as it is now: of its clocks, then of what units have to do."""
-    clocks = [counted_again(clock, rules)[0] if is_counting(clock) else clock for clock in case["clocks"]]
+    looked_at = counting(case["clocks"])
+    clocks = [counted_again(clock, rules)[0] if any(clock is one for one in looked_at) else clock for clock in case["clocks"]]
     found = [
         MovedDue(clock["kind"], clock["due_at"], fresh["due_at"])
         for clock, fresh in zip(case["clocks"], clocks, strict=True)
         if fresh["due_at"] != clock["due_at"]
     ]
-    tasks = [task for task in case["tasks"] if task["unit"] and task["state"] in AT_WORK]
+    tasks = [task for task in case["tasks"] if task["unit"] and task["state"] in WITH_UNIT]
     dues = ((task, task_due(task, clocks, rules)) for task in tasks)
     return found + [MovedDue("task", task["due_at"], due, task["id"]) for task, due in dues if due != task["due_at"]]
 
 
-def is_counting(clock: Clock) -> bool:
-    """Tell whether the clock runs, or stands still and will go on."""
-    return clock["done_at"] is None or is_paused(clock)
+def counting(clocks: list[Clock]) -> list[Clock]:
+    """Return the clocks of an open case that run, or stand still and will go on: the citizen's too while a result is looked at,
+    as the case may be sent back."""
+    newest = case_clock(clocks)
+    return [clock for clock in clocks if clock["done_at"] is None or is_paused(clock) or clock is newest]
 
 
 def counted_again(clock: Clock, rules: Rules) -> tuple[Clock, Instants]:
@@ -149,25 +153,33 @@ def task_due(task: dict[str, Any], clocks: list[Clock], rules: Rules) -> datetim
     """Return when the unit of a task must be done: by its own limit and hours from its own start, put off by every pause of the
     case since, and beside the lead's never later than the case was due when the task was given.
 
-    A lead's starts again with a case clock that began anew.
+    What was handed in and came back (`back_at`) has a least time from then. A lead's starts again with a case clock that began
+    anew.
     """
     clock = _clock_of(task, clocks)
     limit, hours, start = Limit.parse(task["limit"]), rules.unit_hours(task["unit"]["code"]), task["dispatched_at"]
+    if clock is None:
+        return due_at(start, limit, rules.calendar, hours)
     if task["kind"] == "lead":
         start = max(start, clock["started_at"])
     due = _given_due(task, clock, due_at(start, limit, rules.calendar, hours))
+    back_at = task.get("back_at")
     for pause in _pauses(clock):
         if pause["until"] > start:
+            if back_at is not None and back_at < pause["until"]:
+                due, back_at = max(due, due_at(back_at, LEAST_LEFT, rules.calendar, hours)), None
             stood = counted(pause["at"], pause["until"], limit, rules.calendar, hours)
             due = min(later(due, stood, limit, rules, hours), max(pause["due_at"], due))
-    return due
+    return due if back_at is None else max(due, due_at(back_at, LEAST_LEFT, rules.calendar, hours))
 
 
-def _clock_of(task: dict[str, Any], clocks: list[Clock]) -> Clock:
-    """The case clock that ran when the task was given; a lead's is always the newest."""
+def _clock_of(task: dict[str, Any], clocks: list[Clock]) -> Clock | None:
+    """The case clock that ran when the task was given; a lead's is always the newest. None before the first dispatch: then only
+    somebody was called on site."""
     found = [clock for clock in clocks if clock["kind"] == "case"]
     earlier = [clock for clock in found if clock["started_at"] <= task["dispatched_at"]]
-    return found[-1] if task["kind"] == "lead" else (earlier or found)[-1]
+    wanted = found if task["kind"] == "lead" else earlier or found
+    return wanted[-1] if wanted else None
 
 
 def _given_due(task: dict[str, Any], clock: Clock, own: datetime) -> datetime:
@@ -180,10 +192,10 @@ def _given_due(task: dict[str, Any], clock: Clock, own: datetime) -> datetime:
 
 
 def _due_when(clock: Clock, at: datetime) -> datetime:
-    """When the clock was due as was known at an instant."""
+    """When the clock was due as was known at an instant. A pause that only began then had not moved it."""
     moves = clock.get("moves", ())
     due: datetime = moves[0]["before"] if moves else clock["due_at"]
     for move in moves:
-        if move.get("until", move["at"]) <= at:
+        if move["at"] < at >= move["until"] if move["kind"] == "pause" else move["at"] <= at:
             due = move["due_at"]
     return due

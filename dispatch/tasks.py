@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from dispatch.clocks import Limit
-from dispatch.recounting import AT_WORK, task_due
+from dispatch.recounting import WITH_UNIT, task_due
 from dispatch.shifting import case_clock
 from dispatch.situation import GONE, NOT_THERE, UNDONE, Case
 from dispatch.step import Step
@@ -72,7 +72,7 @@ def follow_case(step: Step) -> None:
     """The case has another limit from now on: the lead's task has it too, all others stay within what the case has."""
     clock = case_clock(step.case["clocks"])
     for task in step.edit("tasks"):
-        if task["state"] in AT_WORK and task["unit"] and clock is not None:
+        if task["state"] in WITH_UNIT and task["unit"] and clock is not None:
             if task["kind"] == "lead":
                 task["limit"] = clock["limit"]
             task["due_at"] = task_due(task, step.case["clocks"], step.rules)

@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from dispatch.agreements import Check
-from dispatch.clocks import Limit
 from dispatch.conditions import Condition, Source
 from dispatch.effects import Chooser, Effect
 from dispatch.guards import Guard
+from dispatch.recounting import LEAST_LEFT
 from dispatch.situation import Case, Situation
 from dispatch.step import Step
 from dispatch.tasks import Task, follow_tasks, go_on_in_order, hand_in, task_now, unit_due
@@ -20,7 +20,6 @@ from storage.errors import FieldError
 
 __all__ = ["CHECKS", "CHOOSERS", "CONDITIONS", "EFFECTS", "FORBIDDING", "GUARDS", "SOURCES", "covered_by"]
 
-LEAST = Limit(4, "wh")  # that a unit has left when its task comes back to it
 COVERABLE = ("assist", "joint", "sub")  # whoever was called on site comes there
 _AT_WORK = ("pending", "signed")
 
@@ -101,7 +100,7 @@ def _uncover(step: Step) -> None:
 
 def _give_back(step: Step, task: Task) -> None:
     task["state"], task["signed_at"] = "signed", task["signed_at"] or step.now
-    task["due_at"] = max(task["due_at"], unit_due(step, task["unit"]["code"], LEAST))
+    task["back_at"], task["due_at"] = step.now, max(task["due_at"], unit_due(step, task["unit"]["code"], LEAST_LEFT))
 
 
 GUARDS: dict[str, Guard] = {"is_covered": _is_covered}

@@ -12,7 +12,7 @@ from dispatch.agreements import Check
 from dispatch.conditions import Condition, Source
 from dispatch.effects import Chooser, Effect
 from dispatch.guards import Guard
-from dispatch.recounting import MovedDue, counted_again, is_counting, moved_dues
+from dispatch.recounting import MovedDue, counted_again, counting, moved_dues
 from dispatch.shifting import move_to
 from dispatch.situation import Situation
 from dispatch.step import Step
@@ -38,9 +38,7 @@ def _recompute(step: Step) -> None:
 def _move_clocks(step: Step) -> dict[str, Instants]:
     """Return by kind of clock what each due time that it ever had is now."""
     instants: dict[str, Instants] = {}
-    for clock in step.clocks:
-        if not is_counting(clock):
-            continue
+    for clock in counting(step.clocks):
         fresh, known = counted_again(clock, step.rules)
         before, due = clock["due_at"], fresh["due_at"]
         if due != before:

@@ -361,3 +361,15 @@ async def test_look_when_a_step_of_the_unit_is_due_then_its_clock_moves_too(data
     seen = await service.recomputing.look()
     dues = {one.clock: one.due_at for one in seen.items[0].dues}
     assert dues["sign_in"] == datetime(2026, 11, 27, 2, 30, tzinfo=UTC), "half an hour on Tuesday, the rest on Friday"
+
+
+async def test_apply_when_a_result_is_looked_at_then_the_stopped_clock_moves_too_and_goes_on_right(database: Database) -> None:
+    service = await open_service(database, indexed=True)
+    player = await reported(service)
+    await player.do(WATER, "sign_in")
+    await player.do(WATER, "submit_result")
+    await change(service)
+    assert (await service.recomputing.apply(actor=ADMIN, key="k1")).moved == 1
+    await player.do(DISPATCHER, "send_back")
+    assert (await stored(service, player))["live"]["due_at"] == due("5wd")
+    assert (await service.recomputing.look()).items == []
