@@ -71,7 +71,7 @@ ON_THE_WAY = (
     "check_pass", "visit_ok", "verify", "resume", "decide_coordination", "record_receipt", "special_close",
     "propose_special_close",
 )  # fmt: skip
-ELSEWHERE = frozenset(  # what has a door of its own, is for a link, a message or another calendar; no unit of the town leads another
+ELSEWHERE = frozenset(  # what has a door of its own, is for a link, a message or another calendar; no unit here leads another
     {row.action for row in TABLE if row.roles == {"link"} or (not row.offered and "system" not in row.roles)}
     | {"submit", "reveal", "subdispatch", "text_caller", "recompute"}
 )
