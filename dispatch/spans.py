@@ -47,9 +47,9 @@ class Recomputed(msgspec.Struct, frozen=True):
 class Arithmetic(msgspec.Struct, frozen=True):
     """How a due time came about: spans without gap or overlap from start to due, and what is doubtful about the calendar.
 
-    `source` says which rule gave the limit, `zone` names the campaign zone that did, `hours` are the unit's own working hours (empty: the city's). While a clock is
-    paused (`paused_at`, `left_seconds`) the spans end there: when it will be due is not known. `recomputed` is there where a
-    change of the calendar has moved it.
+    `source` says which rule gave the limit, `zone` names the campaign zone that did, `hours` are the unit's own working hours
+    (empty: the city's). While a clock is paused (`paused_at`, `left_seconds`) the spans end there: when it will be due is not
+    known. `recomputed` is there where a change of the calendar has moved it.
     """
 
     start: datetime
@@ -91,8 +91,8 @@ def explain(clock: Clock, calendar: WorkCalendar) -> Arithmetic:
     shown = _merged(spans)
     return Arithmetic(
         start, due, str(limit), shown, _warning(shown, calendar), hours or "", clock.get("source", ""),
-        clock.get("zone", ""), tuple(move["limit"] for move in moves if move["kind"] == "extension"), paused_at, clock.get("left_seconds"),
-        Recomputed(**clock["recomputed"]) if "recomputed" in clock else None,
+        clock.get("zone", ""), tuple(move["limit"] for move in moves if move["kind"] == "extension"), paused_at,
+        clock.get("left_seconds"), Recomputed(**clock["recomputed"]) if "recomputed" in clock else None,
     )  # fmt: skip
 
 

@@ -28,7 +28,8 @@ ROWS = (
         guards=("is_lead", "not_emergency", "no_pending_extension", "extension_left", "extension_in_time"),
         fields=(text("reason", 5), Field(name="limit", type="limit", required=True, options_from="usual_extension"),
                 text("measures", 10), TOLD),
-        checks=("extension_fits", "extension_within_law", "citizen_told_of_delay"), effects=("request_extension",), notices=("deciders",),
+        checks=("extension_fits", "extension_within_law", "citizen_told_of_delay"), effects=("request_extension",),
+        notices=("deciders",),
     ),
     Transition(
         action="request_suspension", number="T27", states=("handling",), next=None, roles=LED, public=False,
@@ -87,7 +88,7 @@ ROWS = (
             Field(name="limit", type="limit"),
         ),
         checks=("unit_fits", "assists_fit", "limit_within_law"), effects=("decide_coordination", "dispatch", "set_alarms"),
-        notices=("lead", "given", "joined"),
+        notices=("lead", "given", "heard"),
     ),
     Transition(
         action="appeal_refusal", number="T06", states=("refused",), next=None, roles=frozenset({"citizen", "link", "operator"}),
