@@ -83,16 +83,19 @@ def _extension_fits(at: Situation, values: dict[str, Any]) -> FieldError | None:
 
 
 def _usual_extension(at: Situation) -> dict[str, Any]:
-    """As long once more, as far as all extensions together may go."""
+    """As long once more, as far as all extensions together and the law may go."""
     clock = case_clock(at.case["clocks"])
     if clock is None:
         return {}
     original, total = Limit.parse(clock["limit"]), Limit.parse(at.rules.bounds.extension_total)
-    left = total.nominal_minutes - sum(limit.nominal_minutes for limit in _granted(at.case))
+    granted = sum(limit.nominal_minutes for limit in _granted(at.case))
+    left, law = total.nominal_minutes - granted, at.rules.law_limit(at.case)
+    if law is not None:
+        left = min(left, law.nominal_minutes - original.nominal_minutes - granted)
     if original.nominal_minutes <= left:
         return {"value": str(original)}
     days = left // Limit(1, "wd").nominal_minutes
-    return {"value": str(Limit(days, "wd"))} if days else {}
+    return {"value": str(Limit(days, "wd"))} if days > 0 else {}
 
 
 def _citizen_told_of_delay(at: Situation, values: dict[str, Any]) -> FieldError | None:

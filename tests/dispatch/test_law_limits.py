@@ -102,6 +102,15 @@ async def test_extension_when_beyond_the_law_then_refused(database: Database, as
     assert said.due == due_at(said.start, Limit.parse("7wd"), CITY.calendar)
 
 
+async def test_extension_when_proposed_then_within_the_law(database: Database) -> None:
+    service = await opened(database)
+    player = await reported(service)
+    await player.do(URBAN, "sign_in")
+    case = await service.get(actor=URBAN, case_id=player.id)
+    asked = next(one for one in case.actions if one["name"] == "request_extension")
+    assert next(field for field in asked["fields"] if field["name"] == "limit")["value"] == "2wd"
+
+
 async def test_extension_when_the_case_has_become_one_with_a_law_then_not_granted_beyond(database: Database) -> None:
     service = await opened(database)
     player = await reported(service, "0501")
