@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-__all__ = ["LOOKED_AT", "PURPOSE", "Sampling", "Share", "draw_of", "is_drawn"]
+__all__ = ["LOOKED_AT", "NO_SAMPLING", "PURPOSE", "Sampling", "Share", "draw_of", "is_drawn"]
 
 PURPOSE = "spot-checks"  # names the secret in the key file
 LOOKED_AT = ("resolved", "partly")  # outcomes of which there is something to see on site
@@ -37,6 +37,9 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         if is_self_handled:
             return max(self.self_handled, own or 0.0)
         return self.closed if own is None else own
+
+
+NO_SAMPLING = Sampling()
 
 
 def draw_of(secret: bytes, case: dict[str, Any]) -> str:

@@ -18,19 +18,25 @@ from dispatch.masking import mask_text
 from dispatch.situation import FOR_CALLERS, Case, Situation, may_be_texted
 
 __all__ = [
-    "CONTENT", "JOINED", "REPLIED", "UNKNOWN", "Voice", "asked", "followers_of", "matter_of", "of_main", "own_part", "own_voice",
-    "tally", "to_joined", "told_kinds", "told_to_each", "who_speaks",
+    "CONTENT", "HEARD", "JOINED", "REPLIED", "UNKNOWN", "Voice", "address_of", "asked", "followers_of", "matter_of", "of_main",
+    "own_part", "own_voice", "tally", "to_joined", "to_reporter", "told_kinds", "told_to_each", "told_to_reporter", "who_speaks",
 ]  # fmt: skip
 
 Voice = tuple[str, datetime]
 
 JOINED = "joined"  # stands among the addresses of a notice until it is composed
+HEARD = "heard"  # so does this, for whoever reported the case itself
 UNKNOWN = "unknown"  # calls without a number: nobody can tell them apart
 _KINDS = {
     "dispatch": "joined_dispatched", "dispatch_joint": "joined_dispatched", "auto_dispatch": "joined_dispatched",
     "decide_coordination": "joined_dispatched", "contact": "joined_contacted", "submit_result": "joined_result",
     "check_pass": "joined_closed", "visit_ok": "joined_closed", "close": "joined_closed", "close_explained": "joined_closed",
     "special_close": "joined_closed",
+}  # fmt: skip
+_OWN_KINDS = {
+    "dispatch": "heard_dispatched", "dispatch_joint": "heard_dispatched", "auto_dispatch": "heard_dispatched",
+    "decide_coordination": "heard_dispatched", "contact": "heard_contacted", "submit_result": "heard_result",
+    "file": "heard_filed",
 }  # fmt: skip
 REPLIED = ("visiting", "closed", "archived", "answered")  # the states in which the unit's words to the public were reviewed
 CONTENT = ("very_satisfied", "satisfied", "basically_satisfied")  # domain.md §2.10
@@ -50,12 +56,14 @@ def followers_of(case: Case) -> list[dict[str, Any]]:
     who, at = own_voice(case)
     own = {
         "case": case["_id"], "case_no": case["case_no"], "line": live["line"], "reporter": live["reporter"],
-        "kind": case["reporter"]["kind"], "who": who, "at": at, "tell": _address(case),
+        "kind": case["reporter"]["kind"], "who": who, "at": at, "tell": address_of(case),
     }  # fmt: skip
     return [own, *(case.get("followers") or ())]
 
 
-def _address(case: Case) -> str | None:
+def address_of(case: Case) -> str | None:
+    """Return how whoever reported the case is told of it: `p:ID` an account, `c:CASE` the telephone of whoever called; None where
+    nobody can be reached."""
     caller = case.get("caller")
     if caller is None or case["reporter"]["role"] not in FOR_CALLERS:
         return f"p:{case['live']['reporter']}"
@@ -136,9 +144,23 @@ def to_joined(action: str, seq: int) -> dict[str, Any]:
     return {"kind": _KINDS.get(action, action), "seq": seq, "citizens": action in _OF_CITIZENS}
 
 
+def to_reporter(case: Case, action: str) -> dict[str, Any]:
+    """Return what an item of the outbox keeps so that whoever reported the case hears of this entry in words of their own."""
+    return {"kind": _OWN_KINDS[action], "key": address_of(case)}
+
+
 def told_kinds() -> frozenset[str]:
-    """Return the kinds of notices that joined reporters alone get."""
-    return frozenset(_KINDS.values())
+    """Return the kinds of notices that reporters alone get."""
+    return frozenset((*_KINDS.values(), *_OWN_KINDS.values()))
+
+
+def told_to_reporter(case: Case, item: dict[str, Any]) -> dict[str, Any]:
+    """Return the notice for whoever reported the case, made from an item of its outbox. Its id follows from the item's."""
+    live, told = case["live"], item["heard"]
+    return {
+        "_id": f"{item['id']}.r", "kind": told["kind"], "keys": [told["key"]], "at": item["at"], "by": item["by"],
+        "case": case["_id"], "case_no": case["case_no"], "line": live["line"], "urgency": live["urgency"], "read_by": [],
+    }  # fmt: skip
 
 
 def told_to_each(case: Case, item: dict[str, Any]) -> Iterator[dict[str, Any]]:

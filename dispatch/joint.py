@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-__all__ = ["JointStep", "JointTemplate", "JointTemplates"]
+__all__ = ["NO_TEMPLATES", "JointStep", "JointTemplate", "JointTemplates"]
 
 
 class JointStep(msgspec.Struct, frozen=True, kw_only=True, rename={"number": "step"}):
@@ -58,3 +58,6 @@ class JointTemplates:
     def fitting(self, category: str | None) -> tuple[JointTemplate, ...]:
         """Return the templates for a category, by code; none where the category is not known yet."""
         return self._by_category.get(category, ()) if category else ()
+
+
+NO_TEMPLATES = JointTemplates()

@@ -5,7 +5,8 @@
 case and has no account: no inbox shows it, only the telephone reaches them.
 
 Those whose cases were joined to the case are told each by their own (`dispatch.joined`): the notice keeps in `joined` that they
-are, and becomes theirs when it is put into the inboxes.
+are, and becomes theirs when it is put into the inboxes. So does `heard`, for whoever reported the case: what is a task to a unit
+is news to them, in other words.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from dispatch.actors import Actor, agency_unit
-from dispatch.joined import JOINED, to_joined
+from dispatch.joined import HEARD, JOINED, address_of, to_joined, to_reporter
 from dispatch.situation import lead_of, may_be_texted
 
 __all__ = ["actor_addresses", "compose"]
@@ -35,6 +36,12 @@ def _own_reporter(case: Case, item: dict[str, Any] | None) -> list[str]:
 def _joined(case: Case, item: dict[str, Any] | None) -> list[str]:
     """All whose cases were joined to the case."""
     return [JOINED] if case.get("followers") else []
+
+
+def _heard(case: Case, item: dict[str, Any] | None) -> list[str]:
+    """Whoever reported the case, in words of their own, and all whose cases were joined to it (domain.md §9: the reporter hears
+    back, grid workers too)."""
+    return [*([HEARD] if address_of(case) else []), *_joined(case, item)]
 
 
 def _texted(case: Case, item: dict[str, Any] | None) -> list[str]:
@@ -208,7 +215,7 @@ def _third_urge(case: Case, item: dict[str, Any] | None) -> list[str]:
 ADDRESSEES: dict[str, Callable[[Case, dict[str, Any] | None], list[str]]] = {
     "reporter": _reporter,
     "own_reporter": _own_reporter,
-    "joined": _joined,
+    "heard": _heard,
     "texted": _texted,
     "asked": _asked,
     "lead": _lead,
@@ -266,7 +273,7 @@ def _awaited(clock: str, case: Case) -> Case | None:
 
 _ALSO: dict[str, Callable[[Case], tuple[str, ...]]] = {  # by what the entry says
     "absorb": lambda data: ("supervisors", "leaders") if data.get("group_attention") else (),
-    "contact": lambda data: ("joined",) if data.get("first") else (),
+    "contact": lambda data: ("heard",) if data.get("first") else (),
     "hear_answer": lambda data: ("operators",) if data["unsettled"] else (),
     "hear_rating": lambda data: ("answerable", "unit_leader", "supervisors") if data.get("bad") else (),
     "light": _of_light,
@@ -308,10 +315,15 @@ def compose(names: tuple[str, ...], action: str, entry: dict[str, Any], case: Ca
         return None
     found = [key for name in wanted for key in ADDRESSEES[name](case, item)]
     found += ["p:" + person for person in called]
+    if entry["at"] == case["live"]["reported_at"] and HEARD in found:
+        found.remove(HEARD)  # who is reporting this moment reads it in the answer
     if not found:
         return None
     keys = dict.fromkeys(found)
     notice = {"id": "n" + entry["id"], "kind": action, "keys": list(keys), "at": entry["at"], "by": entry["actor"]["id"]}
+    if HEARD in keys:
+        notice["keys"].remove(HEARD)
+        notice["heard"] = to_reporter(case, action)
     if JOINED in keys:
         notice["keys"].remove(JOINED)
         notice["joined"] = to_joined(action, entry["seq"])

@@ -23,7 +23,7 @@ from typing import Any
 import msgspec
 
 from dispatch.actors import Actor
-from dispatch.joined import told_to_each
+from dispatch.joined import told_to_each, told_to_reporter
 from dispatch.notices import actor_addresses
 from dispatch.store import CASES
 from storage.client import Database
@@ -230,7 +230,7 @@ async def told_since(database: Database, since: datetime) -> AsyncIterator[Notic
 def notices_of(case: dict[str, Any], items: Sequence[dict[str, Any]]) -> Notices:
     """Return items of the outbox of a case as they stand in the inboxes; each is written twice, there and among the tellings.
 
-    An item that joined reporters hear of too stands there once for each of them, about their own case.
+    An item that reporters hear of too stands there once for each of them, about their own case.
     """
     live = case["live"]
     found = [
@@ -243,6 +243,8 @@ def notices_of(case: dict[str, Any], items: Sequence[dict[str, Any]]) -> Notices
         for item in items
         if item["keys"]
     ]  # fmt: skip
+    heard = {item["at"]: item for item in items if "heard" in item}  # of what happened in one write only the last is news
+    found += [Shared(told_to_reporter(case, item)) for item in heard.values()]
     found += [Shared(notice) for item in items if "joined" in item for notice in told_to_each(case, item)]
     return found
 

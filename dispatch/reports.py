@@ -44,8 +44,8 @@ class NewReport(msgspec.Struct, frozen=True, kw_only=True):
     One of `location`, `address`, `area_code` is needed. `file` asks that the case be filed (and dispatched when the match
     is clear) in the intake write; a grid worker's complete report is filed without asking. `source_id` is the id under
     which the sending system knows the event; it takes the place of an idempotency key. `special_group` (one of
-    `fields.SPECIAL_GROUPS`) says whom it concerns: their case has half the limit. `consent` is there when a grid worker reports for the
-    resident who is the `caller`.
+    `fields.SPECIAL_GROUPS`) says whom it concerns: their case has half the limit. `consent` is there when a grid worker reports
+    for the resident who is the `caller`.
     """
 
     description: str

@@ -23,8 +23,8 @@ from dispatch.clocks import (
     limit_for,
     thresholds,
 )
-from dispatch.draws import Sampling
-from dispatch.joint import JointTemplates
+from dispatch.draws import NO_SAMPLING, Sampling
+from dispatch.joint import NO_TEMPLATES, JointTemplates
 from dispatch.limits import DEFAULT_BOUNDS, Bounds
 from dispatch.model import AreaRef, Campaign, Category, Place, Point
 from dispatch.ports import Directory, Locator
@@ -91,9 +91,9 @@ class Rules:
     lights: LightRules
     bounds: Bounds = DEFAULT_BOUNDS
     confident: float = 0.35
-    sampling: Sampling = Sampling()
+    sampling: Sampling = NO_SAMPLING
     draw_secret: bytes = b""
-    joint_templates: JointTemplates = JointTemplates()
+    joint_templates: JointTemplates = NO_TEMPLATES
     case_prefix: str = "GY"
     timezone: str = "Asia/Shanghai"
     _instant: tuple[datetime | None, datetime] = (None, datetime.min)  # clocks of one write begin together

@@ -79,7 +79,8 @@ def _category(
     code: str, name: str, name_en: str, major: str, urgency: str, limit: str, *, leads: str, level: str = "d",
     safe_limit: str = "", transfer_to: str = "", org_kinds: str = "", check: str = "none",
 ) -> tuple[str, ...]:  # fmt: skip
-    return code, name, name_en, major, urgency, limit, safe_limit, transfer_to, leads, level, "", "", org_kinds, "false", check, ""
+    limits = (urgency, limit, safe_limit, transfer_to)
+    return code, name, name_en, major, *limits, leads, level, "", "", org_kinds, "false", check, ""
 
 
 CATEGORIES = [
@@ -200,7 +201,15 @@ CATEGORIES += [  # what the stories of tests/scenarios are about
     _category("0204", "挡土墙破损", "Damaged retaining wall", "02 公用设施", "normal", "10wd", leads="road"),
     _category("0205", "线缆垂落", "Dangling cable", "02 公用设施", "priority", "2wd", leads="urban;water;road"),
     _category(
-        "0301", "燃气泄漏", "Gas leak", "03 公共安全", "emergency", "24h", safe_limit="2h", leads="urban", transfer_to="gas",
+        "0301",
+        "燃气泄漏",
+        "Gas leak",
+        "03 公共安全",
+        "emergency",
+        "24h",
+        safe_limit="2h",
+        leads="urban",
+        transfer_to="gas",
         check="site",
     ),
     _category("0401", "施工噪声", "Noise of works", "04 环境保护", "normal", "", leads="urban"),

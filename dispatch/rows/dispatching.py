@@ -19,7 +19,7 @@ ROWS = (
             text("opinion"),
         ),
         checks=("unit_fits", "assists_fit", "organizations_known", "limit_not_longer", "limit_within_law"),
-        effects=("dispatch", "set_alarms", "mark_recurrence"), notices=("lead", "given", "joined"),
+        effects=("dispatch", "set_alarms", "mark_recurrence"), notices=("lead", "given", "heard"),
     ),
     Transition(
         action="dispatch_joint", number="T15", states=("filed",), next="dispatched", roles=DISPATCH, limit="sign_in",
@@ -30,7 +30,7 @@ ROWS = (
         ),
         checks=("steps_have_units", "coordinator_is_no_part", "limit_not_longer", "limit_within_law"),
         effects=("dispatch_joint", "set_alarms", "mark_recurrence"),
-        notices=("lead", "given", "joined"),
+        notices=("lead", "given", "heard"),
     ),
     Transition(
         action="begin_parts", number="2.4b", states=("dispatched", "handling"), next=None, roles=SYSTEM_ONLY, public=False,
@@ -38,7 +38,7 @@ ROWS = (
     ),
     Transition(
         action="auto_dispatch", number="T16", states=("filed",), next="dispatched", roles=SYSTEM_ONLY, limit="sign_in",
-        effects=("dispatch", "set_alarms"), notices=("lead", "given", "joined"), offered=False,
+        effects=("dispatch", "set_alarms"), notices=("lead", "given", "heard"), offered=False,
     ),
     Transition(
         action="sign_in", number="T17", states=("dispatched",), next="handling", roles=UNIT, guards=("is_lead",),

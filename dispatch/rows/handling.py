@@ -37,7 +37,7 @@ ROWS = (
             Field(name="safe_at", type="datetime", required=True, only_when="safe_unsaid", options_from="now"),
         ),
         checks=("unsolved_explained", "safe_in_the_past"), effects=("drop_requests", "submit_result", "leave_scene"),
-        notices=("dispatchers", "joined"),
+        notices=("dispatchers", "heard"),
     ),
     Transition(
         subject="task", action="task_sign", number="2.4b", states=("pending",), next="signed", roles=UNIT, adding=True,

@@ -22,13 +22,14 @@ ROWS = (
             text("title", most=60),
         ),
         checks=("category_known", "category_verified"),
-        effects=("file", "mark_recurrence", "dispatch_when_clear"),
+        effects=("file", "mark_recurrence", "dispatch_when_clear"), notices=("heard",),
     ),
     Transition(  # what turns out to be dangerous while somebody is on the way waits for nobody (domain.md §2.8)
         action="file", number="T11", states=("verifying",), next="filed", roles=DESK, limit="dispatch",
         guards=("placed", "in_area", "in_danger"),
         fields=(Field(name="category", type="category", required_when="no_category", options_from="proposals"),),
-        checks=("category_known",), effects=("file", "mark_recurrence", "dispatch_when_clear"), notices=("verifier",),
+        checks=("category_known",), effects=("file", "mark_recurrence", "dispatch_when_clear"),
+        notices=("verifier", "heard"),
     ),
     Transition(
         action="direct_answer", number="T04", states=("reported",), next="answered", roles=DESK | {"robot"},

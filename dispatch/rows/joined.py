@@ -11,8 +11,8 @@ __all__ = ["ROWS"]
 SPEAKERS = DESK | {"citizen", "link"}  # the desk puts down what a caller says
 
 ROWS: tuple[Transition, ...] = (
-    Transition(  # what the same person or device sends again; like any other it can be taken out again
-        action="join_same", number="T13", states=("reported", "verifying", "filed", "dispatched", "handling"), next="merged",
+    Transition(  # what the same person or device sends again, before anybody has taken it up; it can be taken out again
+        action="join_same", number="T13", states=("reported", "verifying", "filed", "dispatched"), next="merged",
         roles=SYSTEM_ONLY, offered=False, guards=("same_matter_found",), effects=("name_same", "merge"),
         notices=("own_reporter", "lead", "verifier"),
     ),

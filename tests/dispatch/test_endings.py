@@ -284,6 +284,8 @@ async def test_archive_when_two_things_were_open_waits_for_the_longer(database: 
     clock.forward(days=10)
     await player.do(SUPERVISOR, "draw_spot_check")
     await player.do(SUPERVISOR, "lift_supervise")
+    clock.forward(days=1)
+    await player.do(WALKER, "spot_check", result="pass")
     clock.forward(days=14, hours=23)
     await service.sweep()
     assert (await service.get(actor=OPERATOR, case_id=player.id)).state == "closed"

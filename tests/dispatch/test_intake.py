@@ -73,7 +73,7 @@ async def test_report_when_taken_in_stands_where_the_design_says(database: Datab
         case = (await service.report(actor=who, present=whole, report=report, key=new_key())).case
         assert case.state == state, report
         assert (case.lead is not None) == (state == "dispatched")
-        assert case.due_at is not None and case.clocks[-1].kind in {"intake", "dispatch", "sign_in", "case"}
+        assert case.due_at is not None and case.clocks[0].kind in {"intake", "dispatch", "sign_in", "case"}
 
 
 async def test_report_when_in_danger_is_emergency_at_both_doors(database: Database) -> None:
@@ -81,7 +81,9 @@ async def test_report_when_in_danger_is_emergency_at_both_doors(database: Databa
     for who, report in ((WALKER, event(description="井盖处有燃气味")), (OPERATOR, ticket(description="家里有燃气味"))):
         case = (await service.report(actor=who, present=whole, report=report, key=new_key())).case
         assert (case.urgency, case.emergency_words) == ("emergency", ["燃气味"])
-        assert {clock.kind: clock.limit for clock in case.clocks} == {"sign_in": "15m", "case": "2h"}
+        assert {clock.kind: clock.limit for clock in case.clocks} == {
+            "sign_in": "15m", "case": "2h", "arrive": "30m", "first_report": "1h", "safe": "2h",
+        }  # fmt: skip
     unclear = (
         await service.report(actor=OPERATOR, present=whole, report=ticket(category=None, description="闻到燃气味"), key=new_key())
     ).case

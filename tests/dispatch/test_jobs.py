@@ -49,6 +49,7 @@ async def test_lights_when_time_passes_change_once_and_in_order(database: Databa
     lights = [(entry["data"]["clock"], entry["data"]["light"]) for entry in stored["timeline"] if entry["action"] == "light"]
     assert lights == [
         ("sign_in", "yellow"), ("sign_in", "red"), ("sign_in", "deep_red"),
+        ("arrive", "yellow"), ("arrive", "red"), ("arrive", "deep_red"),
         ("case", "yellow"), ("case", "red"), ("case", "deep_red"),
     ]  # fmt: skip
     answer = stored["clocks"][-1]  # what the unit was asked when the case turned red and deep red

@@ -16,6 +16,7 @@ from dispatch.chain import verify
 from dispatch.numbers import BLOCK
 from dispatch.service import action_key
 from dispatch.states import find
+from dispatch.transition import Transition
 from tests.faults.plant import NoAnswer, Plant, new_key, plant
 from tests.small_city import INSIDE, NEXT_GRID, OTHER_DISTRICT
 
@@ -23,6 +24,9 @@ pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.timeout(420)]
 
 KILLS_EACH = 10
 WORKERS = 10
+HEARD_AS = {
+    "file": "heard_filed", "dispatch": "heard_dispatched", "auto_dispatch": "heard_dispatched", "submit_result": "heard_result",
+}  # fmt: skip
 PLACES = (INSIDE, NEXT_GRID, OTHER_DISTRICT)
 
 
@@ -235,25 +239,36 @@ def _compare_actions(stored: dict[str, dict[str, Any]], ledger: Ledger) -> None:
 
 
 def _compare_notices(stored: dict[str, dict[str, Any]], notices: list[dict[str, Any]]) -> None:
-    """The inboxes hold the notices of the timelines, each once (its id is its entry's), and no others."""
+    """The inboxes hold the notices of the timelines, each once (its id follows from its entry's), and no others."""
     expected: dict[str, tuple[str, str, Any]] = {}
     for identity, case in stored.items():
         has_lead = False
+        heard: dict[Any, tuple[str, tuple[str, str, Any]]] = {}  # by instant: of one write the reporter hears the last
         for entry in case["timeline"]:
             has_lead = has_lead or entry["action"] in {"dispatch", "auto_dispatch"}
-            if _tells_somebody(entry, has_lead):
-                expected["n" + entry["id"]] = (identity, entry["action"], entry["at"])
+            row, at = row_of(entry), entry["at"]
+            if _tells_somebody(row, has_lead):
+                expected["n" + entry["id"]] = (identity, entry["action"], at)
+            if "heard" in row.notices and at > case["live"]["reported_at"]:
+                heard[at] = f"n{entry['id']}.r", (identity, HEARD_AS[entry["action"]], at)
+        expected |= dict(heard.values())
     found = {notice["_id"]: (notice["case"], notice["kind"], notice["at"]) for notice in notices}
     assert len(found) == len(notices)
     assert found == expected, f"missing {expected.keys() - found.keys()}, too many {found.keys() - expected.keys()}"
 
 
-def _tells_somebody(entry: dict[str, Any], has_lead: bool) -> bool:
-    """Read from the table of transitions: whose row names somebody; a lead unit can be told when there is one."""
+def row_of(entry: dict[str, Any]) -> Transition:
+    """Return the row of the table that an entry was made by."""
     row = find("case", entry.get("from", ""), entry["actor"]["role"], entry["action"])
     assert row is not None, entry
-    needs_lead = {"lead", "assists", "third_urge"}
-    return any(name not in needs_lead or (name != "third_urge" and has_lead) for name in row.notices)
+    return row
+
+
+def _tells_somebody(row: Transition, has_lead: bool) -> bool:
+    """Read from the table of transitions: whose row names somebody; a lead unit can be told when there is one. What reporters
+    hear are notices of their own."""
+    names, needs_lead = set(row.notices) - {"heard"}, {"lead", "assists", "third_urge"}
+    return any(name not in needs_lead or (name != "third_urge" and has_lead) for name in names)
 
 
 @pytest.mark.parametrize("processes", [1, 2])
