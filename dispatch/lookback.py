@@ -27,6 +27,7 @@ __all__ = ["DECIDING", "areas_within", "find_recurrence", "look_back", "mark_rep
 DECIDING = frozenset({"file", "dispatch", "dispatch_joint", "sign_in", "self_handle"})  # what makes a case more than a report
 
 RECURS_WITHIN = timedelta(days=30)  # after a closure
+NARROW_M = 150  # grids are wider than this
 LONGEST_OPEN = timedelta(days=120)  # from report to closure: bounds the walk through the closed cases of a grid
 
 _STATES = frozenset({"reported", "verifying", "filed", "dispatched"})
@@ -85,10 +86,10 @@ def _may_be_named(earlier: Mapping[str, Any], live: Mapping[str, Any], scope: Sc
 
 
 def areas_within(locator: Locator, lon: float, lat: float, radius: float) -> set[str]:
-    """Return the innermost areas that lie within so many metres of a point: those of eight points around it on two circles. What
-    is so small that it lies between these is missed."""
+    """Return the innermost areas that lie within so many metres of a point: those of eight points on a circle around it, on two
+    where it is wide. What is so small that it lies between these is missed."""
     found = set[str]()
-    for part in (radius / 2, radius):
+    for part in (radius,) if radius <= NARROW_M else (radius / 2, radius):
         for turn in range(8):
             east, north = part * cos(turn * pi / 4), part * sin(turn * pi / 4)
             try:

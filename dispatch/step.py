@@ -7,7 +7,6 @@ update of the database (`dispatch.engine`).
 from __future__ import annotations
 
 import os
-from copy import deepcopy
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -20,7 +19,7 @@ from dispatch.rules import Rules
 from dispatch.situation import Case, Situation, lead_of
 from dispatch.todo import todo_of
 from dispatch.transition import Transition
-from storage.shared import Shared
+from storage.shared import Shared, copied
 
 __all__ = ["Step", "entry_actor"]
 
@@ -95,7 +94,7 @@ class Step:
             return self.case.setdefault(name, []) if name == "timers" else self.case[name]
         if name not in self.touched:
             present = self.case.get(name)
-            self.case[name] = [] if present is None and name == "timers" else deepcopy(present)
+            self.case[name] = [] if present is None and name == "timers" else copied(present)
             self.touched[name] = None
         return self.case[name]
 
