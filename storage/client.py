@@ -94,6 +94,7 @@ class Database:
         self._client = client
         self._database = client[name]
         self._straight = straight
+        self._collections: dict[str, Any] = {}  # the straight client's; making one takes as long as a small question
 
     @classmethod
     async def connect(cls, uri: str, name: str, *, driver: str = "motor", max_pool: int = 8) -> Database:
@@ -140,14 +141,18 @@ class Database:
 
     def collection(self, name: str) -> Any:
         """Return the straight client's own collection, for the modules of this package only."""
-        return self._straight[self.name][name]
+        found = self._collections.get(name)
+        if found is None:
+            found = self._collections[name] = self._straight[self.name][name]
+        return found
 
     @_ours
     async def find_one(
         self, collection: str, filter: Filter, *, projection: Any = None, sort: Sort | None = None, session: Any = None
     ) -> Document | None:
         """Return the first document that fits, or None."""
-        found = await self._database[collection].find_one(filter, projection, sort=sort, session=session)
+        target = self.collection(collection) if session is None else self._database[collection]
+        found = await target.find_one(filter, projection, sort=sort, session=session)
         return cast("Document | None", found)
 
     @_ours
