@@ -38,6 +38,7 @@ def main(ended: int = ENDED, deep: int = DEEP) -> dict[str, float]:
         with console.status(f"{OPEN + ended:,} cases"):
             add_cases(place, OPEN, seed=1)
             add_cases(place, ended, ended=True, seed=2)
+        place.settle()
         figures = asyncio.run(_store_figures(place, deep))
         figures["api_p95_ms"] = _api_p95_ms(place)
     table = Table("figure", "value", title=f"lists over {OPEN + ended:,} cases")
