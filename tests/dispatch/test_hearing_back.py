@@ -7,7 +7,7 @@ from typing import Any
 from dispatch.relay import NOTICES
 from dispatch.service import CaseService
 from storage.client import Database
-from tests.dispatch.town import CLERK, OPERATOR, WALKER, Clock, Player, event, new_key, open_service, ticket, whole
+from tests.dispatch.town import CLERK, DISPATCHER, OPERATOR, WALKER, Clock, Player, event, new_key, open_service, ticket, whole
 
 RESULT = {
     "result": "resolved", "handling": "已安排人员到现场清理完毕，恢复原状，复核无遗留。", "photos": [],
@@ -48,3 +48,17 @@ async def test_caller_hears_of_filing_and_dispatch_as_one_and_the_desk_is_not_to
     filed = await Player(service, case.id).do(OPERATOR, "file")
     assert filed.state == "dispatched"  # one unit was clear: filed and dispatched in one write
     assert await heard(database, service, case.id) == [("heard_dispatched", ["c:" + case.id])]
+
+
+async def test_caller_hears_of_a_filing_that_waits_for_the_dispatcher_and_then_of_the_dispatch(database: Database) -> None:
+    clock = Clock()
+    service = await open_service(database, clock)
+    unclear = ticket(category="0501", file=False)
+    case = (await service.report(actor=OPERATOR, present=whole, report=unclear, key=new_key())).case
+    player, own = Player(service, case.id), ["c:" + case.id]
+    clock.forward(minutes=5)
+    assert (await player.do(OPERATOR, "file")).state == "filed"
+    assert await heard(database, service, case.id) == [("heard_filed", own)]
+    clock.forward(minutes=5)
+    await player.do(DISPATCHER, "dispatch")
+    assert await heard(database, service, case.id) == [("heard_filed", own), ("heard_dispatched", own)]
