@@ -29,7 +29,7 @@ from web.cli.city import import_folder
 from web.services import Services, build
 from web.settings import Settings
 
-__all__ = ["Answer", "Running", "event", "open_service"]
+__all__ = ["Answer", "Running", "asking_now_and_then", "event", "open_service"]
 
 PASSWORD = "Heyun-2026-test"
 
@@ -142,11 +142,21 @@ async def load_small_city(database: Database, folder: Path) -> dict[str, str]:
     return await _people(database)
 
 
+def asking_now_and_then(uri: str) -> str:
+    """Return a connection string by which the driver asks the server from time to time how it is.
+
+    The loop of a folder's service stands still while tests of other folders run. An answer that is waited for all the time, as
+    by default, would be long overdue then, and the driver would break off what has just begun.
+    """
+    return f"{uri}{'&' if '?' in uri else '?'}serverMonitoringMode=poll"
+
+
 @asynccontextmanager
 async def open_service(
     uri: str, folder: Path, *, driver: str = "motor", name: str | None = None, clock: Callable[[], datetime] = utc_now
 ) -> AsyncIterator[Running]:
     """Serve a small city from a database of its own, dropped afterwards. `folder` takes keys and the pack."""
+    uri = asking_now_and_then(uri)
     name = name or f"heyun_test_{secrets.token_hex(6)}"
     database = await Database.connect(uri, name, driver=driver)
     try:

@@ -22,7 +22,7 @@ from cities.guiyang.build import build
 from orgs.demo import create_demo_accounts
 from storage.client import Database
 from tests.scenarios.story import Story, StoryClock
-from tests.service import Running, open_service, serving
+from tests.service import Running, asking_now_and_then, open_service, serving
 from web.cli.city import import_folder
 from web.settings import Settings
 
@@ -58,13 +58,14 @@ def story(told_service: tuple[Running, StoryClock]) -> Story:
 async def guiyang_service(mongodb_uri: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running]:
     """Twenty seconds: pack, import, accounts, snapshots."""
     folder, name = tmp_path_factory.mktemp("guiyang"), f"heyun_test_{secrets.token_hex(6)}"
+    uri = asking_now_and_then(mongodb_uri)
     build(folder / "pack")
-    database = await Database.connect(mongodb_uri, name)
+    database = await Database.connect(uri, name)
     try:
         await import_folder(database, folder / "pack", Console(file=io.StringIO()))
         accounts = await create_demo_accounts(database, folder / "accounts.json")
         tokens = {role: held["token"] for role, held in accounts.items()}
-        async with serving(Settings(mongodb_uri=mongodb_uri, database=name, data=folder), tokens) as running:
+        async with serving(Settings(mongodb_uri=uri, database=name, data=folder), tokens) as running:
             yield running
     finally:
         await database.drop_database()
