@@ -51,6 +51,7 @@ class CaseNumbers:
         self._day = ""
         self._today = Day("", datetime.max.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
         self._next, self._end = 0, 0
+        self._returned: list[str] = []
         self._ahead: asyncio.Task[int] | None = None
         self._lock = asyncio.Lock()
 
@@ -59,12 +60,18 @@ class CaseNumbers:
         if not self._today.begin <= at < self._today.end:
             self._today = day_of(at, self._zone)
         day = self._today.name
+        if self._returned and (number := self._returned.pop()).startswith(f"{self._prefix}{day}-"):
+            return number
         while day != self._day or self._next >= self._end:
             await self._refill(day)
-        number, self._next = self._next, self._next + 1
+        serial, self._next = self._next, self._next + 1
         if self._ahead is None and self._end - self._next <= AHEAD:
             self._ahead = asyncio.create_task(self._reserve(day))
-        return f"{self._prefix}{day}-{number:06d}"
+        return f"{self._prefix}{day}-{serial:06d}"
+
+    def give_back(self, number: str) -> None:
+        """Take back a number that no case has got, for the next one of its day."""
+        self._returned.append(number)
 
     async def _refill(self, day: str) -> None:
         async with self._lock:

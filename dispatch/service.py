@@ -6,17 +6,17 @@ actions must name it, adding actions are tried again on the present case (design
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from dispatch import engine, intake
+from dispatch import engine
 from dispatch.actors import SYSTEM, Actor
+from dispatch.arriving import Arrival, Arriving
 from dispatch.board import Board
 from dispatch.digests import Digests
 from dispatch.duplicates import RecentCases
@@ -28,7 +28,7 @@ from dispatch.merging import end_of_chain, write_two
 from dispatch.nearby import Duplicates, Nearby
 from dispatch.numbers import CaseNumbers
 from dispatch.recomputing import Recomputing
-from dispatch.relay import Announce, Notices, Relay, notices_of
+from dispatch.relay import Announce, Relay, notices_of
 from dispatch.reports import NewReport
 from dispatch.reveals import Reveals
 from dispatch.rules import Rules
@@ -95,11 +95,11 @@ class CaseService:
         self._cipher = cipher
         self._recent = recent
         self._nearby = Nearby(self.board, recent)
+        self._arriving = Arriving(rules, cipher, self.store, self._nearby, announce)
         self._reveals = Reveals(database)
         self._numbers = CaseNumbers(database, rules.case_prefix, rules.timezone)
         self._root_area = root_area
         self._clock = clock
-        self._announce = announce
         self.digests = Digests(self.board, rules, self.relay, clock)
         self._sweep = Sweep(self.store, rules, self.relay, clock, self._seen)
         self.recomputing = Recomputing(self.store, rules, self.relay, clock, self._seen)
@@ -121,52 +121,22 @@ class CaseService:
         out of area), `IdempotencyMismatch`, `IdempotencyKeyRequired`.
         """
         now = self._clock()
-        identity = intake.case_id(actor, key, report.source_id)
-        intake.check_report(report, now)
-        digest = intake.report_digest(report)
-        await _abreast()
-        sensed = intake.sense(report, self.rules, now)
-        await _abreast()
-        case_no = await self._numbers.take(now)
-        writing, filed, live, notices = self._write_new(report, sensed, identity, case_no, digest, actor, now, present)
-        del sensed
+        arrival = Arrival(actor, report, key, await self._numbers.take(now), now, present)
         try:
-            created = await writing
+            await self._arriving.through(arrival)
+        except BaseException:
+            self._numbers.give_back(arrival.case_no)
+            raise
+        try:
+            created = await arrival.writing
         except StorageUnavailable:
             self.relay.doubt(now)
             raise
         if not created:
-            return await self._present(identity, digest, actor, present)
-        self.follow(identity, live, case_no)
-        self.relay.tell(notices)
-        return filed
-
-    def _write_new(
-        self, report: NewReport, sensed: intake.Sensed, identity: str, case_no: str, digest: str, actor: Actor, now: datetime,
-        present: Callable[[CaseView], T],
-    ) -> tuple[Awaitable[bool], Filed[T], dict[str, Any], Notices]:  # fmt: skip
-        """Build the case and hand it to the database; return the answer that is due when it is written, and what is to be told.
-
-        Everything that needs the whole case is made here, before the wait: dozens of cases are under way at a time, and what
-        is not held while they wait is memory that the next one finds in the processor's cache.
-        """
-        found = self._near(sensed, now, identity, actor)
-        case = intake.build_case(
-            report, sensed, identity=identity, case_no=case_no, digest=digest, actor=actor, now=now,
-            rules=self.rules, cipher=self._cipher, duplicates=found,
-            again=self._nearby.is_told_again(found, actor, has_photos=bool(report.photos)),
-        )  # fmt: skip
-        live = case["live"]
-        if self._announce is not None:
-            case["origin"] = self._announce({"live": live, "case_no": case_no})
-        filed = Filed(identity, live["rev"], present(case_view(case, actor, now, self.rules)), True)
-        return self.store.insert(case), filed, live, notices_of(case, case["outbox"])
-
-    def _near(self, sensed: intake.Sensed, now: datetime, identity: str, actor: Actor) -> list[dict[str, Any]]:
-        point = sensed.place.point
-        if point is None or sensed.category is None:
-            return []
-        return self._nearby.near(sensed.category.code, point.lon, point.lat, now, actor, besides=identity)
+            return await self._present(arrival.identity, arrival.digest, actor, present)
+        self.follow(arrival.identity, arrival.live, arrival.case_no)
+        self.relay.tell(arrival.notices)
+        return Filed(arrival.identity, arrival.live["rev"], arrival.answer, True)
 
     async def _present(self, identity: str, digest: str, actor: Actor, present: Callable[[CaseView], T]) -> Filed[T]:
         case = await self.store.find(identity)
@@ -378,14 +348,6 @@ class CaseService:
         """Return open cases near a point that may be the same matter."""
         point = self.rules.locator.locate(lon, lat, crs).point
         return [] if point is None else self._nearby.near(category, point.lon, point.lat, self._clock(), actor)
-
-
-async def _abreast() -> None:
-    """Let all reports that came together finish a stage before the first of them enters the next.
-
-    What a stage runs and reads is then still in the processor's cache for the others: 15 % of what a report costs the service.
-    """
-    await asyncio.sleep(0)
 
 
 def action_key(case_id: str, actor: Actor, key: str | None) -> str | None:

@@ -26,7 +26,9 @@ from storage.errors import FieldError, Invalid
 from storage.indexes import Index
 from storage.writer import GroupInserter, GroupUpdater
 
-__all__ = ["CASES", "INDEXES", "CaseQuery", "CaseStore", "Listing", "list_filter", "unchanged", "visible_to"]
+__all__ = ["CASES", "INDEXES", "CaseQuery", "CaseStore", "Inserting", "Listing", "list_filter", "unchanged", "visible_to"]
+
+Inserting = Awaitable[bool]
 
 CASES = "cases"
 FEW = 60  # so many keys times two halves of `live.open` are merged in order; more are looked at one by one
@@ -299,7 +301,7 @@ class CaseStore:
         self.inserter = GroupInserter(database, CASES, mark="case_no")
         self.updater = GroupUpdater(database, CASES)
 
-    def insert(self, case: Case) -> Awaitable[bool]:
+    def insert(self, case: Case) -> Inserting:
         """Insert a new case; False when its id was there."""
         return self.inserter.insert(case)
 

@@ -151,3 +151,12 @@ async def test_numbers_when_taken_by_two_processes_never_repeat(database: Databa
     taken = await asyncio.gather(*(numbers.take(START) for numbers in (one, other) for _ in range(700)))
     assert len(set(taken)) == 1400 and all(number.startswith("XC20261123-") for number in taken)
     assert (await one.take(START.replace(hour=17))).startswith("XC20261124-000")
+
+
+async def test_numbers_when_no_case_got_one_it_is_the_next_of_its_day(database: Database) -> None:
+    numbers = CaseNumbers(database, "XC", "Asia/Shanghai")
+    first = await numbers.take(START)
+    numbers.give_back(first)
+    assert await numbers.take(START) == first != await numbers.take(START)
+    numbers.give_back(first)
+    assert await numbers.take(START.replace(hour=17)) == "XC20261124-000001"
