@@ -1,7 +1,7 @@
 """Work that comes in together goes through its stages together.
 
-What a stage runs and reads is then in the processor's cache for all who follow the first: of thirty reports in a loop each takes a
-fifth less time so than when it goes from the first stage to the last by itself.
+What a stage runs and reads is then in the processor's cache for all who follow the first: of thirty reports in a loop each takes
+a fifth less time than when it goes from the first stage to the last by itself.
 """
 
 from __future__ import annotations

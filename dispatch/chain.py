@@ -31,7 +31,6 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _ENCODER = msgspec.json.Encoder(order="sorted")
 _PLAIN = frozenset({str, int, bool, float, type(None)})
-_ELSEWHERE = frozenset({"hash", "texts"})  # not hashed, or hashed by digests
 
 
 class ChainProblem(msgspec.Struct, frozen=True):
@@ -67,9 +66,13 @@ def canonical(entry: Mapping[str, Any]) -> bytes:
     >>> canonical({"b": datetime(2026, 11, 21, 8, 30, tzinfo=UTC), "a": (1, None), "hash": "…"})
     b'{"a":[1,null],"b":1795249800000}'
     """
-    plain = {key: value if type(value) in _PLAIN else _plain(value) for key, value in entry.items() if key not in _ELSEWHERE}
-    if texts := entry.get("texts"):
+    plain = dict(entry)
+    plain.pop("hash", None)
+    if texts := plain.pop("texts", None):
         plain["texts"] = {name: text["digest"] for name, text in texts.items()}
+    for key, value in entry.items():
+        if type(value) not in _PLAIN and key != "texts":
+            plain[key] = _plain(value)
     return _ENCODER.encode(plain)
 
 

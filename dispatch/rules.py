@@ -99,6 +99,9 @@ class Rules:
     _instant: tuple[datetime | None, datetime] = (None, datetime.min)  # clocks of one write begin together
     _second: tuple[datetime | None, WorkCalendar | None] = (None, None)
     _known: dict[tuple[Limit, str | None], _Marks] = field(default_factory=dict)
+    _choices: dict[tuple[str | None, str, str, bool], tuple[Category | None, LimitTable, LimitChoice]] = field(
+        default_factory=dict
+    )
 
     def category_of(self, case: dict[str, Any]) -> Category | None:
         """Return the category of a case as the catalogue has it now."""
@@ -128,17 +131,28 @@ class Rules:
         special = case.get("special_group") is not None
         category, urgency = self.category_of(case), case["live"]["urgency"]
         zone = self.campaign_of(case)
-        choice = choose_limit(
-            category, urgency, case["appeal_type"], table=self.limits, special_group=special,
-            campaign=Limit.parse(zone.limit) if zone is not None else None,
-        )  # fmt: skip
-        if zone is not None and choice.source == "campaign":
-            choice = LimitChoice(choice.limit, choice.source, zone.name)
+        if zone is None:
+            choice = self._ordinary_choice(category, urgency, case["appeal_type"], special)
+        else:
+            choice = choose_limit(
+                category, urgency, case["appeal_type"], table=self.limits, special_group=special, campaign=Limit.parse(zone.limit)
+            )
+            if choice.source == "campaign":
+                choice = LimitChoice(choice.limit, choice.source, zone.name)
         if urgency == "emergency" and is_safe(case) and (repair := self.node_limit(case, "repair")) is not None:
             choice = LimitChoice(repair, "repair")
         if category is None or not category.law_limit:
             return choice
         return capped_by_law(choice, Limit.parse(category.law_limit), _began(case), self.calendar)
+
+    def _ordinary_choice(self, category: Category | None, urgency: str, appeal_type: str, special: bool) -> LimitChoice:
+        """The choice outside all campaigns: few are there, each asked for by many reports."""
+        key = (category.code if category is not None else None, urgency, appeal_type, special)
+        known = self._choices.get(key)
+        if known is None or known[0] is not category or known[1] is not self.limits:
+            choice = choose_limit(category, urgency, appeal_type, table=self.limits, special_group=special)
+            known = self._choices[key] = category, self.limits, choice
+        return known[2]
 
     def campaign_of(self, case: dict[str, Any]) -> Campaign | None:
         """Return the campaign in whose zone a case was reported in its time, of several the one with the shortest limit."""

@@ -30,6 +30,15 @@ _DESK_ROLES = frozenset({"operator", "dispatcher", "supervisor"})
 FLAGS = ("group_attention", "recurrence", "self_handled", "sampled")  # facts that a case is marked with where it is shown
 Items = list[dict[str, Any]]
 
+# What few cases have when they are reported, as it is shown of a case that has nothing of it.
+_NOTHING_LATER: dict[str, Any] = {
+    "recurrence": None, "result": None, "visit": None, "visit_answer": None, "rating": None, "supervisions": [],
+    "rectification": None, "spot_check": None, "todo": None, "special_close": None, "closures": [], "refusal": None,
+    "verification": None, "transfer": None, "hand_overs": [], "scene": None, "merged_into": None, "matter": None,
+    "followers": [], "special_group": None, "on_behalf": None,
+}  # fmt: skip
+_LATER = frozenset(_NOTHING_LATER) | {"main"}  # the parts of a stored case from which it comes
+
 
 class LocationView(msgspec.Struct, kw_only=True):
     """Where the case is, WGS-84."""
@@ -162,7 +171,7 @@ def hides_reporter(case: Case, actor: Actor) -> bool:
 
 def case_view(case: Case, actor: Actor, now: datetime, rules: Rules) -> CaseView:
     """Return the case for this actor. One call with every field of the shape, so longer than most."""
-    live, at = case["live"], Situation(case, actor, now, rules)
+    live, facts, at = case["live"], case["facts"], Situation(case, actor, now, rules)
     return CaseView(
         id=case["_id"],
         case_no=case["case_no"],
@@ -196,30 +205,37 @@ def case_view(case: Case, actor: Actor, now: datetime, rules: Rules) -> CaseView
         emergency_words=case["words"],
         proposals=case["proposals"],
         duplicates=case["duplicates"],
-        recurrence=None if actor.role in _OUTSIDE else _plain(case.get("recurrence")),
-        result=_plain(case.get("result")),
-        visit=_plain(case.get("visit")),
-        visit_answer=_plain(case.get("visit_answer")),
-        rating=_plain(case.get("rating")),
-        supervisions=_within(case.get("supervisions"), actor),
-        rectification=_plain(case.get("rectification")),
-        spot_check=_inside(case.get("spot_check"), actor),
-        todo=_inside(case.get("todo"), actor),
-        special_close=_inside(case.get("special_close"), actor),
-        closures=_within(case.get("closures"), actor),
-        refusal=case.get("refusal"),
-        verification=_plain(case.get("verification")),
-        transfer=_plain(case.get("transfer")),
-        hand_overs=[_plain(item) or {} for item in case.get("hand_overs") or ()],
-        scene=_scene(case, actor),
-        merged_into=case.get("merged_into"),
-        matter=_dated(matter_of(case, actor.scope)),
-        followers=_followers(case, actor),
-        special_group=None if hides_reporter(case, actor) else (case.get("special_group") or {}).get("group"),
-        on_behalf=_on_behalf(case, actor),
-        flags=[flag for flag in FLAGS if case["facts"].get(flag)],
+        **(_NOTHING_LATER if _LATER.isdisjoint(case) else _later(case, actor)),
+        flags=[flag for flag in FLAGS if facts.get(flag)],
         actions=engine.offer(at),
     )
+
+
+def _later(case: Case, actor: Actor) -> dict[str, Any]:
+    """What comes to a case after its report, or with few reports only."""
+    return {
+        "recurrence": None if actor.role in _OUTSIDE else _plain(case.get("recurrence")),
+        "result": _plain(case.get("result")),
+        "visit": _plain(case.get("visit")),
+        "visit_answer": _plain(case.get("visit_answer")),
+        "rating": _plain(case.get("rating")),
+        "supervisions": _within(case.get("supervisions"), actor),
+        "rectification": _plain(case.get("rectification")),
+        "spot_check": _inside(case.get("spot_check"), actor),
+        "todo": _inside(case.get("todo"), actor),
+        "special_close": _inside(case.get("special_close"), actor),
+        "closures": _within(case.get("closures"), actor),
+        "refusal": case.get("refusal"),
+        "verification": _plain(case.get("verification")),
+        "transfer": _plain(case.get("transfer")),
+        "hand_overs": [_plain(item) or {} for item in case.get("hand_overs") or ()],
+        "scene": _scene(case, actor),
+        "merged_into": case.get("merged_into"),
+        "matter": _dated(matter_of(case, actor.scope)),
+        "followers": _followers(case, actor),
+        "special_group": None if hides_reporter(case, actor) else (case.get("special_group") or {}).get("group"),
+        "on_behalf": _on_behalf(case, actor),
+    }
 
 
 def packed(view: CaseView) -> CaseView:
@@ -235,8 +251,8 @@ def _ready(value: Any) -> Any:
     return value.json if type(value) is Shared else value
 
 
-def _all_ready(values: Items) -> Items:
-    return [_ready(value) for value in values]
+def _all_ready(values: list[Any]) -> list[Any]:
+    return [value.json if type(value) is Shared else value for value in values]
 
 
 def _location(place: dict[str, Any]) -> LocationView:
