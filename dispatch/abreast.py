@@ -26,10 +26,13 @@ class Abreast(Generic[T]):
     def __init__(self, *stages: Stage[T]) -> None:
         self._stages = stages
         self._waiting: list[tuple[T, asyncio.Future[None]]] = []
+        self._loop: asyncio.AbstractEventLoop | None = None  # which loop runs is a question to the system each time
 
     def through(self, item: T) -> asyncio.Future[None]:
         """Take an item through all stages; when awaited raises what a stage raised."""
-        loop = asyncio.get_running_loop()
+        loop = self._loop
+        if loop is None:
+            loop = self._loop = asyncio.get_running_loop()
         if not self._waiting:
             loop.call_soon(self._go)
         future: asyncio.Future[None] = loop.create_future()

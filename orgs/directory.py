@@ -11,20 +11,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from dispatch.model import Category, Helper, Match, Place, UnitRef
+from dispatch.model import AreaRef, Category, Helper, Match, Place, UnitRef
 from orgs.matching import Context, blocking, resolve
 from orgs.organizations import Organization, Party, helper_of
 from orgs.people import Person
 from orgs.precedents import Precedents
 from orgs.roster import Duty, Roster
-from orgs.rules import Rule, RuleIndex, steps_of
+from orgs.rules import Rule, RuleIndex, Steps, steps_of
 from orgs.serving import LIMIT, ServiceIndex
 from orgs.units import Unit, UnitTree
 
 __all__ = ["DEFAULT_THRESHOLD", "DirectorySnapshot", "build"]
 
 DEFAULT_THRESHOLD = 0.8
+MOST_WAYS = 32_768  # paths, of about 0.3 KB; then all are forgotten
 _MINUTE = timedelta(minutes=1)
+_Way = tuple[Steps, tuple[str, ...]]
 
 
 def build(
@@ -81,6 +83,7 @@ class DirectorySnapshot:
         self._precedents = Precedents(rules, units, threshold)
         self._roster = roster
         self._zone = zone
+        self._ways: dict[int, tuple[tuple[AreaRef, ...], _Way]] = {}  # the path is held, so that its id stays its own
         self._minute = datetime(1970, 1, 1, tzinfo=UTC), 0
         self._version = version
 
@@ -193,7 +196,18 @@ class DirectorySnapshot:
         )
 
     def _context(self, place: Place, category: Category | None, at: datetime) -> Context:
-        return Context(place, steps_of(place), place.area_codes, category, at, self._minute_of(at))
+        steps, codes = (steps_of(place), place.area_codes) if place.special is not None else self._way(place)
+        return Context(place, steps, codes, category, at, self._minute_of(at))
+
+    def _way(self, place: Place) -> _Way:
+        """The steps and codes of a place; the path of a grid is one and the same for all places in it."""
+        path = place.area_path
+        known = self._ways.get(id(path))
+        if known is None:
+            if len(self._ways) >= MOST_WAYS:
+                self._ways.clear()
+            known = self._ways[id(path)] = path, (steps_of(place), place.area_codes)
+        return known[1]
 
     def _minute_of(self, at: datetime) -> int:
         """Return the minute of the city's local day; counted once for the questions of one minute."""

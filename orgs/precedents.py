@@ -16,7 +16,7 @@ import msgspec
 from dispatch.model import Candidate, UnitRef
 from orgs.hours import parse
 from orgs.matching import Context, assists_of, drafts, owners_near, rank, winner_doubt
-from orgs.rules import Rule, RuleIndex
+from orgs.rules import Rule, RuleIndex, Steps
 from orgs.units import UnitTree
 
 __all__ = ["Precedent", "Precedents"]
@@ -44,6 +44,7 @@ class Precedents:
         self._known: dict[_Key, Precedent] = {}
         self._candidates: dict[_Key, Candidate] = {}
         self._telling = _areas_that_tell(rules, units)
+        self._told: dict[int, tuple[Steps, Steps]] = {}  # the steps are held, so that their id stays their own
         self._days, self._minutes = _edges(rules)
 
     def find(self, context: Context) -> Precedent:
@@ -64,13 +65,22 @@ class Precedents:
         place, category = context.place, context.category
         if place.special is not None or (place.asset and place.asset_owner) or owners_near(place, category):
             return None
-        telling = self._telling
-        steps = [step for step in context.steps if step[2] == 0 or step[0] in telling]
+        steps = self._that_tell(context.steps)
         if context.steps and not steps:
             return None
         day = bisect_right(self._days, context.at.timestamp())
         minute = bisect_right(self._minutes, context.minute)
-        return category.code if category else None, day, minute, *steps
+        return category.code if category else None, day, minute, steps
+
+    def _that_tell(self, steps: Steps) -> Steps:
+        """The steps that can make a difference, of which all places of a grid have the very same ones."""
+        known = self._told.get(id(steps))
+        if known is None:
+            if len(self._told) >= MOST:
+                self._told.clear()
+            telling = self._telling
+            known = self._told[id(steps)] = steps, tuple([step for step in steps if step[2] == 0 or step[0] in telling])
+        return known[1]
 
     def _anew(self, context: Context) -> Precedent:
         found = drafts(context, self._rules, self._units)

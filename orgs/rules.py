@@ -7,6 +7,7 @@ for these hours > one without hours; then the higher priority; then the newer. W
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from math import inf
 from sys import intern
 
@@ -66,10 +67,15 @@ class Hit(msgspec.Struct, frozen=True, gc=False):
         return self.step[2], self.category_rank, *self.rule.precedence
 
 
+@lru_cache(maxsize=32_768)
+def _step(code: str, name: str, level: str) -> Step:
+    """One and the same for all paths on which the area lies."""
+    return code, name, _RANKS.get(level, 0)
+
+
 def steps_of(place: Place) -> Steps:
     """Return the areas of a place as (code, name, rank), strongest first: special polygon, grid, …, city."""
-    rank = _RANKS.get
-    steps = [(area.code, area.name, rank(area.level, 0)) for area in reversed(place.area_path)]
+    steps = [_step(area.code, area.name, area.level) for area in reversed(place.area_path)]
     if place.special is not None:
         steps.insert(0, (place.special.code, place.special.name, ZONE))
     return tuple(steps)

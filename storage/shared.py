@@ -25,7 +25,7 @@ class Shared(dict[str, Any]):
 
     def __init__(self, content: Mapping[str, Any]) -> None:
         super().__init__(content)
-        self.raw = encode(dict(content))
+        self.raw = encode(content if type(content) is dict else dict(content))
         self._json: msgspec.Raw | None = None
 
     @property

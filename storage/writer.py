@@ -73,6 +73,7 @@ class _Grouped:
         self._deadline_seconds = deadline_seconds
         self._running: set[asyncio.Task[None] | None] = set()
         self._gathering = False
+        self._loop: asyncio.AbstractEventLoop | None = None  # which loop runs is a question to the system each time
 
     def _pending(self) -> int:
         """Return how many could be taken now."""
@@ -185,7 +186,9 @@ class _Grouped:
             await asyncio.wait([task for task in self._running if task])
 
     def _waiter(self, key: Any, entry: Any, content: Any) -> _Waiter:
-        loop = asyncio.get_running_loop()
+        loop = self._loop
+        if loop is None:
+            loop = self._loop = asyncio.get_running_loop()
         return _Waiter(key, entry, content, loop.create_future(), loop.time() + self._deadline_seconds)
 
 
