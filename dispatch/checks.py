@@ -16,7 +16,7 @@ from dispatch.registry import CONDITIONS, SOURCES
 from dispatch.situation import Situation
 from storage.errors import FieldError
 
-__all__ = ["applying", "is_required", "read_fields"]
+__all__ = ["applies", "is_required", "read_fields"]
 
 Values = dict[str, Any]
 ID_LENGTH = 80
@@ -35,14 +35,14 @@ def is_required(field: Field, at: Situation) -> bool:
     return field.required or (field.required_when is not None and CONDITIONS[field.required_when](at))
 
 
-def applying(fields: tuple[Field, ...], at: Situation) -> tuple[Field, ...]:
-    """Return the fields that there are for this case, or for this request or task of it."""
-    return tuple(field for field in fields if field.only_when is None or CONDITIONS[field.only_when](at))
+def applies(field: Field, at: Situation) -> bool:
+    """Tell whether there is the field for this case, or for this request or task of it."""
+    return field.only_when is None or CONDITIONS[field.only_when](at)
 
 
 def read_fields(fields: tuple[Field, ...], sent: Mapping[str, Any], at: Situation) -> tuple[Values, list[FieldError]]:
     """Return the values in their own types and everything that is wrong with what was sent."""
-    fields = applying(fields, at)
+    fields = tuple(field for field in fields if applies(field, at))
     known = {field.name for field in fields}
     errors = [FieldError(field=name, code="unknown", message="no such field") for name in sent if name not in known]
     values: Values = {}

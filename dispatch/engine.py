@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 import msgspec
 
 from dispatch.actors import SYSTEM
-from dispatch.checks import applying, is_required, read_fields
+from dispatch.checks import applies, is_required, read_fields
 from dispatch.clockwork import changes_until
 from dispatch.errors import NotAllowed
 from dispatch.fields import Field
@@ -65,23 +64,23 @@ def offer(at: Situation, subject: str = "case") -> list[dict[str, Any]]:
 
 
 def _offered(row: Transition, at: Situation) -> dict[str, Any]:
-    fields = [_described(field, at) for field in applying(row.fields, at)]
+    fields = [
+        always if is_fixed else _described(field, always, at)
+        for field, always, is_fixed in _DESCRIBED[id(row)]
+        if field.only_when is None or applies(field, at)
+    ]
     return {"name": row.action, "needs_rev": row.needs_rev, "fields": fields}
 
 
-def _described(field: Field, at: Situation) -> dict[str, Any]:
-    found = _always(field)
-    if field.required_when is None and field.options_from is None:
-        return found
-    found = {**found, "required": is_required(field, at)}
+def _described(field: Field, always: dict[str, Any], at: Situation) -> dict[str, Any]:
+    found = {**always, "required": is_required(field, at)}
     if field.options_from is not None:
         found.update(SOURCES[field.options_from](at))
     return found
 
 
-@lru_cache(maxsize=1024)
-def _always(field: Field) -> dict[str, Any]:
-    """Return what is said of a field whatever the case: made once for all answers, never changed."""
+def _always(field: Field) -> Shared:
+    """Return what is said of a field whatever the case."""
     found: dict[str, Any] = {"name": field.name, "type": field.type, "required": field.required}
     if field.min is not None:
         found["min"] = field.min
@@ -89,18 +88,22 @@ def _always(field: Field) -> dict[str, Any]:
         found["max"] = field.max
     if field.options:
         found["options"] = list(field.options)
-    return found
+    return Shared(found)
 
 
-def _is_the_same_for_all(row: Transition) -> bool:
-    return all(field.required_when is None and field.only_when is None and field.options_from is None for field in row.fields)
+def _is_fixed(field: Field) -> bool:
+    return field.required_when is None and field.options_from is None
 
 
-# By the row of the table: made once for all answers, never changed.
+# By the row of the table: its fields, what is said of each whatever the case, and whether that is all. Made once for all answers.
+_DESCRIBED: dict[int, list[tuple[Field, Shared, bool]]] = {
+    id(row): [(field, _always(field), _is_fixed(field)) for field in row.fields] for row in TABLE
+}
+# The rows of which the same is said whatever the case.
 _ALWAYS_OFFERED: dict[int, Shared] = {
-    id(row): Shared({"name": row.action, "needs_rev": row.needs_rev, "fields": [_always(field) for field in row.fields]})
+    id(row): Shared({"name": row.action, "needs_rev": row.needs_rev, "fields": [dict(one) for _, one, _ in _DESCRIBED[id(row)]]})
     for row in TABLE
-    if _is_the_same_for_all(row)
+    if all(_is_fixed(field) and field.only_when is None for field in row.fields)
 }
 
 

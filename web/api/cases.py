@@ -10,7 +10,7 @@ from dispatch.service import Page
 from dispatch.spans import Arithmetic
 from dispatch.states import photo_fields
 from dispatch.store import CaseQuery
-from dispatch.views import CaseView, EntryView, moment
+from dispatch.views import CaseView, EntryView, moment, packed
 from web.base import ApiHandler, field_error, operation
 from web.bodies import Body, check_keys
 from web.shapes import Items
@@ -160,7 +160,8 @@ class CaseList(ApiHandler):
     @operation("Cases that the asker may see", permission="case.read", query=ListQuery, result=Page)
     async def get(self, query: ListQuery) -> None:
         """Send one page."""
-        self.answer(await self.services.cases.list(actor=self.actor, query=query))
+        page = await self.services.cases.list(actor=self.actor, query=query)
+        self.answer(Page([packed(view) for view in page.items], page.next))
 
 
 class CaseMap(ApiHandler):
