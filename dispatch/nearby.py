@@ -27,15 +27,11 @@ class Nearby:
         self._board = board
         self._recent = recent
 
-    def near(
-        self, category: str, lon: float, lat: float, now: datetime, actor: Actor, *, besides: str = ""
-    ) -> Duplicates:  # fmt: skip
+    def near(self, category: str, lon: float, lat: float, now: datetime, actor: Actor, *, besides: str = "") -> Duplicates:
         """Return the nearest open cases of the category so near and so young that they may be the same matter (WGS-84), among
         those that the actor may see."""
         scope = actor.scope
-        found = self._recent.near(
-            category, lon, lat, now, limit=SHOWN, exclude=besides, shown=lambda case: sees(scope, case)
-        )  # fmt: skip
+        found = self._recent.near(category, lon, lat, now, limit=SHOWN, exclude=besides, shown=lambda case: sees(scope, case))
         return [msgspec.to_builtins(item) for item in found]
 
     def hidden_from_reporter(self, case: Case, actor: Actor, now: datetime) -> Duplicates:

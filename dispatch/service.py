@@ -124,7 +124,7 @@ class CaseService:
         arrival = Arrival(actor, report, key, await self._numbers.take(now), now, present)
         try:
             await self._arriving.through(arrival)
-        except BaseException:
+        except Exception:  # no case has got it; of whoever goes away meanwhile that is not sure
             self._numbers.give_back(arrival.case_no)
             raise
         try:
