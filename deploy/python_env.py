@@ -13,6 +13,7 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
+from deploy import interpreters
 from deploy.paths import ROOT, VENV, VENV_PYTHON
 from deploy.steps import Missing, apt_install, digest, is_root, run, step
 
@@ -47,13 +48,13 @@ def _is_whole() -> bool:
 
 def _make() -> None:
     shutil.rmtree(VENV, ignore_errors=True)
-    if _try_venv() or (is_root() and _install_venv() and _try_venv()):
+    if _try_venv(interpreters.chosen()) or (is_root() and _install_venv() and _try_venv(sys.executable)):
         return
     _make_without_pip()
 
 
-def _try_venv() -> bool:
-    done = subprocess.run([sys.executable, "-m", "venv", str(VENV)], capture_output=True, check=False)
+def _try_venv(python: str) -> bool:
+    done = subprocess.run([python, "-m", "venv", str(VENV)], capture_output=True, check=False)
     if done.returncode:
         shutil.rmtree(VENV, ignore_errors=True)
     return done.returncode == 0
