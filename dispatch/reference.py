@@ -39,6 +39,8 @@ def states_page() -> str:
         "| --- | --- | --- |",
         *(_state_row(state) for state in STATES),
         "",
+        "A draft is no case yet: `save_draft` and `submit` have doors of their own (`/api/v1/drafts`).",
+        "",
         "A request (`return`, `extension`, `suspension`, `appeal`) goes from `pending` to `approved`, `rejected`, `withdrawn` or"
         " `expired`. The case keeps its state and its clock until it is approved; then a return leads to `filed`, a suspension to"
         " `suspended`, an appeal to `reported` or to reopening, an extension moves the due time.",

@@ -10,8 +10,9 @@ import msgspec
 from dispatch.fields import Field, text
 
 __all__ = [
-    "ALIVE", "DESK", "DISPATCH", "DOORS", "ENDED", "FINAL", "HELD", "JOINED_ENDED", "NOTE", "PHOTOS", "PHOTOS_NEEDED", "POSITION",
-    "PROOF", "REASON", "REPORTERS", "REQUEST_STATES", "STATES", "SYSTEM_ONLY", "TASK_STATES", "UNIT", "WALKERS", "Transition",
+    "ALIVE", "DESK", "DISPATCH", "DOORS", "DRAFT", "ENDED", "FINAL", "HELD", "JOINED_ENDED", "NOTE", "PHOTOS",
+    "PHOTOS_NEEDED", "POSITION", "PROOF", "REASON", "REPORTERS", "REQUEST_STATES", "STATES", "SYSTEM_ONLY", "TASK_STATES",
+    "UNIT", "WALKERS", "Transition",
 ]  # fmt: skip
 
 STATES = (
@@ -33,6 +34,7 @@ STATES = (
     "merged",
     "transferred",
 )
+DRAFT = "draft"  # before it is a case: `hotline.drafts` keeps it
 ALIVE = (
     "reported", "verifying", "filed", "dispatched", "handling", "coordinating", "suspended", "handled", "checking", "visiting",
 )  # fmt: skip

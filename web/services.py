@@ -22,6 +22,7 @@ import dispatch.relay
 import dispatch.reveals
 import dispatch.store
 import grid.store
+import hotline.drafts
 import orgs.store
 from dispatch import city as cities
 from dispatch import snapshots
@@ -35,6 +36,7 @@ from dispatch.queries import Queries
 from dispatch.service import CaseService, utc_now
 from dispatch.texting import Texting
 from grid.service import Territory
+from hotline.drafts import Drafts
 from orgs.accounts import Accounts
 from orgs.recipients import PeopleBehind
 from orgs.service import Parties
@@ -63,7 +65,8 @@ WATCHED: Mapping[str, Sequence[str] | None] = {
 }
 INDEXES = (
     dispatch.store.INDEXES, dispatch.relay.INDEXES, dispatch.reveals.INDEXES, dispatch.links.INDEXES,
-    dispatch.recomputing.INDEXES, dispatch.outside.service.INDEXES, grid.store.INDEXES, orgs.store.INDEXES, Pictures.INDEXES,
+    dispatch.recomputing.INDEXES, dispatch.outside.service.INDEXES, grid.store.INDEXES, hotline.drafts.INDEXES,
+    orgs.store.INDEXES, Pictures.INDEXES,
 )  # fmt: skip
 
 
@@ -85,6 +88,7 @@ class Services:
     tiles: Tiles
     outside: Outside
     links: Links
+    drafts: Drafts
     queries: Queries
     guesses: Throttle
     number_guesses: Throttle
@@ -148,6 +152,7 @@ async def _build(settings: Settings, closing: contextlib.AsyncExitStack, clock: 
     return Services(
         settings=settings, database=database, territory=territory, parties=parties, core=core, accounts=accounts, auth=auth,
         hosts=Hosts(loopback_only=demo), feed=feed, hub=hub, pictures=pictures, tiles=tiles, outside=outside, links=links,
+        drafts=Drafts(database, cipher, lambda: core.rules, clock),
         queries=Queries(core.cases, links, keyring.secret("case-queries")), guesses=Throttle(),
         number_guesses=Throttle(limit=10, window_seconds=900), demo=demo, closing=closing,
     )  # fmt: skip

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dispatch import fields as f
 from dispatch.fields import Field, choice, text
-from dispatch.transition import DESK, DISPATCH, DOORS, NOTE, REASON, REPORTERS, SYSTEM_ONLY, Transition
+from dispatch.transition import DESK, DISPATCH, DOORS, DRAFT, NOTE, REASON, REPORTERS, SYSTEM_ONLY, Transition
 
 __all__ = ["ROWS"]
 
 ROWS = (
     Transition(
-        action="submit", number="T02", states=("",), next="reported", roles=DOORS, limit="intake", offered=False,
+        action="save_draft", number="T01", states=("", DRAFT), next=DRAFT, roles=DOORS, limit="draft",
+        adding=True, public=False, offered=False,
+    ),
+    Transition(
+        action="submit", number="T02", states=("", DRAFT), next="reported", roles=DOORS, limit="intake", offered=False,
         effects=("open_intake",),
     ),
     Transition(

@@ -14,8 +14,8 @@ _HANDED_OVER = (
     text("to", most=60), choice("way", f.TRANSFER_WAYS), text("receipt", most=60),
 )  # fmt: skip
 
-# T01 (a draft) stays on the device that reports: it is sent when it is whole and the net is there. So T03 starts from the case
-# that the report has become: while no unit has signed, and on the day of the report, its reporter may say that it is done.
+# T03 starts from the case that the report has become, not from its draft: while no unit has signed, and on the day of the report,
+# its reporter may say that it is done.
 ROWS: tuple[Transition, ...] = (
     Transition(
         action="send_verify", number="T09", states=("reported",), next="verifying", roles=DESK | SYSTEM_ONLY, limit="verify",

@@ -115,6 +115,31 @@ def test_ticket_draft_survives_a_reload_and_gaps_are_named(open_page: Callable[.
     assert page.evaluate("document.activeElement.name") == "phone"
 
 
+def test_ticket_put_aside_is_taken_up_again_after_another_one(city: City, open_page: Callable[..., Any]) -> None:
+    page = open_page("operator")
+    page.fill("input[name=phone]", "13900001111")
+    page.fill("textarea[name=text]", "说到一半电话断了，楼道灯不亮")
+    page.click("text=先放一边")
+    page.wait_for_selector("text=放在一边的 1 件")
+    assert page.input_value("textarea[name=text]") == "" and page.input_value("input[name=phone]") == ""
+    page.reload()
+    page.wait_for_selector("text=放在一边的 1 件")
+    page.fill("textarea[name=text]", "另一位来电人，先记一句")
+    page.click(".aside .take")
+    page.wait_for_selector("text=放在一边的 2 件")
+    assert page.input_value("textarea[name=text]") == "说到一半电话断了，楼道灯不亮"
+    assert page.input_value("input[name=phone]") == "13900001111"
+    page.click(".aside:has-text('另一位来电人') .btn")
+    page.wait_for_selector("text=放在一边的 1 件")
+    page.fill("input[placeholder*='路名']", "云岩区")
+    page.keyboard.press("Escape")
+    with page.expect_response(lambda answer: answer.url.endswith("/tickets")) as sent:
+        page.click("text=先登记，不立案")
+    assert sent.value.status == 201
+    page.wait_for_selector(".aside", state="detached")
+    assert city.call("GET", "/drafts", "operator")["items"] == []
+
+
 def test_duplicates_nearby_are_shown_before_filing(city: City, open_page: Callable[..., Any], photo: Path) -> None:
     city.report(photo)
     page = open_page("operator")

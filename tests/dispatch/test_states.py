@@ -9,6 +9,7 @@ from dispatch.fields import TYPES
 from dispatch.notices import ADDRESSEES
 from dispatch.registry import CHECKS, CHOOSERS, CONDITIONS, EFFECTS, FORBIDDING, GUARDS, SOURCES
 from dispatch.states import ALIVE, ENDED, FINAL, REQUEST_STATES, STATES, TABLE, TASK_STATES, find, photo_fields, rows_for
+from dispatch.transition import DRAFT
 
 NOT_IN_ACTIONS = {
     "absorb",
@@ -33,6 +34,7 @@ NOT_IN_ACTIONS = {
     "recompute",
     "rectify_late",
     "reveal",
+    "save_draft",
     "spot_check_late",
     "submit",
     "task_expire",
@@ -45,11 +47,11 @@ def _following(state: str) -> set[str]:
 
 
 def test_states_when_walked_from_the_start_are_all_reached() -> None:
-    reached, edge = set(), {"reported"}
+    reached, edge = set(), {""}
     while edge:
         reached |= edge
         edge = set().union(*(_following(state) for state in edge)) - reached
-    assert reached == set(STATES)
+    assert reached == {"", DRAFT, *STATES}
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -71,11 +73,11 @@ def test_state_when_open_can_always_come_to_an_end(state: str) -> None:
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: f"{row.number}-{row.action}")
 def test_row_when_read_names_only_what_exists(row) -> None:
-    states = {"case": (*STATES, ""), "request": REQUEST_STATES, "task": TASK_STATES}[row.subject]
+    states = {"case": (*STATES, "", DRAFT), "request": REQUEST_STATES, "task": TASK_STATES}[row.subject]
     assert row.roles and row.roles <= set(ROLES), "somebody may do it"
     assert set(row.states) <= set(states) and row.states
     assert row.next is None or row.next in states or row.next.removeprefix("by:") in CHOOSERS
-    assert {state for change in row.changes for state in change} <= {*STATES, ""}
+    assert {state for change in row.changes for state in change} <= {*STATES, "", DRAFT}
     assert row.subject != "case" or not (row.next or "").startswith("by:") or row.leads, "a chooser's states are told in `leads`"
     assert set(row.guards) <= set(GUARDS) and set(row.checks) <= set(CHECKS)
     assert set(row.effects) <= set(EFFECTS) and set(row.notices) <= set(ADDRESSEES)
@@ -87,7 +89,7 @@ def test_row_when_read_names_only_what_exists(row) -> None:
 
 
 def test_rows_when_looked_up_by_role_are_unambiguous() -> None:
-    for subject, states in (("case", ("", *STATES)), ("request", REQUEST_STATES), ("task", TASK_STATES)):
+    for subject, states in (("case", ("", DRAFT, *STATES)), ("request", REQUEST_STATES), ("task", TASK_STATES)):
         for state in states:
             for role in ROLES:
                 actions = [row.action for row in rows_for(subject, state, role)]

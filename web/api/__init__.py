@@ -11,6 +11,7 @@ from web.api.cases import CaseAction, CaseHandler, CaseList, CaseMap, Due, Reque
 from web.api.channels import ChannelCode, ChannelConfirm, ChannelPreview, MyChannels
 from web.api.deliveries import DeliveryList, DeliveryResend, TemplatePreview, WebhookReplay
 from web.api.directory import Area, Areas, Categories, CityHandler, Organizations, Rules, Units
+from web.api.drafts import DraftHandler, DraftList, DraftSend
 from web.api.intake import Events, EventsBatch, Tickets
 from web.api.joint import JointTemplateList
 from web.api.media import MediaHandler
@@ -28,6 +29,9 @@ ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
     ("/api/v1/events", Events),
     ("/api/v1/tickets", Tickets),
     ("/api/v1/events:batch", EventsBatch),
+    ("/api/v1/drafts", DraftList),
+    ("/api/v1/drafts/{id}:send", DraftSend),
+    ("/api/v1/drafts/{id}", DraftHandler),
     ("/api/v1/media/{id}", MediaHandler),
     ("/api/v1/cases", CaseList),
     ("/api/v1/cases/summary", Summary),

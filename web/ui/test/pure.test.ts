@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 
 import { tabsOf } from '../src/desk/board/tabs'
+import { asideContent, draftOf, emptyDraft } from '../src/desk/ticket/draft'
 import { commonCategories } from '../src/field/common'
 import { reportBody } from '../src/field/outbox'
 import { arranged } from '../src/shared/acting'
@@ -186,5 +187,20 @@ describe('evidence', () => {
     const task = { id: 't1', kind: 'assist', state: 'submitted', unit: null, result: { note: '查过', photos: ['b', 'a'] } }
     expect(evidenceOf({ photos: ['a'], tasks: [task] })).toEqual(['a', 'b'])
     expect(taskFacts({ ...task, result: { note: '查过', covered_unit: 'u1' } }, { u1: '城管局' })).toEqual(['结果：查过', '采用 城管局 的检查结果'])
+  })
+})
+
+describe('a ticket put aside', () => {
+  it('comes back as it was', () => {
+    const draft = { ...emptyDraft(), key: 'k-1', name: '王女士', phone: '138 1234 5678', text: '楼上漏水', category: '0203', place: { lon: 106.7, lat: 26.6 }, address: '花果园', silent: true }
+    const content = asideContent(draft)
+    expect(draftOf({ id: 'k-1', content, saved_at: '' })).toEqual(draft)
+    expect(content).not.toHaveProperty('file')
+    expect(content).not.toHaveProperty('urgency')
+  })
+  it('keeps the little that is there', () => {
+    const empty = { ...emptyDraft(), key: 'k-2' }
+    expect(draftOf({ id: 'k-2', content: asideContent(empty), saved_at: '' })).toEqual(empty)
+    expect(draftOf({ id: 'k-2', content: {}, saved_at: '' })).toEqual(empty)
   })
 })

@@ -76,3 +76,40 @@ export function ticketBody(draft: TicketDraft, file: boolean): Record<string, un
     file,
   }
 }
+
+/** A ticket put aside: on the server, sealed, its operator's alone on every desk, under the key that it will be sent with. */
+export interface Aside {
+  id: string
+  content: Record<string, unknown>
+  saved_at: string
+}
+
+/** What is kept of a ticket that is put aside: what is filled in by now. */
+export function asideContent(draft: TicketDraft): Record<string, unknown> {
+  const filled = Object.entries(ticketBody(draft, false)).filter(([name, value]) => value !== null && value !== '' && name !== 'file')
+  return Object.fromEntries(filled)
+}
+
+/** The ticket as it was when it was put aside. */
+export function draftOf(aside: Aside): TicketDraft {
+  const { description, category, urgency, location, address, area_code, appeal_type, caller } = aside.content as {
+    description?: string; category?: string; urgency?: string; location?: { lon: number; lat: number }; address?: string
+    area_code?: string; appeal_type?: string
+    caller?: { name: string | null; phone: string | null; anonymous: boolean; confidential: boolean; no_messages: boolean }
+  }
+  return {
+    key: aside.id,
+    name: caller?.name ?? '',
+    phone: caller?.phone ?? '',
+    anonymous: caller?.anonymous ?? false,
+    confidential: caller?.confidential ?? false,
+    silent: caller?.no_messages ?? false,
+    appeal: appeal_type ?? 'help',
+    urgency: urgency ?? '',
+    text: description ?? '',
+    category: category ?? '',
+    place: location ? { lon: location.lon, lat: location.lat } : null,
+    address: address ?? '',
+    area: area_code ? { code: area_code, name: address ?? area_code } : null,
+  }
+}
