@@ -242,13 +242,17 @@ def packed(view: CaseView) -> CaseView:
     """Return a view that is only going to be encoded, with the ready-made JSON of what many cases have in common."""
     match: dict[str, Any] = view.match
     view.category, view.lead = _ready(view.category), _ready(view.lead)
-    view.area_path, view.actions = _all_ready(view.area_path), _all_ready(view.actions)
+    view.area_path, view.actions = _all_ready(view.area_path), [_ready_action(action) for action in view.actions]
     match["candidates"], match["assists"] = _all_ready(match["candidates"]), _all_ready(match["assists"])
     return view
 
 
 def _ready(value: Any) -> Any:
     return value.json if type(value) is Shared else value
+
+
+def _ready_action(action: dict[str, Any]) -> Any:
+    return action.json if type(action) is Shared else {**action, "fields": _all_ready(action["fields"])}
 
 
 def _all_ready(values: list[Any]) -> list[Any]:
