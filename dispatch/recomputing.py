@@ -206,7 +206,8 @@ class Recomputing:
         return found
 
     async def _page(self, cursor: str | None) -> tuple[list[Case], str | None]:
-        return await self._store.list(list_filter(CaseQuery(open=True, sort="reported_at", limit=PAGE, cursor=cursor), SYSTEM))
+        listing = list_filter(CaseQuery(open=True, sort="reported_at", limit=PAGE, cursor=cursor), SYSTEM)
+        return await self._store.list(listing, to_change=True)
 
     async def _rules_now(self) -> Rules:
         """The rules with the calendar as it is in the database: this process may not have heard of its last change yet."""

@@ -71,7 +71,7 @@ INDEXES: dict[str, list[Index]] = {
 }
 
 _ROW = {"timeline": 0, "outbox": 0, "original": 0}
-_LISTED = _ROW | {"keys": 0, "head": 0, "request": 0, "origin": 0, "told_at": 0}  # nobody looks at these in a list
+_LISTED = _ROW | {"keys": 0, "head": 0, "request": 0, "origin": 0, "told_at": 0}  # only who changes a case needs these
 _NOT_DONE = ["duplicate", "refused", "transferred"]  # outcomes of what nobody has handled
 _ZERO = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -407,10 +407,15 @@ class CaseStore:
         filter = {"next_light_at": {"$lte": now, "$type": "date"}}
         return await self.database.find(CASES, filter, projection=_ROW, sort=[("next_light_at", 1)], limit=limit)
 
-    async def list(self, listing: Listing) -> tuple[list[Case], str | None]:
-        """Return a page and the cursor of the next one, None on the last."""
+    async def list(self, listing: Listing, *, to_change: bool = False) -> tuple[list[Case], str | None]:
+        """Return a page and the cursor of the next one, None on the last. Cases `to_change` have what an action needs."""
         found = await self.database.find(
-            CASES, listing.filter, projection=_LISTED, sort=listing.sort, limit=listing.limit + 1, hint=listing.index
+            CASES,
+            listing.filter,
+            projection=_ROW if to_change else _LISTED,
+            sort=listing.sort,
+            limit=listing.limit + 1,
+            hint=listing.index,
         )
         page = found[: listing.limit]
         return page, cursor_of(page[-1], listing.field) if len(found) > listing.limit else None

@@ -45,10 +45,12 @@ def test_bell_counts_what_comes_and_the_list_opens_the_case(
     assert unread(city, "unit_leader", case["id"]) == [False]
     page.keyboard.press("Escape")
     page.wait_for_selector(".notices", state="detached")
+    other = city.report(photo)  # of other cases something may come at any time
     page.click(".bell > .btn")
-    if page.locator("text=都看过了").count():
-        page.click("text=都看过了")
-    page.wait_for_selector(".bell .cnt", state="detached")
+    page.wait_for_selector(f".notices a.new[href$='{other['id']}']")
+    page.click("text=都看过了")
+    page.wait_for_selector(f".notices a:not(.new)[href$='{other['id']}']")
+    assert unread(city, "unit_leader", other["id"]) == [False]
 
 
 def test_phone_tells_the_reporter_what_became_of_it(
