@@ -254,7 +254,7 @@ def check_access() -> Callable[[Any], None]:
 
     def check(page: Any) -> None:
         page.evaluate(script)
-        page.evaluate("Promise.allSettled(document.getAnimations().map(one => one.finished))")  # what fades in has no contrast yet
+        page.evaluate("Promise.allSettled(document.getAnimations().map(one => one.finished))")  # while it fades in, all is pale
         found = page.evaluate("axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']})")
         assert [(one["id"], [node["target"] for node in one["nodes"]]) for one in found["violations"]] == []
 
