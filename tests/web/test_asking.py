@@ -84,7 +84,7 @@ async def test_directory_when_asked_then_areas_units_organizations_rules_categor
     organizations = (await service.get("/api/v1/organizations?q=ORG", "operator")).json["items"]
     assert len(organizations) == 2 and "contact" not in organizations[0]
     rules = (await service.get("/api/v1/rules?category=0201", "operator")).json["items"]
-    assert [rule["id"] for rule in rules] == ["R-0201-A", "R-0201-B"]
+    assert [rule["id"] for rule in rules if rule["id"].startswith("R-")] == ["R-0201-A", "R-0201-B"]  # without learned ones
     categories = (await service.get("/api/v1/categories", "operator")).json["items"]
     assert {one["code"] for one in categories} >= {"0201", "0901"}
     assert (await service.get("/api/v1/areas/nothing", "operator")).status == 404
