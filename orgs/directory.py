@@ -24,7 +24,6 @@ from orgs.units import Unit, UnitTree
 __all__ = ["DEFAULT_THRESHOLD", "DirectorySnapshot", "build"]
 
 DEFAULT_THRESHOLD = 0.8
-MOST_WAYS = 32_768  # paths, of about 0.3 KB; then all are forgotten
 _MINUTE = timedelta(minutes=1)
 _Way = tuple[Steps, tuple[str, ...]]
 
@@ -83,7 +82,7 @@ class DirectorySnapshot:
         self._precedents = Precedents(rules, units, threshold)
         self._roster = roster
         self._zone = zone
-        self._ways: dict[int, tuple[tuple[AreaRef, ...], _Way]] = {}  # the path is held, so that its id stays its own
+        self._ways: dict[str, tuple[tuple[AreaRef, ...], _Way]] = {}  # by the finest area, with the path that it is of
         self._minute = datetime(1970, 1, 1, tzinfo=UTC), 0
         self._version = version
 
@@ -202,11 +201,10 @@ class DirectorySnapshot:
     def _way(self, place: Place) -> _Way:
         """The steps and codes of a place; the path of a grid is one and the same for all places in it."""
         path = place.area_path
-        known = self._ways.get(id(path))
-        if known is None:
-            if len(self._ways) >= MOST_WAYS:
-                self._ways.clear()
-            known = self._ways[id(path)] = path, (steps_of(place), place.area_codes)
+        finest = path[-1].code if path else ""
+        known = self._ways.get(finest)
+        if known is None or known[0] is not path:
+            known = self._ways[finest] = path, (steps_of(place), place.area_codes)
         return known[1]
 
     def _minute_of(self, at: datetime) -> int:

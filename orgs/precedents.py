@@ -44,7 +44,7 @@ class Precedents:
         self._known: dict[_Key, Precedent] = {}
         self._candidates: dict[_Key, Candidate] = {}
         self._telling = _areas_that_tell(rules, units)
-        self._told: dict[int, tuple[Steps, Steps]] = {}  # the steps are held, so that their id stays their own
+        self._told: dict[str, tuple[Steps, Steps]] = {}  # by the finest area, with the steps that they are of
         self._days, self._minutes = _edges(rules)
 
     def find(self, context: Context) -> Precedent:
@@ -74,12 +74,11 @@ class Precedents:
 
     def _that_tell(self, steps: Steps) -> Steps:
         """The steps that can make a difference, of which all places of a grid have the very same ones."""
-        known = self._told.get(id(steps))
-        if known is None:
-            if len(self._told) >= MOST:
-                self._told.clear()
+        finest = steps[0][0] if steps else ""
+        known = self._told.get(finest)
+        if known is None or known[0] is not steps:
             telling = self._telling
-            known = self._told[id(steps)] = steps, tuple([step for step in steps if step[2] == 0 or step[0] in telling])
+            known = self._told[finest] = steps, tuple([step for step in steps if step[2] == 0 or step[0] in telling])
         return known[1]
 
     def _anew(self, context: Context) -> Precedent:
