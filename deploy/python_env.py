@@ -48,7 +48,10 @@ def _is_whole() -> bool:
 
 def _make() -> None:
     shutil.rmtree(VENV, ignore_errors=True)
-    if _try_venv(interpreters.chosen()) or (is_root() and _install_venv() and _try_venv(sys.executable)):
+    chosen = interpreters.chosen()
+    if _try_venv(chosen) or (chosen != sys.executable and _try_venv(sys.executable)):
+        return
+    if is_root() and _install_venv() and _try_venv(sys.executable):
         return
     _make_without_pip()
 
