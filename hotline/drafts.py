@@ -103,6 +103,13 @@ class Drafts:
         """Return the idempotency key under which a draft is sent: one however often it is sent, another when it is begun anew."""
         return f"draft:{_identity(actor, draft.id)}:{draft.begun}"
 
+    async def begin_anew(self, actor: Actor, draft: Draft) -> Draft:
+        """Take a draft for another one than that which was sent under its key; whoever asks at the same time gets the same."""
+        begun = blake2b(draft.begun.encode(), digest_size=6).hexdigest()
+        sent = {"_id": _identity(actor, draft.id), "begun": draft.begun}
+        await self._database.update_one(DRAFTS, sent, {"$set": {"begun": begun}})
+        return msgspec.structs.replace(draft, begun=begun)
+
     def _kept(self, actor: Actor) -> dict[str, Any]:
         """The server removes what has run out only once a minute."""
         return {"owner": _owner(actor), "expires_at": {"$gt": self._clock()}}

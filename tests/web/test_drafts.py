@@ -70,6 +70,21 @@ async def test_draft_when_sent_becomes_one_case_however_often_it_is_sent(service
     assert other.status == 201 and other.json["id"] not in made
 
 
+async def test_draft_when_it_was_sent_not_forgotten_and_written_over_is_another_case(service: Running) -> None:
+    """As after a kill between the two: what is saved then is as new as it would be had the first been forgotten."""
+    database, content = service.services.database, event(description="井盖翘起,发出之后服务中断")
+    await put(service, "d-8", content)
+    left = (await database.find(DRAFTS, {"name": "d-8"}))[0]
+    first = await service.post(f"{LIST}/d-8:send", None, "worker_a")
+    await database.insert_one(DRAFTS, left)
+    assert (await service.post(f"{LIST}/d-8:send", None, "worker_a")).json["id"] == first.json["id"]
+    await database.insert_one(DRAFTS, left)
+    await put(service, "d-8", {**content, "description": "改写之后的另一件事,路灯不亮"})
+    answers = await asyncio.gather(*(service.post(f"{LIST}/d-8:send", None, "worker_a") for _ in range(3)))
+    made = {answer.json["id"] for answer in answers if answer.status in (200, 201)}
+    assert len(made) == 1 and made != {first.json["id"]} and {answer.status for answer in answers} <= {200, 201, 404}
+
+
 async def test_draft_when_it_is_not_whole_stays_a_draft(service: Running) -> None:
     await put(service, "d-5", {"description": "短"})
     answer = await service.post(f"{LIST}/d-5:send", None, "worker_a")

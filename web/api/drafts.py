@@ -8,10 +8,11 @@ from typing import Any
 import msgspec
 
 from dispatch.actors import permission
+from dispatch.errors import IdempotencyMismatch
 from dispatch.views import CaseView, moment
 from hotline.drafts import Draft, Kind
 from storage.errors import FieldError, Forbidden, Invalid
-from web.api.intake import EventBody, TicketBody, take_in
+from web.api.intake import EventBody, IntakeHandler, TicketBody, take_in
 from web.base import ApiHandler, operation
 from web.bodies import Body, check_keys, decode
 from web.shapes import Items
@@ -99,7 +100,7 @@ class DraftHandler(ApiHandler):
         self.set_status(204)
 
 
-class DraftSend(ApiHandler):
+class DraftSend(IntakeHandler):
     """POST /api/v1/drafts/{id}:send."""
 
     @operation("Send a draft: it becomes a case", permission="event.report", result=CaseView, status=201)
@@ -109,8 +110,10 @@ class DraftSend(ApiHandler):
         draft = await drafts.get(self.actor, _named(name))
         _may_send(draft.kind, self.actor.role)
         body = decode(_DECODERS[draft.kind], msgspec.json.encode(draft.content))
-        filed = await take_in(self.services, self.actor, body, drafts.key_of(self.actor, draft))
+        try:
+            filed = await take_in(self.services, self.actor, body, drafts.key_of(self.actor, draft))
+        except IdempotencyMismatch:  # what was sent before could not be forgotten then, and has been written over since
+            draft = await drafts.begin_anew(self.actor, draft)
+            filed = await take_in(self.services, self.actor, body, drafts.key_of(self.actor, draft))
         await drafts.drop(self.actor, name)
-        self.put_header("Location", f"/api/v1/cases/{filed.id}")
-        self.put_header("Etag", f'"{filed.rev}"')
-        self.answer_encoded(filed.case, status=201 if filed.created else 200)
+        self.answer_filed(filed)

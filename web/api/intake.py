@@ -22,7 +22,7 @@ from web.bodies import Body, decode
 from web.problems import document
 from web.services import Services
 
-__all__ = ["Events", "EventsBatch", "Tickets"]
+__all__ = ["EventBody", "Events", "EventsBatch", "IntakeHandler", "TicketBody", "Tickets", "take_in"]
 
 log = logging.getLogger("heyun.web")
 Code = Annotated[str, msgspec.Meta(max_length=64)]
@@ -138,18 +138,21 @@ async def take_in(services: Services, actor: Actor, body: EventBody, key: str | 
     return filed
 
 
-class _Intake(ApiHandler):
-    """What both doors have in common."""
+class IntakeHandler(ApiHandler):
+    """What all doors have in common."""
 
     async def take(self, body: EventBody) -> None:
+        """Take in what was sent."""
+        self.answer_filed(await take_in(self.services, self.actor, body, self.idempotency_key))
+
+    def answer_filed(self, filed: Filed[bytes]) -> None:
         """Answer 201 with the new case, 200 with the case as it is when the key is known."""
-        filed = await take_in(self.services, self.actor, body, self.idempotency_key)
         self.put_header("Location", f"/api/v1/cases/{filed.id}")
         self.put_header("Etag", f'"{filed.rev}"')
         self.answer_encoded(filed.case, status=201 if filed.created else 200)
 
 
-class Events(_Intake):
+class Events(IntakeHandler):
     """POST /api/v1/events."""
 
     @operation("Report an event", permission="event.report", body=EventBody, result=CaseView, status=201, idempotent=True)
@@ -158,7 +161,7 @@ class Events(_Intake):
         await self.take(body)
 
 
-class Tickets(_Intake):
+class Tickets(IntakeHandler):
     """POST /api/v1/tickets."""
 
     @operation("Create a ticket", permission="ticket.create", body=TicketBody, result=CaseView, status=201, idempotent=True)
