@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 __all__ = ["Abreast"]
 
 T = TypeVar("T")
-MOST = 64
+MOST = 64  # at once; between groups other requests get their turn
 Stage = Callable[[T], None]
 
 
@@ -41,8 +41,8 @@ class Abreast(Generic[T]):
 
     def _go(self) -> None:
         group, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
-        if self._waiting:
-            asyncio.get_running_loop().call_soon(self._go)
+        if self._waiting and self._loop is not None:
+            self._loop.call_soon(self._go)
         for stage in self._stages:
             group = [pair for pair in group if _passes(stage, *pair)]
         for _, future in group:

@@ -6,7 +6,7 @@ is not held while they wait is memory that the next one finds in the processor's
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -61,9 +61,9 @@ class Arriving:
         self._announce = announce
         self._stages = Abreast[Arrival[Any]](self._check, self._sense, self._build, self._view, self._present, self._write)
 
-    async def through(self, arrival: Arrival[T]) -> None:
-        """Take a report through all stages; then its write is under way. Raises what `CaseService.report` says."""
-        await self._stages.through(arrival)
+    def through(self, arrival: Arrival[T]) -> Awaitable[None]:
+        """Take a report through all stages; then its write is under way. When awaited raises what `CaseService.report` says."""
+        return self._stages.through(arrival)
 
     def _check(self, arrival: Arrival[Any]) -> None:
         arrival.identity = intake.case_id(arrival.actor, arrival.key, arrival.report.source_id)

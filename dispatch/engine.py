@@ -67,7 +67,7 @@ def _offered(row: Transition, at: Situation) -> dict[str, Any]:
     fields = [
         always if is_fixed else _described(field, always, at)
         for field, always, is_fixed in _DESCRIBED[id(row)]
-        if field.only_when is None or applies(field, at)
+        if applies(field, at)
     ]
     return {"name": row.action, "needs_rev": row.needs_rev, "fields": fields}
 
