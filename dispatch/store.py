@@ -24,6 +24,7 @@ from dispatch.transition import WALKERS
 from storage.client import Database
 from storage.errors import FieldError, Invalid
 from storage.indexes import Index
+from storage.reader import GroupReader
 from storage.writer import GroupInserter, GroupUpdater
 
 __all__ = ["CASES", "INDEXES", "CaseQuery", "CaseStore", "Inserting", "Listing", "list_filter", "unchanged", "visible_to"]
@@ -301,6 +302,7 @@ class CaseStore:
         self.database = database
         self.inserter = GroupInserter(database, CASES, mark="case_no")
         self.updater = GroupUpdater(database, CASES)
+        self.reader = GroupReader(database, CASES, hidden=("outbox", "original"), elements="timeline", mark="key")
 
     def insert(self, case: Case) -> Inserting:
         """Insert a new case; False when its id was there."""
@@ -329,12 +331,11 @@ class CaseStore:
     async def find(self, identity: str) -> Case | None:
         """Return a case without timeline and outbox, or None; one that was joined to another has that in `main`, for as long as
         it is in memory."""
-        return await self.with_main(await self.database.find_one(CASES, {"_id": identity}, projection=_ROW))
+        return await self.with_main(await self.reader.read(identity))
 
     async def find_with_entry(self, identity: str, key: str) -> tuple[Case | None, dict[str, Any] | None]:
         """Return a case and the timeline entry that was made under this key, if it is there."""
-        projection = {**_ROW, "timeline": {"$elemMatch": {"key": key}}}
-        case = await self.database.find_one(CASES, {"_id": identity}, projection=projection)
+        case = await self.reader.read(identity, key)
         if case is None:
             return None, None
         entries = case.pop("timeline", None)

@@ -1,7 +1,7 @@
 """The two drivers and everything in which they differ. Nothing outside this module asks which driver is in use.
 
 motor is the default; PyMongo's own asynchronous client is the second and is tested alike (`HEYUN_DRIVER=pymongo`). The change
-feed, the group writers and inserts of many run on the second in either case (`straight_client`).
+feed, the groups of writes and reads and inserts of many run on the second in either case (`straight_client`).
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def make_client(uri: str, driver: str, options: dict[str, Any]) -> Any:
 
 
 def straight_client(client: Any, uri: str, options: dict[str, Any]) -> Any:
-    """Return the client for what runs without pause: the change feed, the group writers, inserts of many.
+    """Return the client for what runs without pause: the change feed, groups of writes and reads, inserts of many.
 
     It is PyMongo's own in either case. motor hands each operation to a thread, and threads that take turns with a busy loop
     cost the intake of reports a fifth of its throughput (docs/adr/0004).

@@ -1,7 +1,4 @@
-"""Group commit: what arrives while the last group is in flight is the next group. No timer, so an idle write waits for nobody.
-
-A process that is busy with requests would send many small groups, each as dear as a large one. So a lane first lets the loop
-run on while every turn or two of it brings another write; when nothing comes (or enough is there) it sends.
+"""Group commit: what arrives while the last group is in flight is the next group (`storage.lanes`).
 
 Both writers answer each caller exactly. A group that fails as a whole, or whose answer was lost, is settled entry by entry: what
 is there by its own id was written, what is not there is written again, until the deadline; then `StorageUnavailable`. Never a
@@ -25,127 +22,37 @@ from pymongo.errors import BulkWriteError, ConnectionFailure, ExecutionTimeout, 
 
 from storage.client import PASSING, Database, Document, Update, is_duplicate_id, translate
 from storage.errors import DuplicateValue, Invalid, StorageFailure, StorageUnavailable
+from storage.lanes import ATTEMPT_SECONDS, Lanes, Waiter
 
 __all__ = ["GroupInserter", "GroupUpdater"]
 
 log = logging.getLogger(__name__)
 
 DEADLINE_SECONDS = 30.0
-ATTEMPT_SECONDS = 10.0  # a server that neither answers nor closes the connection is given up after this
 _LEAST_SECONDS = 0.5
-_CHEAP_GROUP = 32  # a larger group saves little more per document; 2 lanes of 32 beat one of 64 by 15 % of the throughput
-_QUIET_TURNS = 3  # so many turns of the loop without a new write: nothing is on its way
-_LONGEST_GATHER_SECONDS = 0.02
 _LARGEST = 16 * 1024 * 1024
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 
 
-class _Waiter:
-    """One caller: what to write, under which key, and where the answer goes."""
+class _Writer(Lanes):
+    """What both writers have in common: a group is tried until the fate of each of it is known."""
 
-    __slots__ = ("content", "deadline", "entry", "future", "key")
-
-    def __init__(self, key: Any, entry: Any, content: Any, future: asyncio.Future[bool], deadline: float) -> None:
-        self.key = key
-        self.entry = entry
-        self.content = content
-        self.future = future
-        self.deadline = deadline
-
-    def answer(self, written: bool) -> None:
-        if not self.future.done():
-            self.future.set_result(written)
-
-    def fail(self, error: BaseException) -> None:
-        if not self.future.done():
-            self.future.set_exception(error)
-
-
-class _Grouped:
-    """Lanes that take groups from a queue. The subclasses say what a group is and how one is written."""
-
-    def __init__(self, database: Database, collection: str, max_group: int, lanes: int, deadline_seconds: float) -> None:
-        self._database = database
-        self._collection = database.collection(collection)
-        self._name = collection
-        self._max_group = max_group
-        self._lanes = lanes
-        self._deadline_seconds = deadline_seconds
-        self._running: set[asyncio.Task[None] | None] = set()
-        self._gathering = False
-        self._loop: asyncio.AbstractEventLoop | None = None  # which loop runs is a question to the system each time
-
-    def _pending(self) -> int:
-        """Return how many could be taken now."""
-        raise NotImplementedError
-
-    def _take(self) -> list[_Waiter]:
-        raise NotImplementedError
-
-    def _finish(self, group: list[_Waiter]) -> None:
-        """Called when all of the group have their answers."""
-
-    async def _attempt(self, group: list[_Waiter], again: bool) -> list[_Waiter]:
+    async def _attempt(self, group: list[Waiter], again: bool) -> list[Waiter]:
         """Write the group, answer those whose fate is known, return the others. `again`: some may be written already."""
         raise NotImplementedError
 
-    async def _look_up(self, group: list[_Waiter]) -> list[_Waiter]:
+    async def _look_up(self, group: list[Waiter]) -> list[Waiter]:
         """Answer those whose write is in the database and return those whose write is not."""
         raise NotImplementedError
 
-    def _share(self, waiting: int) -> int:
-        """How many a lane takes: its part, so that the lanes overlap, but never fewer than make a group cheap."""
-        return min(self._max_group, max(_CHEAP_GROUP, -(-waiting // self._lanes)))
-
-    def _wake(self) -> None:
-        """Let a lane gather a group, unless one does or all are under way."""
-        if not self._gathering and len(self._running) < self._lanes:
-            self._gathering = True
-            task = asyncio.get_running_loop().create_task(self._lane())
-            self._running.add(task)
-
-    async def _gather(self) -> list[_Waiter]:
-        """Wait while the busy loop brings more, and take a group."""
-        loop = asyncio.get_running_loop()
-        until, most = loop.time() + _LONGEST_GATHER_SECONDS, min(self._max_group, _CHEAP_GROUP)
-        quiet, before = 0, self._pending()
-        try:
-            while quiet < _QUIET_TURNS and before < most and loop.time() < until:
-                await asyncio.sleep(0)
-                quiet, before = (quiet + 1 if self._pending() == before else 0), self._pending()
-        except asyncio.CancelledError:
-            for waiter in self._take():
-                waiter.fail(StorageUnavailable(f"{self._name}: the writer was stopped"))
-            raise
-        finally:
-            self._gathering = False
-        return self._take()
-
-    async def _lane(self) -> None:
-        group: list[_Waiter] = []
-        try:
-            while group := await self._gather():
-                if self._pending():
-                    self._wake()
-                await self._settle(group)
-                self._finish(group)
-                if self._gathering or not self._pending():
-                    group = []
-                    return
-                self._gathering = True
-        finally:
-            for waiter in group:
-                waiter.fail(StorageUnavailable(f"{self._name}: the writer was stopped"))
-            self._running.discard(asyncio.current_task())
-
-    async def _settle(self, group: list[_Waiter]) -> None:
+    async def _serve(self, group: list[Waiter]) -> None:
         """Write the group and see to it that each waiter gets its answer, an error or, at its deadline, `StorageUnavailable`."""
         unclear = await self._attempt_or_single(group, again=False)
         pause = _FIRST_PAUSE
         while unclear := self._give_up_overdue(unclear):
             try:
                 with pymongo.timeout(_patience(unclear)):
-                    absent: list[_Waiter] | None = await self._look_up(unclear)
+                    absent: list[Waiter] | None = await self._look_up(unclear)
             except PyMongoError as error:
                 log.warning("%s: %d writes stay unclear: %s", self._name, len(unclear), error.__class__.__name__)
                 absent = None
@@ -157,7 +64,7 @@ class _Grouped:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
 
-    def _give_up_overdue(self, unclear: list[_Waiter]) -> list[_Waiter]:
+    def _give_up_overdue(self, unclear: list[Waiter]) -> list[Waiter]:
         if not unclear:
             return unclear
         now = asyncio.get_running_loop().time()
@@ -166,7 +73,7 @@ class _Grouped:
                 waiter.fail(StorageUnavailable(f"{self._name}: the database did not confirm the write in time"))
         return [waiter for waiter in unclear if not waiter.future.done()]
 
-    async def _attempt_or_single(self, group: list[_Waiter], again: bool) -> list[_Waiter]:
+    async def _attempt_or_single(self, group: list[Waiter], again: bool) -> list[Waiter]:
         """Write the group; if it is refused as a whole, one by one, so that one bad entry fails alone."""
         try:
             with pymongo.timeout(_patience(group)):
@@ -180,19 +87,8 @@ class _Grouped:
         unanswered = [waiter for waiter in group if not waiter.future.done()]
         return [left for waiter in unanswered for left in await self._attempt_or_single([waiter], again=True)]
 
-    async def drain(self) -> None:
-        """Wait until everything that was handed in has its answer."""
-        while self._running:
-            await asyncio.wait([task for task in self._running if task])
 
-    def _waiter(self, key: Any, entry: Any, content: Any) -> _Waiter:
-        loop = self._loop
-        if loop is None:
-            loop = self._loop = asyncio.get_running_loop()
-        return _Waiter(key, entry, content, loop.create_future(), loop.time() + self._deadline_seconds)
-
-
-class GroupInserter(_Grouped):
+class GroupInserter(_Writer):
     """Inserts documents in groups. `mark` names a top-level field that differs between two writers of one `_id` (such as a
     number or a time of creation); it tells after an outage whose document is there. Without it the whole documents are compared.
     """
@@ -209,7 +105,7 @@ class GroupInserter(_Grouped):
     ) -> None:
         super().__init__(database, collection, max_group, lanes, deadline_seconds)
         self._mark = mark
-        self._waiting: list[_Waiter] = []
+        self._waiting: list[Waiter] = []
 
     def insert(self, document: Document) -> asyncio.Future[bool]:
         """Insert; gives True when it is on the journal of a majority, False when a document with this `_id` was there.
@@ -231,12 +127,12 @@ class GroupInserter(_Grouped):
     def _pending(self) -> int:
         return len(self._waiting)
 
-    def _take(self) -> list[_Waiter]:
+    def _take(self) -> list[Waiter]:
         share = self._share(len(self._waiting))
         group, self._waiting = self._waiting[:share], self._waiting[share:]
         return group
 
-    async def _attempt(self, group: list[_Waiter], again: bool) -> list[_Waiter]:
+    async def _attempt(self, group: list[Waiter], again: bool) -> list[Waiter]:
         failed: Mapping[int, Mapping[str, Any]] = {}
         unconfirmed = False
         try:
@@ -245,7 +141,7 @@ class GroupInserter(_Grouped):
             details = error.details or {}
             failed = {item["index"]: item for item in details.get("writeErrors", ())}
             unconfirmed = bool(details.get("writeConcernErrors"))
-        unclear: list[_Waiter] = []
+        unclear: list[Waiter] = []
         for position, waiter in enumerate(group):
             problem = failed.get(position)
             exists = problem is not None and is_duplicate_id(problem)
@@ -257,11 +153,11 @@ class GroupInserter(_Grouped):
                 unclear.append(waiter)
         return unclear
 
-    async def _look_up(self, group: list[_Waiter]) -> list[_Waiter]:
+    async def _look_up(self, group: list[Waiter]) -> list[Waiter]:
         found = await self._collection.find({"_id": {"$in": [waiter.key for waiter in group]}}).to_list(None)
         stored = {document["_id"]: document for document in found}
         claimed: set[Any] = set()
-        absent: list[_Waiter] = []
+        absent: list[Waiter] = []
         for waiter in group:
             document = stored.get(waiter.key)
             if document is None:
@@ -273,13 +169,13 @@ class GroupInserter(_Grouped):
                 waiter.answer(False)
         return absent
 
-    def _is_mine(self, waiter: _Waiter, stored: Document) -> bool:
+    def _is_mine(self, waiter: Waiter, stored: Document) -> bool:
         if self._mark is None:
             return bool(encode(stored) == waiter.content)
         return bool(encode({"mark": stored.get(self._mark)}) == encode({"mark": waiter.entry}))
 
 
-class GroupUpdater(_Grouped):
+class GroupUpdater(_Writer):
     """Applies guarded updates in groups. Each update must push an entry with an id of its own; that entry is the proof.
 
     The server tells only how many of a group matched. When fewer matched than were sent, who won is read from the very
@@ -296,7 +192,7 @@ class GroupUpdater(_Grouped):
         deadline_seconds: float = DEADLINE_SECONDS,
     ) -> None:
         super().__init__(database, collection, max_group, lanes, deadline_seconds)
-        self._queues: dict[Any, deque[_Waiter]] = {}  # by document; a key is here while one of it waits or is in flight
+        self._queues: dict[Any, deque[Waiter]] = {}  # by document; a key is here while one of it waits or is in flight
         self._ready: deque[Any] = deque()  # documents of which something waits and nothing is in flight
 
     async def apply(
@@ -323,25 +219,25 @@ class GroupUpdater(_Grouped):
             self._wake()
         else:
             queue.append(waiter)
-        return await waiter.future
+        return bool(await waiter.future)
 
     def _pending(self) -> int:
         return len(self._ready)
 
-    def _take(self) -> list[_Waiter]:
+    def _take(self) -> list[Waiter]:
         keys = [self._ready.popleft() for _ in range(min(len(self._ready), self._share(len(self._ready))))]
         return [self._queues[key].popleft() for key in keys]
 
-    def _finish(self, group: list[_Waiter]) -> None:
+    def _finish(self, group: list[Waiter]) -> None:
         for waiter in group:
             if self._queues[waiter.key]:
                 self._ready.append(waiter.key)
             else:
                 del self._queues[waiter.key]
 
-    async def _attempt(self, group: list[_Waiter], again: bool) -> list[_Waiter]:
+    async def _attempt(self, group: list[Waiter], again: bool) -> list[Waiter]:
         refused: set[int] = set()
-        unclear: list[_Waiter] = []
+        unclear: list[Waiter] = []
         try:
             matched = (await self._collection.bulk_write([waiter.content for waiter in group], ordered=False)).matched_count
         except BulkWriteError as error:
@@ -361,12 +257,12 @@ class GroupUpdater(_Grouped):
             await self._decide(rest)
         return unclear
 
-    async def _decide(self, group: list[_Waiter]) -> None:
+    async def _decide(self, group: list[Waiter]) -> None:
         """Answer each by whether its very entry is there: a group that the server has answered leaves nothing open."""
         for waiter in await self._look_up(group):
             waiter.answer(False)
 
-    async def _look_up(self, group: list[_Waiter]) -> list[_Waiter]:
+    async def _look_up(self, group: list[Waiter]) -> list[Waiter]:
         proofs = {"$or": [waiter.entry for waiter in group]} if len(group) > 1 else group[0].entry
         found = {document["_id"] for document in await self._collection.find(proofs, {"_id": 1}).to_list(None)}
         for waiter in group:
@@ -386,7 +282,7 @@ def _encoded(document: Mapping[str, Any]) -> bytes:
     return content
 
 
-def _patience(group: list[_Waiter]) -> float:
+def _patience(group: list[Waiter]) -> float:
     """Return for how many seconds to try before it is asked again who can still wait."""
     left = min(waiter.deadline for waiter in group) - asyncio.get_running_loop().time()
     return min(ATTEMPT_SECONDS, max(left, _LEAST_SECONDS))
@@ -399,7 +295,7 @@ def _check_update(filter: Mapping[str, Any], update: Update) -> None:
         raise Invalid("cannot be stored: an update has operators only", code="not_storable")
 
 
-def _answer_refusal(waiter: _Waiter, problem: Mapping[str, Any]) -> bool:
+def _answer_refusal(waiter: Waiter, problem: Mapping[str, Any]) -> bool:
     """Fail the waiter with the server's reason; False when the reason will pass and the write must be tried again."""
     code = problem.get("code")
     if code in PASSING:

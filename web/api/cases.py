@@ -143,15 +143,23 @@ def due_answer(counted: Arithmetic) -> DueAnswer:
     )  # fmt: skip
 
 
-class CaseHandler(ApiHandler):
+class _OneCase(ApiHandler):
+    """What answers with one case have in common."""
+
+    def answer_case(self, case: CaseView) -> None:
+        """Send the case as it is now; its ETag is the rev."""
+        self.put_header("Etag", f'"{case.rev}"')
+        self.answer(packed(case))
+
+
+class CaseHandler(_OneCase):
     """GET /api/v1/cases/{id}."""
 
     @operation("One case with what may be done to it", permission="case.read", result=CaseView)
     async def get(self, case_id: str) -> None:
-        """Send the case; its ETag is the rev."""
+        """Send the case."""
         case = await self.services.cases.get(actor=self.actor, case_id=case_id)
-        self.set_header("ETag", f'"{case.rev}"')
-        self.answer(case)
+        self.answer_case(case)
 
 
 class CaseList(ApiHandler):
@@ -210,7 +218,7 @@ class Reveal(ApiHandler):
         self.answer(await self.services.cases.reveal(actor=self.actor, case_id=case_id, reason=body.reason))
 
 
-class _Acting(ApiHandler):
+class _Acting(_OneCase):
     """What actions on cases, requests and tasks have in common."""
 
     def split(self, sent: Fields) -> tuple[int | None, Fields]:
@@ -232,11 +240,6 @@ class _Acting(ApiHandler):
             found += wanted
         return found
 
-    def done(self, case: Any) -> None:
-        """Send the case as it is now."""
-        self.set_header("ETag", f'"{case.rev}"')
-        self.answer(case)
-
 
 class CaseAction(_Acting):
     """POST /api/v1/cases/{id}/actions/{action}."""
@@ -256,7 +259,7 @@ class CaseAction(_Acting):
             actor=self.actor, case_id=case_id, action=action, rev=rev, fields=fields, key=self.idempotency_key
         )
         await self.services.pictures.attach(photos, case_id)
-        self.done(case)
+        self.answer_case(case)
 
 
 class RequestAction(_Acting):
@@ -277,7 +280,7 @@ class RequestAction(_Acting):
             key=self.idempotency_key,
         )
         await self.services.pictures.attach(photos, case_id)
-        self.done(case)
+        self.answer_case(case)
 
 
 class TaskAction(_Acting):
@@ -293,7 +296,7 @@ class TaskAction(_Acting):
             actor=self.actor, case_id=case_id, task_id=task_id, action=action, rev=rev, fields=fields, key=self.idempotency_key
         )
         await self.services.pictures.attach(photos, case_id)
-        self.done(case)
+        self.answer_case(case)
 
 
 def bbox_of(text: str) -> tuple[float, float, float, float]:
