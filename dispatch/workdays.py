@@ -1,4 +1,4 @@
-"""The working calendar as data that an administrator keeps: read, set day by day, imported by year (domain.md §3.3 rule 9).
+"""The working calendar as data that an administrator keeps: read, changed day by day, imported by year (domain.md §3.3 rule 9).
 
 Every change is written down first (`calendar_changes`: who, when, what each day was before), then made, then announced: all
 processes count by it from then on. What is under way keeps the due time that it was given.
@@ -82,6 +82,14 @@ class Workdays:
         document = _document(day)
         await self._database.replace_one(CALENDAR, {"_id": document["_id"]}, document, upsert=True)
         await mark_changed(self._database, "calendar")
+
+    async def remove(self, actor: Actor, day: date, now: datetime) -> None:
+        """Take a day off the list: it counts as its weekday does. Of one that is not listed nothing is written down."""
+        listed = {"_id": day.isoformat()}
+        if before := await self._database.find(CALENDAR, listed):
+            await self._write_down(actor, now, before, [])
+            await self._database.delete_one(CALENDAR, listed)
+        await mark_changed(self._database, "calendar")  # whoever took it off before may have ended without saying so
 
     async def replace_years(self, actor: Actor, days: Sequence[CalendarDay], now: datetime) -> None:
         """Put these days in place of all that is listed for their years; other years stay."""

@@ -155,3 +155,23 @@ def test_calendar_shows_the_year_and_takes_a_day_and_a_list(
     page.click("dialog[open] .pri")
     page.wait_for_selector(".day.makeup[data-date='2031-10-11']")
     assert len(city.call("GET", "/calendar?year=2031", "sys_admin")["days"]) == 2
+
+
+def test_calendar_takes_a_day_off_the_list_and_puts_it_back(
+    city: City, open_page: Callable[..., Any], check_access: Callable[[Any], None]
+) -> None:
+    listed = {"kind": "holiday", "name": "劳动节", "source": "通知"}
+    city.call("PUT", "/calendar/2030-05-01", "sys_admin", listed)
+    page = open_page("sys_admin", "/desk#/calendar/2030", language="zh-CN")
+    page.click(".listed >> text=05-01")
+    in_language(page, check_access)
+    page.click(".edit >> text=从列表中去掉")
+    page.wait_for_selector(".toast >> text=按星期几算")
+    assert city.call("GET", "/calendar?year=2030", "sys_admin")["days"] == []
+    assert page.locator(".edit .quiet").count() == 0 and page.input_value(".edit input[name=name]") == ""
+    assert page.evaluate("document.activeElement.dataset.date") == "2030-05-01"
+    check_access(page)
+    page.click(".toast-act")
+    page.wait_for_selector(".listed >> text=劳动节")
+    assert city.call("GET", "/calendar?year=2030", "sys_admin")["days"] == [{"date": "2030-05-01", **listed}]
+    assert page.input_value(".edit input[name=name]") == "劳动节"

@@ -107,19 +107,31 @@ class CalendarYear(_Calendar):
 
 
 class CalendarDayHandler(_Calendar):
-    """PUT /api/v1/calendar/{date}."""
+    """PUT, DELETE /api/v1/calendar/{date}."""
 
     @operation("List a day of the calendar", permission="calendar.edit", body=DayBody, result=CalendarAnswer)
     async def put(self, body: DayBody, day: str) -> None:
         """Put the day in place and send its year; what is under way keeps its due time."""
-        try:
-            at = date.fromisoformat(day)
-        except ValueError:
-            raise field_error("date", "type") from None
-        if not FIRST_YEAR <= at.year <= LAST_YEAR:
-            raise field_error("date", "range")
+        at = _date_or_raise(day)
         await self.workdays.put(self.actor, CalendarDay(at, body.kind, body.name, body.source), utc_now())
         await self.answer_year(at.year)
+
+    @operation("Take a day off the calendar", permission="calendar.edit", result=CalendarAnswer)
+    async def delete(self, day: str) -> None:
+        """Let the day count as its weekday does and send its year; one that is not listed counts so already."""
+        at = _date_or_raise(day)
+        await self.workdays.remove(self.actor, at, utc_now())
+        await self.answer_year(at.year)
+
+
+def _date_or_raise(day: str) -> date:
+    try:
+        at = date.fromisoformat(day)
+    except ValueError:
+        raise field_error("date", "type") from None
+    if not FIRST_YEAR <= at.year <= LAST_YEAR:
+        raise field_error("date", "range")
+    return at
 
 
 class CalendarImport(_Calendar):
