@@ -12,6 +12,7 @@ from typing import Any
 
 from dispatch import agreements, conditions, effects, guards
 from dispatch.chapters import (
+    appeals,
     covering,
     elsewhere,
     emergency,
@@ -39,7 +40,7 @@ from dispatch.chapters import (
 __all__ = ["CHECKS", "CHOOSERS", "CONDITIONS", "EFFECTS", "FORBIDDING", "GUARDS", "SOURCES"]
 
 CHAPTERS: tuple[ModuleType, ...] = (
-    requests, returns, learning, suspension, verification, elsewhere, joining, joined_voices, teamwork, joint, covering,
+    requests, returns, appeals, learning, suspension, verification, elsewhere, joining, joined_voices, teamwork, joint, covering,
     partners, oversight, emergency, onsite, endings,
     spot_checks, on_behalf, rectification, limiting, recomputing, voice,
 )  # fmt: skip

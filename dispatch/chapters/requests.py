@@ -1,15 +1,15 @@
-"""What all requests have in common (who decides, until when, what ends them), extensions, and appeals of the reporter."""
+"""What all requests have in common (who decides, until when, what ends them), and extensions."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from dispatch.agreements import Check
 from dispatch.asking import ask, await_decision, drop_requests, pending, request_now, settle
+from dispatch.chapters.appeals import APPEALS, appeal_decided
 from dispatch.chapters.returns import return_decided
 from dispatch.chapters.suspension import suspension_decided
 from dispatch.clocks import Limit, due_at
@@ -22,13 +22,9 @@ from dispatch.situation import Case, Situation, lead_of, must_contact
 from dispatch.step import Step
 from storage.errors import FieldError
 
-__all__ = ["CHECKS", "CHOOSERS", "CONDITIONS", "EFFECTS", "FORBIDDING", "GUARDS", "SOURCES", "appeal_until"]
+__all__ = ["CHECKS", "CHOOSERS", "CONDITIONS", "EFFECTS", "FORBIDDING", "GUARDS", "SOURCES"]
 
 Request = dict[str, Any]
-
-# By state of the ended case: the limits that say how long an appeal may be made and until when it is decided (T06, T46).
-APPEALS = {"refused": ("appeal_window", "decide_appeal"), "closed": ("reopen_window", "decide_reopen")}
-USUAL_WINDOW = Limit(15, "d")  # where the table of limits has none
 
 
 def _is_decider(at: Situation) -> bool:
@@ -127,54 +123,6 @@ def _extension_decided(step: Step, request: Request, approved: bool) -> None:
         step.data.update(limit=request["limit"], due_at=clock["due_at"])
 
 
-def _not_appealed(at: Situation) -> bool:
-    """Once (domain.md T06, T46); who took it back has not been answered."""
-    asked = (item for item in at.case["requests"] if item["kind"] == "appeal" and item["state"] != "withdrawn")
-    return all(item["of"] != at.state for item in asked)
-
-
-def appeal_until(at: Situation) -> datetime | None:
-    """Return until when the reporter may appeal against how the case ended; None where they may not, or have done."""
-    ended = at.case["closed_at"]
-    if at.state not in APPEALS or ended is None or not _not_appealed(at):
-        return None
-    window = at.rules.node_limit(at.case, APPEALS[at.state][0]) or USUAL_WINDOW
-    return due_at(ended, window, at.rules.calendar)
-
-
-def _appeal_open(at: Situation) -> bool:
-    until = appeal_until(at)
-    return until is not None and at.now <= until
-
-
-def _appeal(step: Step) -> None:
-    state = step.case["live"]["state"]
-    request = ask(step, "appeal", decider="supervisor", unit=None, of=state, reason=step.fields["reason"])
-    await_decision(step, request, node=APPEALS[state][1])
-
-
-def _appeal_decided(step: Step, request: Request, approved: bool) -> None:
-    """The reporter hears the answer. What was refused is taken in again, what was closed is reopened."""
-    step.public = True
-    if not approved:
-        archive_later(step)
-    elif request["of"] == "refused":
-        _take_in_again(step, request)
-    else:
-        step.then("reopen", {"kind": "citizen_appeal", "reason": step.fields["opinion"]})
-
-
-def _take_in_again(step: Step, request: Request) -> None:
-    """The refusal is kept with the request."""
-    request["refusal"] = step.case.get("refusal")
-    step.stop_timers()
-    for name in ("refusal", "closed_at", "outcome"):
-        step.set(name, None)
-    step.live["open"] = True
-    step.start_clock("intake")
-    step.next_state = "reported"
-
-
 class Kind(msgspec.Struct, frozen=True):
     """One kind of request: the states of the case in which it can be decided, what the decision brings, whether it runs out
     when nobody decides even after it was escalated."""
@@ -188,7 +136,7 @@ KINDS: dict[str, Kind] = {
     "return": Kind(frozenset({"dispatched", "handling"}), return_decided),
     "extension": Kind(frozenset({"handling"}), _extension_decided, runs_out=False),  # ends with the due time, see its asking
     "suspension": Kind(frozenset({"handling"}), suspension_decided),
-    "appeal": Kind(frozenset(APPEALS), _appeal_decided, runs_out=False),  # a citizen is owed an answer
+    "appeal": Kind(frozenset(APPEALS), appeal_decided, runs_out=False),  # a citizen is owed an answer
 }
 
 
@@ -236,8 +184,6 @@ GUARDS: dict[str, Guard] = {
     "no_pending_extension": _no_pending_extension,
     "extension_left": _extension_left,
     "extension_in_time": _extension_in_time,
-    "not_appealed": _not_appealed,
-    "appeal_open": _appeal_open,
 }
 FORBIDDING: frozenset[str] = frozenset({"is_decider", "asked_by_actor"})
 CHECKS: dict[str, Check] = {"extension_fits": _extension_fits, "citizen_told_of_delay": _citizen_told_of_delay}
@@ -247,7 +193,6 @@ CHOOSERS: dict[str, Chooser] = {}
 EFFECTS: dict[str, Effect] = {
     "drop_requests": drop_requests,
     "request_extension": _request_extension,
-    "appeal": _appeal,
     "decide": _decide,
     "withdraw_request": _withdraw_request,
     "escalate": _escalate,

@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Any
 
 from dispatch.agreements import Check
+from dispatch.chapters.appeals import appeal_until
 from dispatch.chapters.joined_voices import has_rated
-from dispatch.chapters.requests import appeal_until
 from dispatch.conditions import Condition, Source
 from dispatch.effects import Chooser, Effect
 from dispatch.guards import RATED_IN, Guard, is_rated, put_right_at, rating_until
