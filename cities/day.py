@@ -28,9 +28,15 @@ __all__ = ["Client", "Day", "Refused", "Result", "play"]
 Case = dict[str, Any]
 Progress = Callable[[str], None]
 
-SHARE = {"return": 0.06, "send_back": 0.04, "check_fail": 0.06, "redo": 0.04, "progress": 0.4}
+SHARE = {"return": 0.06, "send_back": 0.04, "check_fail": 0.06, "redo": 0.04, "progress": 0.4, "invite": 0.5, "help_tonight": 0.7}
 MOST_STEPS = 40  # a case that needs more is stuck
 PART_WORK: dict[str, Case] = {"task_sign": {}, "task_submit": {"note": "本单位的部分已经办完，现场情况已报主办单位"}}
+HELP: tuple[tuple[str, str, Case], ...] = (
+    ("org_coordinator", "claim", {}),
+    ("org_coordinator", "serve", {"people": "志愿者两人"}),
+    ("org_coordinator", "task_submit", {"note": "志愿者到场协助，已与主办单位交接", "hours": 2}),
+    ("unit_clerk", "task_confirm", {"rating": 5, "text": "感谢支持"}),
+)
 FAMILY_NAMES = "王李张刘陈杨赵黄周吴徐孙罗龙"
 
 
@@ -157,6 +163,8 @@ class Day:
                 break
             if case["state"] == "handling" and any("step" in task for task in case["tasks"]):
                 case = await self.do_parts(case)
+            elif case["state"] == "handling" and not any(task["kind"] == "org" for task in case["tasks"]):
+                case = await self.ask_for_help(case, is_left=steps < MOST_STEPS)
             role, action, fields = await self.next_step(case, returned=returned)
             returned = returned or action == "request_return"
             case = await self.act(role, case, action, fields, step)
@@ -194,6 +202,24 @@ class Day:
             await clerk.ask("POST", f"{path}/tasks/{task}/actions/{action}", PART_WORK[action], step=action, key=key)
         return case
 
+    async def ask_for_help(self, case: Case, *, is_left: bool) -> Case:
+        """Let the clerk invite the organization that fits best, where one does, and that one help; on a case that is left the
+        evening finds some of them invited or at work. Returns the case afterwards."""
+        if not case["organizations"] or self.draw.random() >= SHARE["invite"]:
+            return case
+        offered = await self.seen_by("unit_clerk", case)
+        if not (found := _options(offered, "invite", "organizations")):
+            return case
+        case = await self.act("unit_clerk", case, "invite", {"organizations": found[:1], "note": "请协助上门"}, "help")
+        task = next(one["id"] for one in case["tasks"] if one["kind"] == "org")
+        for role, action, fields in HELP:
+            if is_left and self.draw.random() >= SHARE["help_tonight"]:
+                break
+            path, key = f"/cases/{case['id']}/tasks/{task}/actions/{action}", self.key(case["id"], task, action)
+            body = {"rev": case["rev"], **fields} | ({"at": _stamp(datetime.now(UTC))} if action == "serve" else {})
+            case = await self.people[role].case("POST", path, body, step=f"help: {action}", key=key)
+        return await self.people["unit_clerk"].ask("GET", f"/cases/{case['id']}", step="open case")
+
     async def next_step(self, case: Case, *, returned: bool) -> tuple[str, str, Case]:
         """Return who does what next with the case, and with which fields."""
         found: tuple[str, str, Case] = await getattr(self, f"when_{case['state']}")(case, returned)
@@ -221,17 +247,14 @@ class Day:
         if "dispatch_joint" in offered:
             template = next(one for one in offered["dispatch_joint"]["fields"] if one["name"] == "template")
             return "dispatcher", "dispatch_joint", {"template": template["value"], "opinion": "请各单位分工办理"}
-        unit = next(one for one in offered["dispatch"]["fields"] if one["name"] == "unit")
-        options = [option["code"] if isinstance(option, dict) else option for option in unit["options"]]
-        return "dispatcher", "dispatch", {"unit": options[0], "opinion": "请依职责办理"}
+        unit = _options(offered, "dispatch", "unit")[0]
+        return "dispatcher", "dispatch", {"unit": unit, "opinion": "请依职责办理"}
 
     async def when_dispatched(self, case: Case, returned: bool) -> tuple[str, str, Case]:
         if not returned and self.draw.random() < SHARE["return"]:
             offered = await self.seen_by("unit_clerk", case)
-            if "request_return" in offered:
-                unit = next(one for one in offered["request_return"]["fields"] if one["name"] == "unit")
-                options = [option["code"] if isinstance(option, dict) else option for option in unit["options"]]
-                return "unit_clerk", "request_return", {"reason": "not_duty", "basis": "不在本单位权责清单内", "unit": options[0]}
+            if units := _options(offered, "request_return", "unit"):
+                return "unit_clerk", "request_return", {"reason": "not_duty", "basis": "不在本单位权责清单内", "unit": units[0]}
         return "unit_clerk", "sign_in", {}
 
     async def when_handling(self, case: Case, _returned: bool) -> tuple[str, str, Case]:
@@ -302,6 +325,13 @@ def picture(title: str, colour: int) -> bytes:
     out = io.BytesIO()
     image.save(out, "JPEG", quality=80)
     return out.getvalue()
+
+
+def _options(offered: dict[str, Case], action: str, name: str) -> list[str]:
+    """Return the codes that a field of an action may have, the best first; nothing where the action is not offered."""
+    fields = offered[action]["fields"] if action in offered else []
+    options = next((one["options"] for one in fields if one["name"] == name), [])
+    return [option["code"] if isinstance(option, dict) else option for option in options]
 
 
 def _stamp(at: datetime) -> str:
