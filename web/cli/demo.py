@@ -20,8 +20,6 @@ from web.settings import load
 
 __all__ = ["demo"]
 
-ROLES = ("grid_worker", "operator", "dispatcher", "unit_clerk", "unit_leader")
-
 
 @click.command()
 @click.option("--cases", default=240, show_default=True, type=click.IntRange(1, 100_000), help="How many events and tickets.")
@@ -58,7 +56,7 @@ def _tokens(data: Path) -> dict[str, str]:
     if not path.exists():
         raise HeyunError(f"{path} is missing: this is not a demo, and a day is only played on a demo", code="not_a_demo")
     accounts = json.loads(path.read_text())
-    return {role: accounts[role]["token"] for role in ROLES}
+    return {role: account["token"] for role, account in accounts.items() if account.get("token")}
 
 
 async def _with_progress(url: str, tokens: dict[str, str], cases: int, seed: int, leave_every: int) -> Result:
