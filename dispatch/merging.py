@@ -28,7 +28,9 @@ __all__ = [
 AFTER_MAIN = timedelta(hours=1)  # a joined case goes to the archive after its main one
 STILL_THE_SAME = timedelta(days=7)  # domain.md §2.7: so long after a closure a report may be joined to it
 
-_HEARD = {"visit_answer": "hear_answer", "rate": "hear_rating"}  # what the main case does by what a joined one does
+_HEARD = {  # what the main case does by what a joined one does
+    "visit_answer": "hear_answer", "proxy_visit_answer": "hear_answer", "rate": "hear_rating", "proxy_rate": "hear_rating",
+}  # fmt: skip
 Pair = tuple[Case, Decision]
 
 

@@ -7,6 +7,7 @@ closes it has heard everybody.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from dispatch.agreements import Check
@@ -18,10 +19,11 @@ from dispatch.joined import CONTENT, asked, of_main, own_part, tally
 from dispatch.situation import Situation
 from dispatch.step import Step
 
-__all__ = ["CHECKS", "CHOOSERS", "CONDITIONS", "EFFECTS", "FORBIDDING", "GUARDS", "SOURCES", "has_rated"]
+__all__ = ["CHECKS", "CHOOSERS", "CONDITIONS", "EFFECTS", "FORBIDDING", "GUARDS", "SOURCES", "has_rated", "is_apart"]
 
 _ANSWER = ("contacted", "solved", "satisfaction")
 _GRADES = ("efficiency", "quality", "attitude")
+_PROXY = "proxy"  # the consent under which somebody speaks for them
 _APART = ("did_not_dispatch", "not_of_lead")  # who dispatched or handled the matter puts down no answers about it (§2.2)
 
 
@@ -35,11 +37,15 @@ def has_rated(at: Situation) -> bool:
     return since is None or bool(rating["at"] > since)
 
 
-def _speaks_for_joined(at: Situation) -> bool:
-    """The reporter; the desk for who is called, unless it dispatched the main case or works for its lead."""
+def is_apart(at: Situation) -> bool:
+    """Tell whether the actor neither dispatched the main case nor works for its lead."""
     main = of_main(at)
-    is_apart = main is None or all(COMMON[name](main) for name in _APART)
-    return COMMON["speaks_for_reporter"](at) and COMMON["in_area"](at) and is_apart
+    return main is None or all(COMMON[name](main) for name in _APART)
+
+
+def _speaks_for_joined(at: Situation) -> bool:
+    """The reporter; the desk for who is called, where it is apart from the main case."""
+    return COMMON["speaks_for_reporter"](at) and COMMON["in_area"](at) and is_apart(at)
 
 
 def _asked_with_main(at: Situation) -> bool:
@@ -65,7 +71,7 @@ def _nobody_joined(at: Situation) -> bool:
 
 
 def _hear_answer(step: Step) -> None:
-    answer = {name: step.fields[name] for name in _ANSWER}
+    answer = _said(step, _ANSWER)
     _put(step, "answer", {**answer, "at": step.now})
     is_settled = answer["contacted"] and answer["solved"] and answer["satisfaction"] in CONTENT
     step.data.update(answer, case=step.fields["case"], unsettled=not is_settled)
@@ -73,12 +79,16 @@ def _hear_answer(step: Step) -> None:
 
 def _hear_rating(step: Step) -> None:
     """A bad one is put right like the main reporter's own; the record says by whose case it was given."""
-    grades = {name: step.fields[name] for name in _GRADES}
+    grades = _said(step, _GRADES)
     _put(step, "rating", {**grades, "at": step.now})
     step.data.update(grades, case=step.fields["case"])
     record = step.case.get("rectification")
     if step.data.get("bad") and record is not None and record["at"] == step.now:
         step.edit("rectification")["case"] = step.fields["case"]
+
+
+def _said(step: Step, names: Sequence[str]) -> dict[str, Any]:
+    return {name: step.fields[name] for name in (*names, _PROXY) if name in step.fields}
 
 
 def _put(step: Step, name: str, value: dict[str, Any]) -> None:

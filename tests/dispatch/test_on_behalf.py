@@ -8,6 +8,7 @@ import pytest
 
 from dispatch.actors import Scope
 from dispatch.categories import Catalogue
+from dispatch.errors import NotAllowed
 from dispatch.links import Links
 from dispatch.reports import Caller, Consent
 from dispatch.service import CaseService
@@ -23,6 +24,7 @@ from tests.dispatch.town import (
     CLERK,
     DISPATCHER,
     OPERATOR,
+    SUPERVISOR,
     WALKER,
     Clock,
     Player,
@@ -30,6 +32,7 @@ from tests.dispatch.town import (
     clerk_of,
     event,
     open_service,
+    ticket,
 )  # fmt: skip
 
 ORAL = Consent(kind="oral", note="今天上午入户，当面同意，电话13912345678")
@@ -178,6 +181,75 @@ async def test_proxy_when_they_found_it_done_says_nothing(database: Database) ->
                         (WALKER, "check_pass")):  # fmt: skip
         await player.do(who, action)
     assert await refused(player, WALKER, "proxy_visit_answer") == "did_not_pass"
+
+
+# -- when the case was joined to another
+
+
+async def joined(service: CaseService, **values: Any) -> tuple[Player, Player]:
+    """Return a case of a caller, with that of a resident that was joined to it."""
+    main = await reported(service, OPERATOR, ticket(file=False, **values))
+    own = await reported(service, WALKER, for_resident(**values))
+    await own.do(DISPATCHER, "merge", main=main.id, reason="同一盏灯")
+    await main.do(OPERATOR, "file")
+    return main, own
+
+
+async def visited(service: CaseService, **instead: Any) -> tuple[Player, Player]:
+    main, own = await joined(service)
+    for who, action in ((CLERK, "sign_in"), (CLERK, "contact"), (CLERK, "submit_result"), (DISPATCHER, "to_visit")):
+        await main.do(instead.get(action, who), action)
+    return main, own
+
+
+async def test_proxy_when_the_case_was_joined_answers_and_rates_by_it_marked_on_both(database: Database) -> None:
+    service = await open_service(database)
+    main, own = await visited(service)
+    mine = await own.do(WALKER, "proxy_visit_answer", contacted=True, solved=False, satisfaction="dissatisfied", **SAID)
+    assert mine.visit_answer["proxy"] == "oral" and "proxy_visit_answer" not in await offered(own, WALKER)
+    asked_with_main = (await service.get(actor=OPERATOR, case_id=main.id)).followers
+    assert (asked_with_main[0]["answer"]["proxy"], asked_with_main[0]["answer"]["solved"]) == ("oral", False)
+    assert (await stored(main))["timeline"][-1]["data"]["unsettled"] is True
+    done = await main.do(OPERATOR, "visit_ok")
+    assert done.visit["joined"]["answered"] == 1
+    await own.do(WALKER, "proxy_rate", efficiency=1, quality=2, attitude=3, **SAID)
+    case = await service.get(actor=SUPERVISOR, case_id=main.id)
+    assert case.followers[0]["rating"]["proxy"] == "oral" and case.rectification["case"] == own.id
+    assert "电话里说满意" not in str(await stored(main)), "how they agreed stays with their own case"
+    assert "proxy_rate" not in await offered(own, WALKER) and "rate" not in await offered(own, OPERATOR), "once, by whomever"
+
+
+async def test_written_consent_when_joined_shows_what_was_signed(database: Database) -> None:
+    _, own = await visited(await open_service(database))
+    with pytest.raises(Invalid) as wrong:
+        await own.do(WALKER, "proxy_visit_answer", consent="written")
+    assert [error.field for error in wrong.value.errors] == ["photos"]
+
+
+@pytest.mark.parametrize("action", ["sign_in", "submit_result"])
+async def test_proxy_when_joined_and_they_worked_on_the_main_case_says_nothing(database: Database, action: str) -> None:
+    _, own = await visited(await open_service(database), **{action: actor("unit_clerk", WALKER.id)})
+    assert await refused(own, WALKER, "proxy_visit_answer") == "apart_from_main"
+
+
+async def test_proxy_when_joined_and_they_found_the_main_case_done_says_nothing(database: Database) -> None:
+    main, own = await joined(await open_service(database), category="0201")
+    for who, action in ((CLERK, "sign_in"), (CLERK, "contact"), (CLERK, "submit_result"), (DISPATCHER, "send_check"),
+                        (WALKER, "check_pass")):  # fmt: skip
+        await main.do(who, action)
+    assert await refused(own, WALKER, "proxy_visit_answer") == "apart_from_main"
+    another = actor("grid_worker", "another")
+    assert await refused(own, another, "proxy_visit_answer") == "is_proxy"
+
+
+async def test_proxy_when_the_main_case_is_not_asked_about_says_nothing(database: Database) -> None:
+    main, own = await joined(await open_service(database))
+    for action in ("proxy_visit_answer", "proxy_rate"):
+        assert action not in await offered(own, WALKER)
+        with pytest.raises(NotAllowed):
+            await own.service.act(actor=WALKER, case_id=own.id, action=action, rev=None, fields={}, key=None)
+    await main.do(DISPATCHER, "cancel")
+    assert not [action for action in await offered(own, WALKER) if action.startswith("proxy_")]
 
 
 async def test_list_of_own_reports_when_for_residents_holds_them(database: Database) -> None:
