@@ -8,7 +8,7 @@ one person is counted and told once), `at` when it was reported, the entry `sinc
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +19,8 @@ from dispatch.situation import FOR_CALLERS, Case, Situation, may_be_texted
 
 __all__ = [
     "CONTENT", "HEARD", "JOINED", "REPLIED", "UNKNOWN", "Voice", "address_of", "asked", "followers_of", "matter_of", "of_main",
-    "own_part", "own_voice", "tally", "to_joined", "to_reporter", "told_kinds", "told_to_each", "told_to_reporter", "who_speaks",
+    "own_part", "own_voice", "speaker_of", "tally", "to_joined", "to_reporter", "told_kinds", "told_to_each", "told_to_reporter",
+    "who_speaks",
 ]  # fmt: skip
 
 Voice = tuple[str, datetime]
@@ -31,7 +32,7 @@ _KINDS = {
     "dispatch": "joined_dispatched", "dispatch_joint": "joined_dispatched", "auto_dispatch": "joined_dispatched",
     "decide_coordination": "joined_dispatched", "contact": "joined_contacted", "submit_result": "joined_result",
     "check_pass": "joined_closed", "visit_ok": "joined_closed", "close": "joined_closed", "close_explained": "joined_closed",
-    "special_close": "joined_closed",
+    "special_close": "joined_closed", "decide": "joined_decided",
 }  # fmt: skip
 _OWN_KINDS = {
     "dispatch": "heard_dispatched", "dispatch_joint": "heard_dispatched", "auto_dispatch": "heard_dispatched",
@@ -44,10 +45,13 @@ _OF_CITIZENS = frozenset({"ask_reporter"})
 
 
 def own_voice(case: Case) -> Voice:
-    """Who speaks and when: whoever calls is known by the blind index of the phone, the others by their account."""
-    caller = case.get("caller")
-    who = case["live"]["reporter"] if caller is None else caller.get("phone_index") or UNKNOWN
-    return who, case["live"]["reported_at"]
+    """Who speaks and when: whoever calls is known by the blind index of the phone, the others by their account. Of whom another
+    reported without any number nobody knows who they are."""
+    caller, live = case.get("caller"), case["live"]
+    if caller is None:
+        is_for_another = case["reporter"]["kind"] == "citizen" and case["reporter"]["role"] in FOR_CALLERS
+        return UNKNOWN if is_for_another else live["reporter"], live["reported_at"]
+    return caller.get("phone_index") or UNKNOWN, live["reported_at"]
 
 
 def followers_of(case: Case) -> list[dict[str, Any]]:
@@ -73,6 +77,14 @@ def address_of(case: Case) -> str | None:
 def who_speaks(follower: dict[str, Any]) -> str:
     """Return whose voice it is."""
     return str(follower.get("who") or follower["reporter"])
+
+
+def speaker_of(case: Case, by: str) -> str:
+    """Return whose voice comes by a case: this one, or one that was joined to it. Calls without a number cannot be told apart:
+    each case is a voice of its own."""
+    part = _part(case, by)
+    who = own_voice(case)[0] if by == case["_id"] else UNKNOWN if part is None else who_speaks(part)
+    return by if who == UNKNOWN else who
 
 
 def asked(case: Case) -> list[dict[str, Any]]:
@@ -104,7 +116,8 @@ def of_main(at: Situation) -> Situation | None:
 
 def matter_of(case: Case, scope: Scope) -> dict[str, Any] | None:
     """Return how the matter stands that a joined case follows, as its own reporter may know it: how far the main case is, who has
-    it, what was answered to the public; never who else reported it. The `id` stands only where the scope may open it."""
+    it, what was answered to the public or why it was refused; never who else reported it. The `id` stands only where the scope
+    may open it."""
     main = case.get("main")
     if main is None:
         return None
@@ -118,6 +131,7 @@ def matter_of(case: Case, scope: Scope) -> dict[str, Any] | None:
         "due_at": live["due_at"],
         "closed_at": main["closed_at"],
         "public_reply": mask_text(result["public_reply"]) if live["state"] in REPLIED and "public_reply" in result else None,
+        "refusal": main.get("refusal"),
         "steps": [{"action": action, "at": at} for action, at in _steps(main) if at is not None],
     }
 
@@ -134,14 +148,18 @@ def _steps(main: Case) -> list[tuple[str, datetime | None]]:
 
 def own_part(at: Situation) -> dict[str, Any] | None:
     """Return what the main case keeps of this one; None for a case that is joined to none."""
-    main = at.case.get("main") or {}
-    return next((one for one in main.get("followers") or () if one["case"] == at.case["_id"]), None)
+    return _part(at.case.get("main") or {}, at.case["_id"])
 
 
-def to_joined(action: str, seq: int) -> dict[str, Any]:
+def _part(main: Case, case_id: str) -> dict[str, Any] | None:
+    return next((one for one in main.get("followers") or () if one["case"] == case_id), None)
+
+
+def to_joined(action: str, seq: int, cases: Sequence[str] = ()) -> dict[str, Any]:
     """Return what an item of the outbox keeps so that those who had joined before this entry are told of it: what each hears
-    (the `kind`), the entry, and whether citizens alone are meant."""
-    return {"kind": _KINDS.get(action, action), "seq": seq, "citizens": action in _OF_CITIZENS}
+    (the `kind`), the entry, whether citizens alone are meant, and the `cases` whose reporters alone are, where not all."""
+    told = {"kind": _KINDS.get(action, action), "seq": seq, "citizens": action in _OF_CITIZENS}
+    return {**told, "cases": list(cases)} if cases else told
 
 
 def to_reporter(case: Case, action: str) -> dict[str, Any]:
@@ -164,17 +182,32 @@ def told_to_reporter(case: Case, item: dict[str, Any]) -> dict[str, Any]:
 
 
 def told_to_each(case: Case, item: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Give a notice for each joined reporter, made from an item of the main case's outbox: about their own case, once for each
-    person. Its id is the item's with the case behind it, so that it is always the same."""
-    told, heard = item["joined"], {own_voice(case)[0]}
-    for one in case.get("followers") or ():
-        who, key = who_speaks(one), one.get("tell", "p:" + one["reporter"])
-        is_again = who in heard and who != UNKNOWN
-        if key is None or is_again or one.get("since", 0) >= told["seq"] or (told["citizens"] and one["kind"] != "citizen"):
-            continue
-        heard.add(who)
+    """Give a notice for each joined reporter who is meant, made from an item of the main case's outbox: about their own case. Its
+    id is the item's with the case behind it, so that it is always the same."""
+    told = item["joined"]
+    for one in _listeners(case, told):
         yield {
-            "_id": f"{item['id']}.{one['case']}", "kind": told["kind"], "keys": [key], "at": item["at"], "by": item["by"],
-            "case": one["case"], "case_no": one["case_no"], "line": one.get("line", ""),
+            "_id": f"{item['id']}.{one['case']}", "kind": told["kind"], "keys": [_address(one)], "at": item["at"],
+            "by": item["by"], "case": one["case"], "case_no": one["case_no"], "line": one.get("line", ""),
             "urgency": case["live"]["urgency"], "read_by": [],
         }  # fmt: skip
+
+
+def _address(follower: dict[str, Any]) -> str | None:
+    key: str | None = follower.get("tell", "p:" + follower["reporter"])
+    return key
+
+
+def _listeners(case: Case, told: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Who had joined before and can be reached: those of certain cases, else all, once for each person."""
+    there = [one for one in case.get("followers") or () if one.get("since", 0) < told["seq"] and _address(one) is not None]
+    if "cases" in told:
+        yield from (one for one in there if one["case"] in told["cases"])
+        return
+    heard = {own_voice(case)[0]}
+    for one in there:
+        who = who_speaks(one)
+        if (told["citizens"] and one["kind"] != "citizen") or (who in heard and who != UNKNOWN):
+            continue
+        heard.add(who)
+        yield one

@@ -233,7 +233,8 @@ def _action(held: _Held, saying: str, fields: Mapping[str, Any]) -> str:
     if held.done is not None and saying == held.link["purpose"]:
         return str(held.done["action"])
     if saying == "appeal":
-        return "appeal_refusal" if held.at.state == "refused" else "appeal_result"
+        ended = held.at.case.get("main") or held.at.case
+        return "appeal_refusal" if ended["live"]["state"] == "refused" else "appeal_result"
     is_settled = bool(fields.get("contacted") and fields.get("solved"))
     return "visit_ok" if saying == "visit" and is_settled and "visit_ok" in held.offered else _ROWS[saying][0]
 

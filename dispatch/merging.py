@@ -30,6 +30,7 @@ STILL_THE_SAME = timedelta(days=7)  # domain.md §2.7: so long after a closure a
 
 _HEARD = {  # what the main case does by what a joined one does
     "visit_answer": "hear_answer", "proxy_visit_answer": "hear_answer", "rate": "hear_rating", "proxy_rate": "hear_rating",
+    "appeal_refusal": "hear_appeal", "appeal_result": "hear_appeal",
 }  # fmt: skip
 Pair = tuple[Case, Decision]
 
@@ -146,9 +147,15 @@ async def speak(store: CaseStore, decision: Decision, case: Case, now: datetime,
     """Write what a joined reporter has said and that the main case has heard it, both or neither; return what was written,
     nothing when one changed meanwhile."""
     said, main = decision.entries[0], case["main"]
-    heard = engine.system_step(main, now, rules, _HEARD[said["action"]], {**said["data"], "case": case["_id"]})
+    heard = engine.system_step(main, now, rules, _HEARD[said["action"]], {**_told(said), "case": case["_id"]})
     decision.case["main"] = heard.case
     return await _write(store, [(case, decision), (main, heard)])
+
+
+def _told(said: Mapping[str, Any]) -> dict[str, Any]:
+    """What the main case hears of an entry: the codes, and of its words why somebody appeals, which is decided there."""
+    reason = said.get("texts", {}).get("reason")
+    return {**said.get("data", {}), **({"reason": reason["value"]} if reason else {})}
 
 
 async def _write(store: CaseStore, pairs: Sequence[Pair]) -> list[Decision]:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from dispatch.actors import Actor, agency_unit
+from dispatch.appeals import voices_of
 from dispatch.joined import HEARD, JOINED, address_of, to_joined, to_reporter
 from dispatch.situation import lead_of, may_be_texted
 
@@ -101,10 +102,19 @@ def _covering(case: Case, item: dict[str, Any] | None) -> list[str]:
 
 
 def _asker(case: Case, item: dict[str, Any] | None) -> list[str]:
-    """The unit that asked for something; of an appeal, the reporter."""
+    """The unit that asked for something; of an appeal all who made it, each by their own case."""
     if item is None:
         return []
-    return _unit(item["unit"]) if item["unit"] else _own_reporter(case, item)
+    if item["unit"]:
+        return _unit(item["unit"])
+    joined = _appealing(case, item)
+    own = _own_reporter(case, item) if len(joined) < len(voices_of(case, item)) else []
+    return [*own, *([JOINED] if joined else [])]
+
+
+def _appealing(case: Case, request: dict[str, Any]) -> list[str]:
+    """The joined cases by which an appeal was made."""
+    return [voice["case"] for voice in voices_of(case, request) if voice["case"] != case["_id"]]
 
 
 def _deciders(case: Case, item: dict[str, Any] | None) -> list[str]:
@@ -326,7 +336,8 @@ def compose(names: tuple[str, ...], action: str, entry: dict[str, Any], case: Ca
         notice["heard"] = to_reporter(case, action)
     if JOINED in keys:
         notice["keys"].remove(JOINED)
-        notice["joined"] = to_joined(action, entry["seq"])
+        meant = _appealing(case, item) if item is not None and "asker" in names else ()
+        notice["joined"] = to_joined(action, entry["seq"], meant)
     return notice
 
 

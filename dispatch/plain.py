@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from dispatch.appeals import own_appeal
 from dispatch.joined import REPLIED
 from dispatch.masking import mask_text
 from dispatch.situation import Case
@@ -72,7 +73,7 @@ def plain_case(case: Case) -> PublicCase:
         reported_at=moment(live["reported_at"]),
         closed_at=None if told["closed_at"] is None else moment(told["closed_at"]),
         public_reply=_reply(told),
-        refusal=_refusal(case),
+        refusal=_refusal(told),
         appeal=_appeal(case),
         answered_at=_answered_at(case),
         expires_at=None,
@@ -101,9 +102,8 @@ def _reply(case: Case) -> str | None:
 
 
 def _appeal(case: Case) -> str | None:
-    """The state of the newest appeal against how the case stands ended now."""
-    asked = (item for item in reversed(case["requests"]) if item["kind"] == "appeal" and item["of"] == case["live"]["state"])
-    return next((item["state"] for item in asked), None)
+    found = own_appeal(case.get("main") or case, case["_id"])
+    return None if found is None else str(found["state"])
 
 
 def _refusal(case: Case) -> dict[str, str] | None:

@@ -216,7 +216,7 @@ class Relay:
 
 async def told_since(database: Database, since: datetime) -> AsyncIterator[Notices]:
     """Give the notices born at or after an instant as they stand in the inboxes, or shall; in groups, read from their cases."""
-    projection = {"outbox": 1, "case_no": 1, "live": 1, "caller.phone_index": 1, "followers": 1}
+    projection = {"outbox": 1, "case_no": 1, "live": 1, "reporter": 1, "caller.phone_index": 1, "followers": 1}
     group = list[Shared]()
     async for case in database.iterate(CASES, {"told_at": {"$gte": since}}, projection=projection, batch_size=GROUP):
         group += notices_of(case, [item for item in case["outbox"] if item["at"] >= since])

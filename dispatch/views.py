@@ -13,6 +13,7 @@ import msgspec
 
 from dispatch import engine
 from dispatch.actors import Actor
+from dispatch.appeals import own_appeal, voice_of, voices_of
 from dispatch.joined import matter_of
 from dispatch.rules import Rules
 from dispatch.situation import Case, Situation
@@ -197,7 +198,7 @@ def case_view(case: Case, actor: Actor, now: datetime, rules: Rules) -> CaseView
         closed_at=_maybe(case["closed_at"]),
         clocks=[_clock(clock) for clock in case["clocks"]],
         tasks=[_task(task, at) for task in case["tasks"]],
-        requests=[_item(request, at, "request") for request in case["requests"] if _shows(request, actor)],
+        requests=[_request(request, at) for request in case["requests"] if _shows(request, at)],
         match=_match(case["match"]),
         photos=case["photos"],
         reporter=_reporter(case, actor),
@@ -231,7 +232,7 @@ def _later(case: Case, actor: Actor) -> dict[str, Any]:
         "hand_overs": [_plain(item) or {} for item in case.get("hand_overs") or ()],
         "scene": _scene(case, actor),
         "merged_into": case.get("merged_into"),
-        "matter": _dated(matter_of(case, actor.scope)),
+        "matter": _matter(case, actor),
         "followers": _followers(case, actor),
         "special_group": None if hides_reporter(case, actor) else (case.get("special_group") or {}).get("group"),
         "on_behalf": _on_behalf(case, actor),
@@ -296,9 +297,30 @@ def _item(item: dict[str, Any], at: Situation, subject: str) -> dict[str, Any]:
     return shown
 
 
-def _shows(request: dict[str, Any], actor: Actor) -> bool:
-    """What units and officials ask of each other is not shown to who reported; their own appeal is."""
-    return actor.role not in _OUTSIDE or request["kind"] == "appeal"
+def _shows(request: dict[str, Any], at: Situation) -> bool:
+    """What units and officials ask of each other, or others appeal, is not shown to who reported; their own appeal is."""
+    if at.actor.role not in _OUTSIDE:
+        return True
+    return request["kind"] == "appeal" and voice_of(at.case, request, at.case["_id"]) is not None
+
+
+def _request(request: dict[str, Any], at: Situation) -> dict[str, Any]:
+    """A request; of an appeal what all have said who made it, to who reported only their own."""
+    shown = _item(request, at, "request")
+    if request["kind"] != "appeal":
+        return shown
+    own = voice_of(at.case, request, at.case["_id"])
+    voices = [own] if own is not None and at.actor.role in _OUTSIDE else voices_of(at.case, request)
+    said = [{"at": moment(voice["at"]), "reason": voice["reason"], **_by_which(voice, at)} for voice in voices]
+    return {**shown, "at": said[0]["at"], "reason": said[0]["reason"], "voices": said}
+
+
+def _by_which(voice: dict[str, Any], at: Situation) -> dict[str, Any]:
+    """By which joined case somebody spoke: the desk knows alone."""
+    if at.actor.role not in _DESK_ROLES or voice["case"] == at.case["_id"]:
+        return {}
+    numbers = {one["case"]: one["case_no"] for one in at.case.get("followers") or ()}
+    return {"case": voice["case"], "case_no": numbers.get(voice["case"])}
 
 
 def _task(task: dict[str, Any], at: Situation) -> dict[str, Any]:
@@ -341,8 +363,14 @@ def _scene(case: Case, actor: Actor) -> dict[str, Any] | None:
     return scene
 
 
-def _dated(matter: dict[str, Any] | None) -> dict[str, Any] | None:
-    return None if matter is None else {**(_plain(matter) or {}), "steps": [_plain(step) for step in matter["steps"]]}
+def _matter(case: Case, actor: Actor) -> dict[str, Any] | None:
+    """How the matter stands that a joined case follows, and what became of its reporter's own appeal against that."""
+    matter = matter_of(case, actor.scope)
+    if matter is None:
+        return None
+    appeal = own_appeal(case["main"], case["_id"])
+    shown = None if appeal is None else _plain({name: appeal[name] for name in ("state", "decided_at", "opinion")})
+    return {**(_plain(matter) or {}), "steps": [_plain(step) for step in matter["steps"]], "appeal": shown}
 
 
 def _followers(case: Case, actor: Actor) -> Items:

@@ -1,4 +1,8 @@
-"""Appeals of the reporter against how a case ended: until when they are taken, what comes of them (domain.md T06, T46)."""
+"""Appeals against how a case ended: until when they are taken, what comes of them (domain.md T06, T46).
+
+The reporter may appeal, and each citizen whose case was joined, by their own case: the main one hears it in the same transaction
+(`dispatch.merging`) and there it is decided.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,13 @@ from datetime import datetime
 from typing import Any
 
 from dispatch.agreements import Check
-from dispatch.asking import ask, await_decision
+from dispatch.appeals import has_appealed, voice_of, voices_of
+from dispatch.asking import ask, await_decision, pending, settle
 from dispatch.clocks import Limit, due_at
 from dispatch.conditions import Condition, Source
 from dispatch.effects import Chooser, Effect
 from dispatch.guards import Guard
+from dispatch.joined import of_main
 from dispatch.outcomes import archive_later
 from dispatch.situation import Situation
 from dispatch.step import Step
@@ -24,19 +30,24 @@ APPEALS = {"refused": ("appeal_window", "decide_appeal"), "closed": ("reopen_win
 USUAL_WINDOW = Limit(15, "d")  # where the table of limits has none
 
 
+def _ended(at: Situation) -> Situation:
+    """The question about the case that has ended: this one, or the main one of a case that was joined."""
+    return of_main(at) or at
+
+
 def _not_appealed(at: Situation) -> bool:
-    """Once (domain.md T06, T46); who took it back has not been answered."""
-    asked = (item for item in at.case["requests"] if item["kind"] == "appeal" and item["state"] != "withdrawn")
-    return all(item["of"] != at.state for item in asked)
+    return not has_appealed(_ended(at).case, at.case["_id"])
 
 
 def appeal_until(at: Situation) -> datetime | None:
-    """Return until when the reporter may appeal against how the case ended; None where they may not, or have done."""
-    ended = at.case["closed_at"]
-    if at.state not in APPEALS or ended is None or not _not_appealed(at):
+    """Return until when whoever reported the case may appeal against how it ended, or the one that it was joined to; None where
+    they may not, or have done."""
+    ended = _ended(at)
+    since = ended.case["closed_at"]
+    if ended.state not in APPEALS or since is None or not _not_appealed(at):
         return None
-    window = at.rules.node_limit(at.case, APPEALS[at.state][0]) or USUAL_WINDOW
-    return due_at(ended, window, at.rules.calendar)
+    window = at.rules.node_limit(ended.case, APPEALS[ended.state][0]) or USUAL_WINDOW
+    return due_at(since, window, at.rules.calendar)
 
 
 def _appeal_open(at: Situation) -> bool:
@@ -44,14 +55,59 @@ def _appeal_open(at: Situation) -> bool:
     return until is not None and at.now <= until
 
 
+def _main_is(state: str) -> Guard:
+    def holds(at: Situation) -> bool:
+        main = of_main(at)
+        return main is not None and main.state == state
+
+    return holds
+
+
+def _asked_alone(at: Situation) -> bool:
+    """What several have asked none of them takes back, nor the reporter what only others have; for one of those the desk may."""
+    if at.item is None or at.item["kind"] != "appeal":
+        return True
+    is_own = at.actor.role == "operator" or voice_of(at.case, at.item, at.case["_id"]) is not None
+    return is_own and len(voices_of(at.case, at.item)) == 1
+
+
 def _appeal(step: Step) -> None:
-    state = step.case["live"]["state"]
-    request = ask(step, "appeal", decider="supervisor", unit=None, of=state, reason=step.fields["reason"])
-    await_decision(step, request, node=APPEALS[state][1])
+    """While one waits for its decision, whoever appeals besides is heard with it."""
+    voice = {"case": step.fields.get("case", step.case["_id"]), "at": step.now, "reason": step.fields["reason"]}
+    request = _waiting(step)
+    if request is None:
+        state = step.case["live"]["state"]
+        request = ask(step, "appeal", decider="supervisor", unit=None, of=state, voices=[voice])
+        await_decision(step, request, node=APPEALS[state][1])
+    else:
+        request["voices"] = [*voices_of(step.case, request), voice]
+        step.data.update(request=request["id"], kind="appeal")
+    if voice["case"] != step.case["_id"]:
+        step.data["case"] = voice["case"]
+
+
+def _waiting(step: Step) -> dict[str, Any] | None:
+    """Return the appeal that waits for its decision, to be changed."""
+    if pending(step.case, "appeal") is not None:
+        step.edit("requests")
+    return pending(step.case, "appeal")
+
+
+def _leave_appeal(step: Step) -> None:
+    """Whoever is taken out of the matter asks nothing of it any more."""
+    request = _waiting(step)
+    if request is None:
+        return
+    left = [voice for voice in voices_of(step.case, request) if voice["case"] not in step.fields["cases"]]
+    if left:
+        request["voices"] = left
+    else:
+        settle(step, request, "withdrawn")
+        archive_later(step)
 
 
 def appeal_decided(step: Step, request: dict[str, Any], approved: bool) -> None:
-    """The reporter hears the answer. What was refused is taken in again, what was closed is reopened."""
+    """All who appealed hear the answer. What was refused is taken in again, what was closed is reopened."""
     step.public = True
     if not approved:
         archive_later(step)
@@ -72,10 +128,16 @@ def _take_in_again(step: Step, request: dict[str, Any]) -> None:
     step.next_state = "reported"
 
 
-GUARDS: dict[str, Guard] = {"not_appealed": _not_appealed, "appeal_open": _appeal_open}
+GUARDS: dict[str, Guard] = {
+    "not_appealed": _not_appealed,
+    "appeal_open": _appeal_open,
+    "main_refused": _main_is("refused"),
+    "main_closed": _main_is("closed"),
+    "asked_alone": _asked_alone,
+}
 FORBIDDING: frozenset[str] = frozenset()
 CHECKS: dict[str, Check] = {}
 CONDITIONS: dict[str, Condition] = {}
 SOURCES: dict[str, Source] = {}
 CHOOSERS: dict[str, Chooser] = {}
-EFFECTS: dict[str, Effect] = {"appeal": _appeal}
+EFFECTS: dict[str, Effect] = {"appeal": _appeal, "leave_appeal": _leave_appeal}

@@ -28,7 +28,7 @@ def round_of(at: Situation, purpose: str) -> str:
     """Return which time it is that the reporter is asked this about the case: another one after each redo, reopening or settled
     bad rating, or when it has ended otherwise. What is asked together with the case that it was joined to has rounds of its own,
     by that case and the entry since which it is joined."""
-    if purpose != "appeal" and (main := of_main(at)) is not None:
+    if (main := of_main(at)) is not None:
         return f"{round_of(main, purpose)}@{main.case['_id']}.{(own_part(at) or {}).get('since', 0)}"
     closures = len(at.case.get("closures") or ())
     if purpose == "visit":

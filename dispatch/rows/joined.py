@@ -37,6 +37,16 @@ ROWS: tuple[Transition, ...] = (
         effects=("rate",),
     ),
     Transition(
+        action="appeal_refusal", number="T06", states=("merged",), next=None, roles=SPEAKERS,
+        guards=("speaks_for_joined", "reporter_is_citizen", "main_refused", "not_appealed", "appeal_open"),
+        fields=(text("reason", 5),),
+    ),
+    Transition(
+        action="appeal_result", number="T46", states=("merged",), next=None, roles=SPEAKERS,
+        guards=("speaks_for_joined", "reporter_is_citizen", "main_closed", "not_appealed", "appeal_open"),
+        fields=(text("reason", 5),),
+    ),
+    Transition(
         action="issue_link", number="T39", states=("merged",), next=None, roles=DESK, adding=True, public=False, offered=False,
         guards=("speaks_for_joined", "reporter_is_citizen"), fields=(choice("purpose", f.LINK_PURPOSES),), checks=("link_due",),
         effects=("issue_link",),
@@ -48,5 +58,9 @@ ROWS: tuple[Transition, ...] = (
     Transition(
         action="hear_rating", number="T44", states=JOINED_ENDED, next=None, roles=SYSTEM_ONLY, public=False, offered=False,
         effects=("rectify_when_bad", "hear_rating"), notices=("lead",),
+    ),
+    Transition(
+        action="hear_appeal", number="T06/T46", states=("refused", "closed"), next=None, roles=SYSTEM_ONLY, public=False,
+        offered=False, effects=("appeal",), notices=("deciders",),
     ),
 )  # fmt: skip

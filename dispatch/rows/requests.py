@@ -57,8 +57,8 @@ ROWS = (
     ),
     Transition(
         subject="request", action="withdraw_request", number="2.4b", states=("pending",), next="withdrawn",
-        roles=LED | {"citizen", "operator"}, public=False, guards=("asked_by_actor",), effects=("withdraw_request",),
-        notices=("deciders",),
+        roles=LED | {"citizen", "operator"}, public=False, guards=("asked_by_actor", "asked_alone"),
+        effects=("withdraw_request",), notices=("deciders",),
     ),
     Transition(
         subject="request", action="escalate", number="2.4b", states=("pending",), next=None, roles=SYSTEM_ONLY, public=False,

@@ -41,7 +41,7 @@ ROWS: tuple[Transition, ...] = (
     ),
     Transition(  # the main case, and every case between, when one is taken out
         action="let_go", number="T14", states=tuple(state for state in STATES if state != "archived"), next=None,
-        roles=SYSTEM_ONLY, public=False, offered=False, effects=("let_go",), notices=("lead",),
+        roles=SYSTEM_ONLY, public=False, offered=False, effects=("let_go", "leave_appeal"), notices=("lead",),
     ),
     Transition(
         action="transfer_external", number="T07", states=("reported", "verifying", "filed"), next="transferred",

@@ -64,7 +64,7 @@ REPORTS = (
 )  # fmt: skip
 SMALL = Category(code="0299", name="小修小补", urgency="normal", limit="2wd", self_handle=True)
 TWO_CASES = frozenset(  # they need the other case too: `test_joining`, `test_joined_voices`
-    {"merge", "unmerge", "let_go", "absorb", "join_same", "hear_answer", "hear_rating"}
+    {"merge", "unmerge", "let_go", "absorb", "join_same", "hear_answer", "hear_rating", "hear_appeal"}
 )
 ON_THE_WAY = (
     "file", "dispatch", "sign_in", "contact", "sign_off", "answer_supervise", "submit_result", "send_check", "to_visit", "close",

@@ -16,6 +16,7 @@ NOT_IN_ACTIONS = {
     "accept_rule",
     "dismiss_rule",
     "hear_answer",
+    "hear_appeal",
     "hear_rating",
     "let_go",
     "alarm",

@@ -19,6 +19,7 @@ from web.api.public import BODY_LIMIT, LinkBody, VisitBody
 GOOD = {"contacted": True, "solved": True, "satisfaction": "very_satisfied", "note": "谢谢"}
 BAD = {"contacted": True, "solved": False, "satisfaction": "dissatisfied", "note": "还是老样子，请打13912345678"}
 GRADED = {"efficiency": 5, "quality": 5, "attitude": 4, "text": "很快"}
+WHY = {"reason": "第二天夜里又开始施工"}
 CALLER = {"name": "李四光", "phone": "13900139123", "anonymous": False, "confidential": False}
 PRIVATE = (
     "李", "13900139123", "139****", "13912345678", "一街道5号", "operator", "dispatcher", "unit_clerk", "坐席", "派遣员", "link:",
@@ -208,3 +209,26 @@ async def test_token_when_the_database_is_away_stands_in_no_log(
         answer = await service.get("/api/v1/public/cases/" + "B" * 43)
     assert answer.status == 503 and "public/cases" in caplog.text and "BBB" not in caplog.text
     caplog.clear()
+
+
+async def test_appeal_of_who_joined_when_sent_by_their_link_is_decided_on_the_main_case(service: Running) -> None:
+    main = await visiting(service, caller=CALLER | {"phone": "13900139001"})
+    other = event(category="0401", appeal_type="help", channel="phone", caller=CALLER, file=False)
+    joined = (await service.post("/api/v1/tickets", other, "operator")).json
+    await do(service, joined["id"], "operator", "merge", main=main, reason="同一处噪声")
+    await do(service, main, "operator", "visit_ok", contacted=True, solved=True)
+    path = await link_of(service, joined["id"], "appeal")
+    shown = await service.get(path)
+    assert shown.json["case_no"] == joined["case_no"] and [one["name"] for one in shown.json["actions"]] == ["appeal"]
+    done = await service.post(path + "/appeal", WHY)
+    assert (done.status, done.json["appeal"]) == (200, "pending")
+    assert (await service.post(path + "/appeal", WHY)).json == done.json
+    assert not [word for word in (*PRIVATE, main, WHY["reason"]) if word in done.body.decode()]
+    case = (await service.get(f"/api/v1/cases/{main}", "supervisor")).json
+    (request,) = case["requests"]
+    assert request["voices"][0] | {"at": ""} == {"at": "", "case": joined["id"], "case_no": joined["case_no"], **WHY}
+    body = {"rev": case["rev"], "approve": False, "opinion": "已核实，噪声已停"}
+    decided = await service.post(f"/api/v1/cases/{main}/requests/{request['id']}/actions/decide", body, "supervisor")
+    assert decided.status == 200 and (await service.get(path)).json["appeal"] == "rejected"
+    own = (await service.get(f"/api/v1/cases/{joined['id']}", "operator")).json["matter"]
+    assert own["appeal"]["state"] == "rejected" and own["appeal"]["opinion"] == body["opinion"]
