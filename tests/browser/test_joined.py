@@ -80,3 +80,29 @@ def test_reporter_and_desk_when_the_matter_is_visited_see_what_was_answered_and_
     phone.wait_for_selector(f".matter >> text={main['case_no']}")
     phone.wait_for_selector(f".matter .reply >> text={REPLY}")
     check_access(phone)
+
+
+def test_desk_when_somebody_who_joined_appeals_decides_it_by_their_words_and_they_see_it(
+    city: City, open_page: Callable[..., Any], check_access: Callable[[Any], None]
+) -> None:
+    main = called(city, 21, file=False)
+    joined = merged(city, called(city, 22, file=False), main["id"])
+    grounds = {"reason": "litigation", "next_door": "请到区法院立案庭", "reply": "该事项已进入诉讼程序，不予受理。"}
+    city.act(city.case(main["id"], "operator"), "refuse", "operator", **grounds)
+    desk = open_page("operator")
+    desk.wait_for_selector("main")
+    desk.goto(f"{city.url}/desk#/board/{joined['id']}")
+    desk.wait_for_selector(f".dr .matter .reply >> text={grounds['reply']}")
+    desk.wait_for_selector(".dr .access >> text=申诉链接")
+    city.act(city.case(joined["id"], "operator"), "appeal_refusal", "operator", reason="线路是小区公用的，与诉讼无关")
+    desk.reload()
+    desk.wait_for_selector(".dr .matter .appeal >> text=申诉等待决定")
+    check_access(desk)
+    above = open_page("supervisor")
+    above.wait_for_selector("main")
+    above.goto(f"{city.url}/desk#/board/{main['id']}")
+    above.wait_for_selector(f".dr .req >> text={joined['case_no']}（并案）：线路是小区公用的，与诉讼无关")
+    check_access(above)
+    city.decide(city.case(main["id"], "supervisor"), "appeal", "supervisor", approve=False)
+    desk.reload()
+    desk.wait_for_selector(".dr .matter .appeal >> text=没同意")

@@ -154,6 +154,8 @@ describe('what is on record', () => {
   })
   it('says what was asked for and what became of a task', () => {
     expect(requestFacts({ id: 'q1', kind: 'extension', state: 'pending', unit: 'u1', reason: '要等配件', limit: '2wd' }, { u1: '城管局' })).toEqual(['城管局', '要等配件', '延长 2 工作日'])
+    const voices = [{ at: '2026-11-23T02:00:00.000Z', reason: '又不亮了' }, { at: '2026-11-23T03:00:00.000Z', reason: '还是不亮', case: 'c2', case_no: 'GY2' }]
+    expect(requestFacts({ id: 'q2', kind: 'appeal', state: 'pending', unit: null, reason: '又不亮了', voices }, {})).toEqual(['诉求人', '又不亮了', 'GY2（并案）：还是不亮'])
     const waiting = { id: 't4', kind: 'joint', state: 'waiting', unit: { code: 'r', name: '路政' }, limit: '1wd', note: '清理碎砖', waits_for: [{ code: 'a', name: '街道办' }, { code: 'b', name: '水务局' }] }
     expect(taskFacts(waiting, {})).toEqual(['清理碎砖', '等街道办、水务局办完', '轮到后限 1 工作日'])
     expect(taskFacts({ id: 't1', kind: 'org', state: 'confirmed', unit: null, result: { note: '清了三处', hours: 2 }, confirmation: { rating: 5, thanks: null } }, {})).toEqual(['结果：清了三处', '服务 2 小时', '评 5 分'])

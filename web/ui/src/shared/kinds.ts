@@ -11,7 +11,7 @@ const GROUPS: Record<string, readonly string[]> = {
   time: ['light', 'digest', 'alarm', 'urge', 'supervise', 'answer_supervise', 'lift_supervise', 'comment', 'rectify_late', 'task_expire'],
   decide: [
     'request_return', 'request_extension', 'request_suspension', 'sign_request', 'decide', 'withdraw_request', 'escalate', 'expire', 'coordinate', 'ask_unit', 'sign_off', 'appeal_refusal',
-    'appeal_result', 'propose_special_close', 'decline_special_close',
+    'appeal_result', 'hear_appeal', 'propose_special_close', 'decline_special_close',
   ],
   result: ['submit_result', 'check_pass', 'visit_ok', 'close', 'close_explained', 'special_close', 'direct_answer', 'refuse', 'self_handle', 'rate', 'proxy_rate', 'spot_check', 'rectify_submit', 'rectify_close'],
 }

@@ -60,9 +60,10 @@ export function recordOf(item: Case): RecordLine[] {
 
 /** What was asked for, in a few words each. `names` are the names of the parties by code. */
 export function requestFacts(request: CaseRequest, names: Record<string, string>): string[] {
+  const voices = request.voices?.map((one) => (one.case_no ? t('request.voice', { no: one.case_no, reason: one.reason }) : one.reason))
   const facts = [
     request.unit ? (names[request.unit] ?? request.unit) : t('request.by_reporter'),
-    word('option', request.reason, request.reason ?? ''),
+    ...(voices ?? [word('option', request.reason, request.reason ?? '')]),
     request.basis,
     request.proposed_unit && t('request.proposes', { unit: request.proposed_unit.name }),
     request.limit && t('request.longer', { limit: limitWord(request.limit) }),

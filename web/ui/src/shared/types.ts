@@ -99,6 +99,7 @@ export interface CaseRequest {
   plan?: string
   planned_at?: string
   signed_by?: string | null
+  voices?: { at: string; reason: string; case?: string; case_no?: string | null }[] // of an appeal: all who made it, a joined one with its case
   actions?: Action[]
 }
 export interface CaseTask {
@@ -175,6 +176,8 @@ export interface Matter {
   due_at: string | null
   closed_at: string | null
   public_reply: string | null
+  refusal: { reply: string; next_door: string } | null
+  appeal: { state: string; decided_at: string | null; opinion: string | null } | null
   steps: { action: string; at: string }[]
 }
 /** A case that was merged into this one, and what its reporter has said. */
@@ -182,7 +185,7 @@ export interface Follower {
   id: string
   case_no: string
   kind?: string
-  answer?: { contacted: boolean; solved: boolean; satisfaction: string } | null
+  answer?: { contacted: boolean; solved: boolean; satisfaction: string; proxy?: string } | null
   rating?: { efficiency: number; quality: number; attitude: number } | null
 }
 export interface Case {
