@@ -218,7 +218,7 @@ class Day:
             path, key = f"/cases/{case['id']}/tasks/{task}/actions/{action}", self.key(case["id"], task, action)
             body = {"rev": case["rev"], **fields} | ({"at": _stamp(datetime.now(UTC))} if action == "serve" else {})
             case = await self.people[role].case("POST", path, body, step=f"help: {action}", key=key)
-        return await self.people["unit_clerk"].ask("GET", f"/cases/{case['id']}", step="open case")
+        return await self.people["unit_clerk"].case("GET", f"/cases/{case['id']}", step="open case")
 
     async def next_step(self, case: Case, *, returned: bool) -> tuple[str, str, Case]:
         """Return who does what next with the case, and with which fields."""
@@ -330,7 +330,7 @@ def picture(title: str, colour: int) -> bytes:
 def _options(offered: dict[str, Case], action: str, name: str) -> list[str]:
     """Return the codes that a field of an action may have, the best first; nothing where the action is not offered."""
     fields = offered[action]["fields"] if action in offered else []
-    options = next((one["options"] for one in fields if one["name"] == name), [])
+    options: list[Any] = next((one["options"] for one in fields if one["name"] == name), [])
     return [option["code"] if isinstance(option, dict) else option for option in options]
 
 
