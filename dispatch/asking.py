@@ -60,7 +60,7 @@ def await_decision(step: Step, request: Request, *, node: str | None = None, exp
     node = node or f"decide_{request['kind']}"
     limit = step.rules.node_limit(step.case, node)
     if limit is not None:
-        request["due_at"] = due_at(step.now, limit, step.rules.calendar)
+        request["within"], request["due_at"] = str(limit), due_at(step.now, limit, step.rules.calendar)
         step.set_timer(f"escalate:{request['id']}", request["due_at"], "escalate", subject="request", item=request["id"])
         if step.case["live"]["open"]:  # an ended case shows no light any more
             step.start_clock(node)

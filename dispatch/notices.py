@@ -17,7 +17,7 @@ from typing import Any
 from dispatch.actors import Actor, agency_unit
 from dispatch.appeals import voices_of
 from dispatch.joined import HEARD, JOINED, address_of, to_joined, to_reporter
-from dispatch.situation import lead_of, may_be_texted
+from dispatch.situation import lead_of, may_be_texted, spot_check_awaited
 
 __all__ = ["actor_addresses", "compose"]
 
@@ -202,6 +202,19 @@ def _answerable(case: Case, item: dict[str, Any] | None) -> list[str]:
     return _lead(case, item) or ADDRESSEES["operators"](case, item)
 
 
+def _waited_for(case: Case, item: dict[str, Any] | None) -> list[str]:
+    """Whoever still has something to do about a case that has ended: to go and see, to put a bad rating right, to decide an
+    appeal, to answer."""
+    found = _transfer(case, item) if case["live"]["state"] == "transferred" else []
+    if spot_check_awaited(case):
+        found += _spot_checker(case, item)
+    record = case.get("rectification")
+    if record is not None and record["closed_at"] is None:
+        found += _answerable(case, item)
+    pending = (request for request in case["requests"] if request["state"] == "pending")
+    return [*found, *(key for request in pending for key in _deciders(case, request))]
+
+
 def _district_duty(case: Case, item: dict[str, Any] | None) -> list[str]:
     """Whoever dispatches and supervises in the district of the case (domain.md §2.8)."""
     codes = [area["code"] for area in case["place"]["path"] if area["level"] == "district"]
@@ -251,6 +264,7 @@ ADDRESSEES: dict[str, Callable[[Case, dict[str, Any] | None], list[str]]] = {
     "spot_checker": _spot_checker,
     "asked_again": _asked_again,
     "answerable": _answerable,
+    "waited_for": _waited_for,
     "agency": _agency,
     "transfer": _transfer,
     "district_duty": _district_duty,

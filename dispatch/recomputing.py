@@ -1,9 +1,10 @@
-"""After a change of the calendar: how many open cases are due at another time now, which, and moving them when somebody says so.
+"""After a change of the calendar: how many cases are due at another time now, which, and moving them when somebody says so.
 
-Nothing moves by itself (domain.md §3.3 rule 9). A run goes through all open cases, newest report first: one that counts is made
-for each version of the calendar, one that applies for each time that it is asked for. What it has done is put down after every
-page, so that another process can go on where one ended; a case is changed only as it was read, and looked at again when somebody
-acted on it meanwhile. To count or to apply twice is to do it once.
+Nothing moves by itself (domain.md §3.3 rule 9). A run goes through all open cases, newest report first, then through those that
+have ended and wait for something (a check, a bad rating, an appeal, a receipt): one that counts is made for each version of the
+calendar, one that applies for each time that it is asked for. What it has done is put down after every page, so that another
+process can go on where one ended; a case is changed only as it was read, and looked at again when somebody acted on it meanwhile.
+To count or to apply twice is to do it once.
 """
 
 from __future__ import annotations
@@ -43,12 +44,13 @@ PAGE = 200  # cases that are read together
 PAGES_AT_ONCE = 5  # within one request; what is left is done in the background
 ATTEMPTS = 10
 _ORDER = "live.reported_at"  # never changes, so that a page is never seen twice
+_ENDED = "ended:"  # so begins a cursor among the cases that have ended
 
 log = logging.getLogger(__name__)
 
 
 class MovedCase(msgspec.Struct, frozen=True):
-    """An open case with the due times that differ."""
+    """A case with the due times that differ."""
 
     id: str
     case_no: str
@@ -95,7 +97,7 @@ class Recomputing:
         self._closing = True
 
     async def look(self, *, cursor: str | None = None, limit: int = 50) -> DryRun:
-        """Return the next cases that would be moved, as many as `limit` at most, among the next pages of open cases."""
+        """Return the next cases that would be moved, as many as `limit` at most, among the next pages of all."""
         rules, looked_at, found = await self._rules_now(), 0, list[MovedCase]()
         for _ in range(PAGES_AT_ONCE):
             cases, cursor = await self._page(cursor)
@@ -104,18 +106,18 @@ class Recomputing:
                 if dues := moved_dues(case, rules):
                     found.append(MovedCase(case["_id"], case["case_no"], case["live"]["state"], dues))
                 if len(found) == limit:
-                    return DryRun(looked_at, found, cursor_of(case, _ORDER))
+                    return DryRun(looked_at, found, _behind(case))
             if cursor is None:
                 break
         return DryRun(looked_at, found, cursor)
 
     async def count(self) -> RunView:
-        """Return how many open cases differ from the calendar as it is now; counted once for each version of it."""
+        """Return how many cases differ from the calendar as it is now; counted once for each version of it."""
         version = await load_version(self._database, "calendar")
         return await self._begin(f"count:{version}", "count", SYSTEM, version)
 
     async def apply(self, *, actor: Actor, key: str) -> RunView:
-        """Move all open cases to what the calendar says: the first pages at once, the others in the background. Asked again
+        """Move all cases to what the calendar says: the first pages at once, the others in the background. Asked again
         under the same key it tells how far that is."""
         name = blake2b(f"{actor.source}\0{actor.id}\0{key}".encode(), digest_size=12).hexdigest()
         return await self._begin(f"apply:{name}", "apply", actor, await load_version(self._database, "calendar"))
@@ -179,7 +181,7 @@ class Recomputing:
     async def _move(self, case: Case, run: str, rules: Rules) -> str:
         present: Case | None = case
         for _ in range(ATTEMPTS):
-            if present is None or not present["live"]["open"] or not moved_dues(present, rules):
+            if present is None or not moved_dues(present, rules):
                 return "same"
             now = self._clock()
             decision = engine.system_step(present, now, rules, "recompute", {"run": run})
@@ -206,14 +208,23 @@ class Recomputing:
         return found
 
     async def _page(self, cursor: str | None) -> tuple[list[Case], str | None]:
+        if cursor is not None and cursor.startswith(_ENDED):
+            cases, last = await self._store.list_waiting(cursor.removeprefix(_ENDED), PAGE)
+            return cases, None if last is None else _ENDED + last
         listing = list_filter(CaseQuery(open=True, sort="reported_at", limit=PAGE, cursor=cursor), SYSTEM)
-        return await self._store.list(listing, to_change=True)
+        cases, following = await self._store.list(listing, to_change=True)
+        return cases, following or _ENDED
 
     async def _rules_now(self) -> Rules:
         """The rules with the calendar as it is in the database: this process may not have heard of its last change yet."""
         present = self._rules.calendar
         calendar = WorkCalendar(await load_days(self._database), present.timezone, present.hours)
         return replace(self._rules, calendar=calendar, _known={})
+
+
+def _behind(case: Case) -> str:
+    """Return the cursor behind a case."""
+    return cursor_of(case, _ORDER) if case["live"]["open"] else _ENDED + case["_id"]
 
 
 def _view(run: dict[str, Any]) -> RunView:

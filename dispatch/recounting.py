@@ -1,4 +1,5 @@
-"""What due times are by the calendar and the limits as they are now: of clocks that run or stand still, of what units have to do.
+"""What due times are by the calendar and the limits as they are now: of clocks that run or stand still, of what units have to do,
+of what a timer keeps (`dispatch.timed`).
 
 Pure. Everything is counted again from its own start, with all that has moved it since (`moves`, see `dispatch.shifting`). By the
 calendar that it was counted by before, a due time comes out the same to the millisecond: what differs was moved by a change.
@@ -16,6 +17,7 @@ import msgspec
 from dispatch.clocks import Limit, counted, due_after_pause, due_at, extended, moved_by_return
 from dispatch.rules import Rules
 from dispatch.shifting import case_clock, is_paused, later, law_until
+from dispatch.timed import timed_dues
 
 __all__ = ["LEAST_LEFT", "WITH_UNIT", "MovedDue", "counted_again", "counting", "moved_dues", "task_due"]
 
@@ -29,7 +31,7 @@ _ON_ITS_OWN = frozenset({"lead", "whistle"})  # tasks that have their whole limi
 
 
 class MovedDue(msgspec.Struct, frozen=True):
-    """A due time that is another one now: of a clock (its kind) or of a task (`task`, its id) of a case."""
+    """A due time that is another one now: of a clock or a timer (its kind) or of a task (`task`, its id) of a case."""
 
     clock: str
     before: datetime
@@ -38,8 +40,9 @@ class MovedDue(msgspec.Struct, frozen=True):
 
 
 def moved_dues(case: dict[str, Any], rules: Rules) -> list[MovedDue]:
-    """Return the due times of a case that differ from the calendar as it is now: of its clocks, then of what units have to do."""
-    looked_at = counting(case["clocks"])
+    """Return the due times of a case that differ from the calendar as it is now: of its clocks, of what units have to do, then of
+    what timers keep."""
+    looked_at = counting(case)
     clocks = [counted_again(clock, rules)[0] if any(clock is one for one in looked_at) else clock for clock in case["clocks"]]
     found = [
         MovedDue(clock["kind"], clock["due_at"], fresh["due_at"])
@@ -48,13 +51,16 @@ def moved_dues(case: dict[str, Any], rules: Rules) -> list[MovedDue]:
     ]
     tasks = [task for task in case["tasks"] if task["unit"] and task["state"] in WITH_UNIT]
     dues = ((task, task_due(task, clocks, rules)) for task in tasks)
-    return found + [MovedDue("task", task["due_at"], due, task["id"]) for task, due in dues if due != task["due_at"]]
+    found += [MovedDue("task", task["due_at"], due, task["id"]) for task, due in dues if due != task["due_at"]]
+    timed = timed_dues(case, rules.calendar)
+    return found + [MovedDue(one.kind, one.given, one.due_at) for one in timed if one.due_at != one.given]
 
 
-def counting(clocks: list[Clock]) -> list[Clock]:
-    """Return the clocks of an open case that run, or stand still and will go on: the citizen's too while a result is looked at,
-    as the case may be sent back."""
-    newest = case_clock(clocks)
+def counting(case: dict[str, Any]) -> list[Clock]:
+    """Return the clocks of a case that run, or stand still and will go on: while it is open the citizen's too when a result is
+    looked at, as the case may be sent back."""
+    clocks = case["clocks"]
+    newest = case_clock(clocks) if case["live"]["open"] else None
     return [clock for clock in clocks if clock["done_at"] is None or is_paused(clock) or clock is newest]
 
 

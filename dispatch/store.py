@@ -27,7 +27,9 @@ from storage.indexes import Index
 from storage.reader import GroupReader
 from storage.writer import GroupInserter, GroupUpdater
 
-__all__ = ["CASES", "INDEXES", "CaseQuery", "CaseStore", "Inserting", "Listing", "list_filter", "unchanged", "visible_to"]
+__all__ = [
+    "CASES", "INDEXES", "WAITING", "CaseQuery", "CaseStore", "Inserting", "Listing", "list_filter", "unchanged", "visible_to",
+]  # fmt: skip
 
 Inserting = Awaitable[bool]
 
@@ -71,6 +73,12 @@ INDEXES: dict[str, list[Index]] = {
     ]
 }
 
+# What may still be due of a case that has ended: each kind of it has a small index of its own.
+WAITING: tuple[tuple[dict[str, Any], list[tuple[str, int]]], ...] = (
+    ({"todo.kinds": {"$in": list(TODOS)}}, [("todo.kinds", 1), ("todo.at", 1), ("_id", 1)]),
+    ({"requests.state": "pending", "live.open": False}, [("requests.state", 1), ("live.due_at", 1), ("_id", 1)]),
+    ({"live.state": "transferred"}, [("live.state", 1), ("live.due_at", 1), ("_id", 1)]),
+)
 _ROW = {"timeline": 0, "outbox": 0, "original": 0}
 _LISTED = _ROW | {"keys": 0, "head": 0, "request": 0, "origin": 0, "told_at": 0}  # only who changes a case needs these
 _NOT_DONE = ["duplicate", "refused", "transferred"]  # outcomes of what nobody has handled
@@ -350,6 +358,20 @@ class CaseStore:
     async def find_several(self, identities: list[str]) -> list[Case]:
         """Return those of these cases that are there, without timeline and outbox."""
         return await self.database.find(CASES, {"_id": {"$in": identities}}, projection=_ROW) if identities else []
+
+    async def list_waiting(self, after: str, limit: int) -> tuple[list[Case], str | None]:
+        """Return a page of the cases that have ended and of which something may still be due, by id, and the id behind which the
+        next page begins, None on the last.
+
+        They are few: all ids are read, as they never change, while the due times do.
+        """
+        known = set[str]()
+        for waiting, index in WAITING:
+            filter = {**waiting, "_id": {"$gt": after}}
+            known.update(case["_id"] for case in await self.database.find(CASES, filter, projection={"_id": 1}, hint=index))
+        page = sorted(known)[:limit]
+        cases = [case for case in await self.find_several(page) if not case["live"]["open"]]
+        return sorted(cases, key=lambda case: str(case["_id"])), page[-1] if len(known) > limit else None
 
     async def find_mains(self, case: Case) -> list[Case]:
         """Return the main case of one that was joined to it, that one's, and so on to the end of the chain."""

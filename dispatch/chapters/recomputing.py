@@ -16,6 +16,7 @@ from dispatch.recounting import MovedDue, counted_again, counting, moved_dues
 from dispatch.shifting import move_to
 from dispatch.situation import Situation
 from dispatch.step import Step
+from dispatch.timed import TimedDue, timed_dues
 
 __all__ = ["CHECKS", "CHOOSERS", "CONDITIONS", "EFFECTS", "FORBIDDING", "GUARDS", "SOURCES"]
 
@@ -32,13 +33,15 @@ def _recompute(step: Step) -> None:
     instants = _move_clocks(step)
     _move_tasks(step, moved)
     _follow(step, instants)
+    _move_timed(step)
     step.data.update(clocks=[one.clock for one in moved], before=moved[0].before, due_at=moved[0].due_at, run=step.fields["run"])
 
 
 def _move_clocks(step: Step) -> dict[str, Instants]:
     """Return by kind of clock what each due time that it ever had is now."""
     instants: dict[str, Instants] = {}
-    for clock in counting(step.clocks):
+    step.edit("clocks")
+    for clock in counting(step.case):
         fresh, known = counted_again(clock, step.rules)
         before, due = clock["due_at"], fresh["due_at"]
         if due != before:
@@ -64,16 +67,41 @@ def _follow(step: Step, instants: dict[str, Instants]) -> None:
     for request in step.case["requests"]:
         if request["state"] == "pending":
             _follow_timer(step, f"escalate:{request['id']}", instants.get(f"decide_{request['kind']}", {}))
-            _follow_timer(step, f"expire:{request['id']}", case_dues)
+            if request["kind"] == "extension":
+                _follow_timer(step, f"expire:{request['id']}", case_dues)
             _follow_record(step, "requests", request, instants.get(f"decide_{request['kind']}", {}))
     for demand in step.case.get("supervisions") or ():
         if demand["answered_at"] is None:
             _follow_record(step, "supervisions", demand, instants.get("supervise", {}))
 
 
+def _move_timed(step: Step) -> None:
+    """A timer that has run out too early is set again; what it brought about stands."""
+    for due in timed_dues(step.case, step.rules.calendar):
+        if due.due_at == due.given:
+            continue
+        if due.field:
+            _put_down(step, due)
+        if _timer(step, due.timer) is not None or (due.again and due.due_at > step.now):
+            subject = "case" if due.item is None else "request"
+            step.set_timer(due.timer, due.due_at, due.action, subject=subject, item=due.item)
+
+
+def _put_down(step: Step, due: TimedDue) -> None:
+    part = step.edit(due.part)
+    record = part if due.item is None else next(one for one in part if one["id"] == due.item)
+    record[due.field] = due.due_at
+    if record.get("late"):
+        record["late"] = due.due_at <= step.now
+
+
+def _timer(step: Step, name: str) -> dict[str, Any] | None:
+    return next((one for one in step.case.get("timers") or () if one["name"] == name), None)
+
+
 def _follow_timer(step: Step, name: str, dues: Instants) -> None:
-    timer = next((one for one in step.case.get("timers") or () if one["name"] == name and one["at"] in dues), None)
-    if timer is not None:
+    timer = _timer(step, name)
+    if timer is not None and timer["at"] in dues:
         step.set_timer(name, dues[timer["at"]], timer["action"], subject=timer["subject"], item=timer["item"])
 
 

@@ -7,7 +7,6 @@ clocks: a closed case shows no light.
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from dispatch.agreements import Check
@@ -18,6 +17,7 @@ from dispatch.guards import Guard
 from dispatch.outcomes import archive_later
 from dispatch.situation import Situation, holds_lead, in_area, lead_of
 from dispatch.step import Step
+from dispatch.timed import rectification_dues
 
 __all__ = ["CHECKS", "CHOOSERS", "CONDITIONS", "EFFECTS", "FORBIDDING", "GUARDS", "SOURCES"]
 
@@ -37,16 +37,20 @@ def _rectify_when_bad(step: Step) -> None:
 
 
 def _opened(step: Step, grades: dict[str, Any]) -> dict[str, Any]:
-    due = {node: _due(step, node) for node in NODES}
-    for node, at in due.items():
-        step.set_timer(node, at, "rectify_late")
+    begun = {
+        "at": step.now,
+        "contact_limit": str(_limit(step, "rectify_contact")),
+        "limit": str(_limit(step, "rectify")),
+    }
+    dues = rectification_dues(begun, step.rules.calendar)
+    step.set_timer("rectify_contact", dues["contact_due_at"], "rectify_late")
+    step.set_timer("rectify", dues["due_at"], "rectify_late")
     return {
         "state": "open",
         "unit": lead_of(step.case),
         "grades": grades,
-        "at": step.now,
-        "contact_due_at": due["rectify_contact"],
-        "due_at": due["rectify"],
+        **begun,
+        **dues,
         "tries": 0,
         "contacted_at": None,
         "submitted_at": None,
@@ -55,9 +59,8 @@ def _opened(step: Step, grades: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _due(step: Step, node: str) -> datetime:
-    limit = step.rules.node_limit(step.case, node) or NODES[node]
-    return due_at(step.now, limit, step.rules.calendar)
+def _limit(step: Step, node: str) -> Limit:
+    return step.rules.node_limit(step.case, node) or NODES[node]
 
 
 def _contact(step: Step) -> None:
@@ -79,7 +82,7 @@ def _submit(step: Step) -> None:
 
 
 def _close(step: Step) -> None:
-    """What does not convince goes back to the unit, with a day at least; else the reporter may rate again."""
+    """What does not convince goes back to the unit, with the time for speaking at least; else the reporter may rate again."""
     record = step.edit("rectification")
     step.data["approved"] = step.fields["approve"]
     if step.fields["approve"]:
@@ -87,7 +90,8 @@ def _close(step: Step) -> None:
         archive_later(step)
         return
     record["state"], record["submitted_at"], record["result"] = "contacted", None, None
-    record["due_at"] = max(record["due_at"], _due(step, "rectify_contact"))
+    least = Limit.parse(record["contact_limit"]) if "contact_limit" in record else _limit(step, "rectify_contact")
+    record["back_at"], record["due_at"] = step.now, max(record["due_at"], due_at(step.now, least, step.rules.calendar))
     step.set_timer("rectify", record["due_at"], "rectify_late")
 
 

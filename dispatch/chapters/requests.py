@@ -12,7 +12,7 @@ from dispatch.asking import ask, await_decision, drop_requests, pending, request
 from dispatch.chapters.appeals import APPEALS, appeal_decided
 from dispatch.chapters.returns import return_decided
 from dispatch.chapters.suspension import suspension_decided
-from dispatch.clocks import Limit, due_at
+from dispatch.clocks import Limit
 from dispatch.conditions import Condition, Source
 from dispatch.effects import Chooser, Effect
 from dispatch.guards import Guard
@@ -20,6 +20,7 @@ from dispatch.outcomes import archive_later
 from dispatch.shifting import case_clock, extend, extension_until
 from dispatch.situation import Case, Situation, lead_of, must_contact
 from dispatch.step import Step
+from dispatch.timed import expiry
 from storage.errors import FieldError
 
 __all__ = ["CHECKS", "CHOOSERS", "CONDITIONS", "EFFECTS", "FORBIDDING", "GUARDS", "SOURCES"]
@@ -166,7 +167,8 @@ def _escalate(step: Step) -> None:
     request["deciders"] = [*request["deciders"], _ABOVE[request["deciders"][-1]]]
     limit = step.rules.node_limit(step.case, f"decide_{request['kind']}")
     if limit is not None and KINDS[request["kind"]].runs_out:
-        expires_at = due_at(step.now, limit, step.rules.calendar)
+        request["within"], request["escalated_at"] = str(limit), step.now
+        expires_at = expiry(request, step.rules.calendar)
         step.set_timer(f"expire:{request['id']}", expires_at, "expire", subject="request", item=request["id"])
     step.data.update(request=request["id"], kind=request["kind"])
 

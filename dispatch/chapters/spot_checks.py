@@ -18,6 +18,7 @@ from dispatch.guards import Guard
 from dispatch.outcomes import archive_later
 from dispatch.situation import Case, Situation, spot_check_awaited
 from dispatch.step import Step
+from dispatch.timed import spot_check_due
 from storage.errors import FieldError
 
 __all__ = ["CHECKS", "CHOOSERS", "CONDITIONS", "EFFECTS", "FORBIDDING", "GUARDS", "SOURCES"]
@@ -42,7 +43,7 @@ def _draw_when_closed(step: Step) -> None:
     if is_self_handled:
         step.then("draw_spot_check", {})
     else:
-        step.set_timer("draw_spot_check", _due(step, "draw"), "draw_spot_check")
+        step.set_timer("draw_spot_check", due_at(step.now, _limit(step, "draw"), step.rules.calendar), "draw_spot_check")
 
 
 def _draw_spot_check(step: Step) -> None:
@@ -54,9 +55,8 @@ def _draw_spot_check(step: Step) -> None:
         checker = _drawn_checker(step.situation(), drawn["draw"])
     else:
         checker = step.fields.get("checker")
-    due = _due(step, "spot_check")
-    step.set("spot_check", drawn | {"checker": checker, "due_at": due, "late": False, "result": None, "at": None})
-    step.set_timer(_LATE, due, _LATE)
+    step.set("spot_check", drawn | {"checker": checker, "result": None, "at": None})
+    due = _give(step)
     archive_later(step)
     step.data.update({name: drawn[name] for name in ("draw", "rate") if name in drawn}, due_at=due)
     if checker:
@@ -69,19 +69,25 @@ def _drawn_checker(at: Situation, draw: str) -> str | None:
     return free[int(draw, 16) % len(free)] if free else None
 
 
-def _due(step: Step, node: str) -> datetime:
-    limit = step.rules.node_limit(step.case, node) or NODES[node]
-    return due_at(step.now, limit, step.rules.calendar)
+def _give(step: Step) -> datetime:
+    """Let the time for the check begin; return until when it is."""
+    check = step.edit("spot_check")
+    check |= {"since": step.now, "limit": str(_limit(step, "spot_check")), "late": False}
+    check["due_at"] = due = spot_check_due(check, step.rules.calendar)
+    step.set_timer(_LATE, due, _LATE)
+    return due
+
+
+def _limit(step: Step, node: str) -> Limit:
+    return step.rules.node_limit(step.case, node) or NODES[node]
 
 
 # -- checking
 
 
 def _assign_spot_check(step: Step) -> None:
-    check = step.edit("spot_check")
-    check["checker"], check["due_at"], check["late"] = step.fields["checker"], _due(step, "spot_check"), False
-    step.set_timer(_LATE, check["due_at"], _LATE)
-    step.data.update(checker=check["checker"], due_at=check["due_at"])
+    step.edit("spot_check")["checker"] = step.fields["checker"]
+    step.data.update(checker=step.fields["checker"], due_at=_give(step))
 
 
 def _spot_check_late(step: Step) -> None:

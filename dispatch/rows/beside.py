@@ -23,6 +23,8 @@ from dispatch.transition import (
 
 __all__ = ["ROWS"]
 
+WAITED_FOR = ("closed", "answered", "refused", "transferred")  # ended, but something may still be due
+
 ROWS = (
     Transition(
         action="urge", number="T48", states=HELD, next=None, roles=DISPATCH | {"supervisor", "citizen", "operator", "system"},
@@ -74,6 +76,10 @@ ROWS = (
     Transition(
         action="recompute", number="3.3", states=ALIVE, next=None, roles=SYSTEM_ONLY, public=False, offered=False,
         guards=("dues_differ",), effects=("recompute",), notices=("holder", "lead"),
+    ),
+    Transition(
+        action="recompute", number="3.3", states=WAITED_FOR, next=None, roles=SYSTEM_ONLY, public=False, offered=False,
+        guards=("dues_differ",), effects=("recompute",), notices=("waited_for",),
     ),
     Transition(
         action="absorb", number="T13", states=(*ALIVE, *JOINED_ENDED), next=None, roles=SYSTEM_ONLY, public=False, offered=False,

@@ -1,4 +1,4 @@
-"""After a change of the calendar: which open cases are due at another time, and moving them once, whole, by whoever goes on."""
+"""After a change of the calendar: which cases are due at another time, and moving them once, whole, by whoever goes on."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class ImportBody(Body, frozen=True, kw_only=True):
 
 
 class RecomputeBody(Body, frozen=True, kw_only=True):
-    """A dry run by default, page by page; `apply` moves all open cases (with an Idempotency-Key)."""
+    """A dry run by default, page by page; `apply` moves all cases (with an Idempotency-Key)."""
 
     apply: bool = False
     cursor: Annotated[str, msgspec.Meta(max_length=200)] | None = None
@@ -51,7 +51,8 @@ class RecomputeBody(Body, frozen=True, kw_only=True):
 
 
 class OpenDues(msgspec.Struct):
-    """Open cases against the calendar as it is now: the count of those that differ, and the run that moved them last."""
+    """Due times that are still to be kept against the calendar as it is now: the count of cases that differ, open or ended, and
+    the run that moved them last."""
 
     count: RunView | None
     applied: RunView | None
@@ -149,7 +150,7 @@ class CalendarRecompute(_Calendar):
     """POST /api/v1/calendar:recompute."""
 
     @operation(
-        "Move open cases to what the calendar says now", permission="calendar.edit", body=RecomputeBody, result=RecomputeAnswer,
+        "Move due times to what the calendar says now", permission="calendar.edit", body=RecomputeBody, result=RecomputeAnswer,
         idempotent=True,
     )  # fmt: skip
     async def post(self, body: RecomputeBody) -> None:
