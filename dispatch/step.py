@@ -164,20 +164,17 @@ class Step:
 
     def settle(self) -> None:
         """Bring the derived parts into line: light, due time, next change of light, index keys."""
-        for kind, node in self.starting.items():
-            limit = self.rules.node_limit(self.case, node)
-            if limit is not None:
-                hours = self.rules.unit_hours(lead_of(self.case)) if kind in _OF_LEAD else None
-                self.clocks.append(self.rules.clock(kind, limit, self.now, hours=hours))
-        self.starting = {}
+        self._start_clocks()
+        pending = {request["kind"]: request["id"] for request in self.case["requests"] if request["state"] == "pending"}
+        if "extension" in pending:
+            self._follow_due(f"expire:{pending['extension']}")
         light, due, following = clockwork.summary(self.case["clocks"])
         for timer in self.case.get("timers") or ():
             following = timer["at"] if following is None else min(following, timer["at"])
         live = self.live
         live["light"], live["due_at"] = light, due
-        pending = [request["kind"] for request in self.case["requests"] if request["state"] == "pending"]
         if pending or live.get("pending"):
-            live["pending"] = pending
+            live["pending"] = list(pending)
         if following != self.case.get("next_light_at"):
             self.set("next_light_at", following)
         if "spot_check" in self.case or "rectification" in self.case:
@@ -185,6 +182,21 @@ class Step:
         keys = case_keys(self.case)
         if keys != self.case.get("keys"):
             self.set("keys", keys)
+
+    def _start_clocks(self) -> None:
+        for kind, node in self.starting.items():
+            limit = self.rules.node_limit(self.case, node)
+            if limit is not None:
+                hours = self.rules.unit_hours(lead_of(self.case)) if kind in _OF_LEAD else None
+                self.clocks.append(self.rules.clock(kind, limit, self.now, hours=hours))
+        self.starting = {}
+
+    def _follow_due(self, name: str) -> None:
+        """An extension that nobody decides runs out when the case is due, whatever has moved that since it was asked for."""
+        due = next(clock["due_at"] for clock in reversed(self.case["clocks"]) if clock["kind"] == "case")
+        timer = next((one for one in self.case.get("timers") or () if one["name"] == name), None)
+        if timer is not None and timer["at"] != due:
+            self.set_timer(name, due, timer["action"], subject=timer["subject"], item=timer["item"])
 
     def _follow_todo(self) -> None:
         todo = todo_of(self.case)

@@ -67,8 +67,6 @@ def _follow(step: Step, instants: dict[str, Instants]) -> None:
     for request in step.case["requests"]:
         if request["state"] == "pending":
             _follow_timer(step, f"escalate:{request['id']}", instants.get(f"decide_{request['kind']}", {}))
-            if request["kind"] == "extension":
-                _follow_timer(step, f"expire:{request['id']}", case_dues)
             _follow_record(step, "requests", request, instants.get(f"decide_{request['kind']}", {}))
     for demand in step.case.get("supervisions") or ():
         if demand["answered_at"] is None:

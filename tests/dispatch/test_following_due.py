@@ -84,6 +84,23 @@ async def test_set_limit_when_by_hand_then_the_lead_has_it_too(database: Databas
     assert (lead["limit"], lead["due_at"]) == ("4wh", due("4wh")), "from its own start"
 
 
+async def test_extension_that_waits_runs_out_when_the_case_is_due_by_its_new_category(database: Database) -> None:
+    clock = Clock()
+    service = await open_service(database, clock)
+    player = await reported(service)
+    await player.do(WATER, "sign_in")
+    await player.do(WATER, "request_extension", limit="2wd")
+    for category, limit in (("0202", "2wd"), ("0501", "10wd")):
+        await player.do(SUPERVISOR, "reclassify", category=category)
+        stored = await service.store.find(player.id)
+        assert stored is not None
+        assert [one["at"] for one in stored["timers"] if one["name"] == "expire:q1"] == [due(limit)]
+    clock.now = due("10wd")
+    await service.sweep()
+    case = await service.get(actor=DISPATCHER, case_id=player.id)
+    assert [request["state"] for request in case.requests] == ["expired"]
+
+
 async def test_reclassify_when_given_to_another_unit_after_a_return_then_from_its_own_dispatch(database: Database) -> None:
     clock = Clock()
     service = await open_service(database, clock)
