@@ -45,7 +45,7 @@ class Waiter:
 
 
 class Lanes:
-    """Lanes that take groups from a queue. The subclasses say what a group is and how one is served."""
+    """Lanes that take groups from what waits. The subclasses say how a group is served, and which may be in one together."""
 
     def __init__(self, database: Database, collection: str, max_group: int, lanes: int, deadline_seconds: float) -> None:
         self._database = database
@@ -56,14 +56,18 @@ class Lanes:
         self._deadline_seconds = deadline_seconds
         self._running: set[asyncio.Task[None] | None] = set()
         self._gathering = False
+        self._waiting: list[Waiter] = []
         self._loop: asyncio.AbstractEventLoop | None = None  # which loop runs is a question to the system each time
 
     def _pending(self) -> int:
         """Return how many could be taken now."""
-        raise NotImplementedError
+        return len(self._waiting)
 
     def _take(self) -> list[Waiter]:
-        raise NotImplementedError
+        """Take the next group out of what waits."""
+        share = self._share(self._pending())
+        group, self._waiting = self._waiting[:share], self._waiting[share:]
+        return group
 
     def _finish(self, group: list[Waiter]) -> None:
         """Called when all of the group have their answers."""

@@ -13,6 +13,7 @@ import pymongo
 from pymongo.errors import PyMongoError
 
 from storage.client import Database, Document, translate
+from storage.errors import StorageFailure
 from storage.lanes import ATTEMPT_SECONDS, Lanes, Waiter
 
 __all__ = ["GroupReader"]
@@ -37,26 +38,22 @@ class GroupReader(Lanes):
         self._hidden = dict.fromkeys((*hidden, elements), 0)
         self._elements = elements
         self._mark = mark
-        self._waiting: list[Waiter] = []
 
-    def read(self, document_id: Any, marked: Any = None) -> asyncio.Future[Document | None]:
+    def read(self, document_id: str, marked: str | None = None) -> asyncio.Future[Document | None]:
         """Give the document, None when there is none with this id; it is the caller's own to change.
 
         Its array is there, with one element, when an element with the mark `marked` is. When awaited raises
-        `StorageUnavailable` when the database does not answer.
+        `StorageUnavailable` when the database does not answer, `StorageFailure` for what it cannot be asked.
         """
         waiter = self._waiter(document_id, marked, None)
         self._waiting.append(waiter)
         self._wake()
         return waiter.future
 
-    def _pending(self) -> int:
-        return len(self._waiting)
-
     def _take(self) -> list[Waiter]:
         """A document stands once in a group, so that each caller gets one of his own with the element that he asked for."""
         share = self._share(len(self._waiting))
-        group: dict[Any, Waiter] = {}
+        group: dict[str, Waiter] = {}
         rest: list[Waiter] = []
         for waiter in self._waiting:
             if waiter.key in group or len(group) >= share:
@@ -67,17 +64,24 @@ class GroupReader(Lanes):
         return list(group.values())
 
     async def _serve(self, group: list[Waiter]) -> None:
+        """Read the group; where it cannot be asked as a whole, one by one, so that one bad question fails alone."""
         try:
             with pymongo.timeout(ATTEMPT_SECONDS):
                 found = await self._find(group)
         except PyMongoError as error:
             for waiter in group:
                 waiter.fail(translate(error))
-            return
-        for waiter in group:
-            waiter.answer(found.get(waiter.key))
+        except Exception as error:  # what the driver says to one bad question is of many types
+            if len(group) == 1:
+                group[0].fail(StorageFailure(str(error)))
+                return
+            for waiter in group:
+                await self._serve([waiter])
+        else:
+            for waiter in group:
+                waiter.answer(found.get(waiter.key))
 
-    async def _find(self, group: list[Waiter]) -> dict[Any, Document]:
+    async def _find(self, group: list[Waiter]) -> dict[str, Document]:
         keys = [waiter.key for waiter in group]
         marks = [waiter.entry for waiter in group if waiter.entry is not None]
         wanted: dict[str, Any] = {self._elements: {"$elemMatch": {self._mark: {"$in": marks}}}} if marks else {}

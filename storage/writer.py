@@ -105,7 +105,6 @@ class GroupInserter(_Writer):
     ) -> None:
         super().__init__(database, collection, max_group, lanes, deadline_seconds)
         self._mark = mark
-        self._waiting: list[Waiter] = []
 
     def insert(self, document: Document) -> asyncio.Future[bool]:
         """Insert; gives True when it is on the journal of a majority, False when a document with this `_id` was there.
@@ -123,14 +122,6 @@ class GroupInserter(_Writer):
             self._waiting.append(waiter)
             self._wake()
         return waiter.future
-
-    def _pending(self) -> int:
-        return len(self._waiting)
-
-    def _take(self) -> list[Waiter]:
-        share = self._share(len(self._waiting))
-        group, self._waiting = self._waiting[:share], self._waiting[share:]
-        return group
 
     async def _attempt(self, group: list[Waiter], again: bool) -> list[Waiter]:
         failed: Mapping[int, Mapping[str, Any]] = {}

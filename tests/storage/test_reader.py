@@ -9,7 +9,7 @@ import pytest
 from fault_proxy import FaultProxy
 
 from storage.client import Database
-from storage.errors import StorageUnavailable
+from storage.errors import StorageFailure, StorageUnavailable
 from storage.reader import GroupReader
 
 
@@ -92,6 +92,15 @@ async def test_read_when_the_server_stays_away_everybody_is_told_and_it_works_ag
     assert [type(one) for one in refused] == [StorageUnavailable] * 3
     proxy.heal()
     assert await reader.read("1") == {"_id": "1", "n": 1}
+
+
+@pytest.mark.parametrize("bad", ["a\ud800", object(), 2**70])
+async def test_read_when_one_cannot_be_asked_only_that_one_fails(database: Database, bad: Any) -> None:
+    await fill(database, 3)
+    reader = reader_of(database)
+    answers = await asyncio.gather(reader.read("1"), reader.read(bad), reader.read("2"), return_exceptions=True)
+    assert (answers[0], answers[2]) == ({"_id": "1", "n": 1}, {"_id": "2", "n": 2})
+    assert isinstance(answers[1], StorageFailure)
 
 
 async def test_read_when_its_asker_goes_away_the_others_have_their_answers(database: Database) -> None:
