@@ -52,6 +52,8 @@ def test_danger_when_the_grid_worker_arrives_shows_what_is_still_waited_for(
     clerk = open_page("unit_clerk", "/desk")
     clerk.goto(f"{city.url}/desk#/inbox/{case['id']}")
     clerk.wait_for_selector(".cs .scene li >> text=排除险情")
+    row = clerk.locator(".it-row.on")  # the chosen one, marked as what it is
+    assert row.locator(f"a[href*='{case['id']}']").count() == 1 and row.locator(".b.em").inner_text() == "特急"
     clerk.keyboard.press("q")
     clerk.wait_for_selector(".scene li:has-text('签收') >> text=完成")
     picture(clerk, "desk-inbox")
