@@ -3,7 +3,8 @@
 letters     a mail server that takes what the service sends outside
 city        a running service (its own process and database), with the accounts' passwords and tokens
 chromium    the browser of a module; skipped with a clear reason where there is none
-open_page   opens a desk or a phone, signed in as a post of the demo city, and fails the test on any page error
+open_page   opens a desk or a phone, signed in as a post of the demo city, and fails the test on any page error; what its pages
+            showed is printed with a failure
 photo       a picture as a camera makes it
 """
 
@@ -206,10 +207,31 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
+PAGES = pytest.StashKey[list[Any]]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Show with a failed test what its pages showed: a time limit alone does not say what came instead."""
+    report = yield
+    if call.when == "call" and report.failed:
+        for page in item.stash.get(PAGES, []):
+            report.sections.append((f"page {page.url}", _shown_by(page)))
+    return report
+
+
+def _shown_by(page: Any) -> str:
+    try:
+        return str(page.inner_text("body", timeout=2_000))
+    except playwright.Error as error:  # closed or crashed: that is the answer
+        return str(error)
+
+
 @pytest.fixture
-def open_page(city: City, chromium: Any) -> Iterator[Callable[..., Any]]:
+def open_page(city: City, chromium: Any, request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
     """Open `/desk` or `/field` signed in as a post of the demo city."""
     contexts, errors = [], []
+    pages = request.node.stash.setdefault(PAGES, [])
 
     def open_as(user: str, path: str = "/desk", *, phone: bool = False, language: str = "zh-CN", **options: Any) -> Any:
         size = chromium.devices["Pixel 7"] if phone else {"viewport": {"width": 1440, "height": 900}}
@@ -217,6 +239,7 @@ def open_page(city: City, chromium: Any) -> Iterator[Callable[..., Any]]:
         context = chromium.new_context(**{**size, "locale": language, "timezone_id": "Asia/Shanghai", **position, **options})
         contexts.append(context)
         page = context.new_page()
+        pages.append(page)
         page.set_default_timeout(15_000)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("request", lambda request: _only_ours(request.url, city.url, errors))
