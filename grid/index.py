@@ -16,7 +16,9 @@ from array import array
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import shapely
+from numpy.typing import NDArray
 
 from grid.index_building import BITS, IndexTables, build_tables
 from grid.metric import metres_per_degree, segment_distance
@@ -93,6 +95,45 @@ class PointIndex:
             if self._covers(polygon, lon, lat):
                 return polygon
         return -1
+
+    def find_many(self, lons: NDArray[np.float64], lats: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Return for arrays of points what `find` returns for each; about a microsecond a point.
+
+        >>> import numpy, shapely
+        >>> west, east = shapely.box(0, 0, 1, 1), shapely.box(1, 0, 2, 1)
+        >>> index = PointIndex(build_tables(numpy.array([west, east]), numpy.array([0, 1])), [west, east])
+        >>> index.find_many(numpy.array([0.5, 1.0, 1.5, 2.1]), numpy.array([0.5, 0.5, 0.5, 0.5])).tolist()
+        [0, 0, 1, -1]
+        """
+        leaves = self._leaves(lons, lats)
+        found = np.where(leaves < self._size, leaves, -1)
+        mixed = np.flatnonzero(leaves > self._size)
+        numbers = leaves[mixed] - self._size - 1
+        starts, candidates = np.frombuffer(self._candidate_starts, np.int32), np.frombuffer(self._candidates, np.int32)
+        polygons = np.asarray(self._polygons, dtype=object)
+        place, ends = starts[numbers], starts[numbers + 1]
+        while len(mixed := mixed[place < ends]):  # candidates lie in rising order: the first that holds the point is the smallest
+            place, ends = place[place < ends], ends[place < ends]
+            tried = candidates[place]
+            holds = shapely.intersects_xy(polygons[tried], lons[mixed], lats[mixed])
+            found[mixed[holds]] = tried[holds]
+            mixed, place, ends = mixed[~holds], place[~holds] + 1, ends[~holds]
+        return found
+
+    def _leaves(self, lons: NDArray[np.float64], lats: NDArray[np.float64]) -> NDArray[np.int64]:
+        """The leaves of many points, as `leaf` finds that of one."""
+        inside = (self._west <= lons) & (lons < self._east) & (self._south <= lats) & (lats < self._north)
+        x = np.where(inside, (lons - self._west) * self._lon_scale, 0).astype(np.int64)
+        y = np.where(inside, (lats - self._south) * self._lat_scale, 0).astype(np.int64)
+        inside &= (x >> BITS < self._columns) & (y >> BITS < self._rows)  # rounding in the last place of a border
+        tree = np.frombuffer(self._tree, np.int32)
+        entries = np.where(inside, 0, ~self._size)
+        entries[inside] = tree[(y[inside] >> BITS) * self._columns + (x[inside] >> BITS)]
+        shift = BITS
+        while len(open_ := np.flatnonzero(entries >= 0)):
+            shift -= 2
+            entries[open_] = tree[entries[open_] + ((y[open_] >> shift & 3) << 2 | x[open_] >> shift & 3)]
+        return ~entries
 
     def _covers(self, polygon: int, lon: float, lat: float) -> bool:
         """Even-odd over the ring; where a float cannot decide (on or within nanometres of the line) GEOS does."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from dispatch.model import AreaRef, AssetRef, Campaign, Place
@@ -117,6 +117,10 @@ class Territory:
     ) -> Place:
         """Return where a point is. Raises `OutOfArea` outside the city, `UnknownCrs` for a name not listed."""
         return self.snapshot.locate(lon, lat, crs, accuracy_m=accuracy_m, source=source, address=address)
+
+    def find_grids(self, lons: Sequence[float], lats: Sequence[float], crs: str) -> list[str | None]:
+        """Return for many points the code of the grid that holds each, or None where none does. Raises `UnknownCrs`."""
+        return self.snapshot.find_grids(lons, lats, crs)
 
     def locate_area(self, code: str, *, address: str | None = None) -> Place:
         """Return the place of an area alone, with `area_only` doubt. Raises `UnknownArea`."""

@@ -112,6 +112,12 @@ class TerritorySnapshot:
         grid = self._index.find(lon, lat)
         return self._layers["grid"].areas[grid].code if grid >= 0 else None
 
+    def find_grids(self, lons: Sequence[float], lats: Sequence[float], crs: str) -> list[str | None]:
+        """Return the code of the grid that holds each of many points, or None; no special grids. Raises `UnknownCrs`."""
+        x, y = to_wgs84(np.asarray(lons, dtype=float), np.asarray(lats, dtype=float), crs)
+        areas = self._layers["grid"].areas
+        return [areas[grid].code if grid >= 0 else None for grid in self._index.find_many(x, y).tolist()]
+
     def locate_area(self, code: str, *, address: str | None = None) -> Place:
         """Return the place of an area alone, with `area_only` doubt. Raises `UnknownArea`."""
         path = self._tree.path(code)

@@ -53,6 +53,17 @@ def test_find_when_any_point_then_as_brute_force(seed: int) -> None:
     assert np.array_equal(found, brute_force(city.grids, points))
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_find_many_when_any_points_then_as_one_by_one(seed: int) -> None:
+    city = make_city(districts=2, townships=2, communities=3, grids=9, width_km=20.0, seed=seed)
+    points = points_of_interest(city.grids, np.random.default_rng(seed), 1500)
+    points = np.vstack([points, [[float("nan"), 26.6], [106.6, float("inf")], [-180.0, -90.0]]])
+    index = index_of(city.grids.tolist())
+    found = index.find_many(points[:, 0], points[:, 1])
+    assert found.tolist() == [index.find(lon, lat) for lon, lat in points.tolist()]
+    assert np.array_equal(found[:-3], brute_force(city.grids, points[:-3]))
+
+
 @given(
     lon=st.floats(min_value=106.50, max_value=106.76, allow_nan=False),
     lat=st.floats(min_value=26.52, max_value=26.78, allow_nan=False),

@@ -42,6 +42,28 @@ async def test_locate_when_asked_wrongly_then_422(service: Running, query: str, 
     assert (answer.status, answer.code) == (422, code), answer.body
 
 
+async def test_locate_batch_when_many_points_then_each_its_grid_or_none(service: Running) -> None:
+    body = {"crs": "WGS-84", "points": [[LON, LAT], [OUTSIDE[0], OUTSIDE[1]], [NEXT_GRID[0], NEXT_GRID[1]]]}
+    answer = await service.post("/api/v1/locate:batch", body, "dispatcher")
+    single = (await service.get(f"/api/v1/locate?lon={LON}&lat={LAT}&crs=WGS-84", "dispatcher")).json
+    here, nowhere, there = answer.json["grids"]
+    assert (here, nowhere) == (single["area_path"][-1]["code"], None) and there not in (None, here)
+    assert answer.json["version"] == single["version"]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"crs": "mars", "points": [[LON, LAT]]}, "crs"),
+        ({"crs": "WGS-84", "points": [[LON, LAT], [LON, 91]]}, "points[1][1]"),
+        ({"crs": "WGS-84", "points": [[LON, LAT]] * 10_001}, "points"),
+    ],
+)
+async def test_locate_batch_when_wrong_then_422(service: Running, body: dict[str, Any], field: str) -> None:
+    answer = await service.post("/api/v1/locate:batch", body, "dispatcher")
+    assert answer.status == 422 and field in str(answer.json), answer.body
+
+
 async def test_match_when_asked_then_ranked_with_rule_basis_parts_and_helpers(service: Running) -> None:
     answer = (await service.get(f"/api/v1/match?lon={LON}&lat={LAT}&crs=WGS-84&category=0201", "dispatcher")).json
     best = answer["candidates"][0]

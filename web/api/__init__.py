@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tornado.web import RequestHandler
 
-from web.api.asking import Address, DuplicatesHandler, Locate, MatchHandler, SignalsHandler
+from web.api.asking import Address, DuplicatesHandler, Locate, LocateMany, MatchHandler, SignalsHandler
 from web.api.calendar import CalendarDayHandler, CalendarImport, CalendarRecompute, CalendarYear
 from web.api.callers import CallerCases
 from web.api.cases import CaseAction, CaseHandler, CaseList, CaseMap, Due, RequestAction, Reveal, Summary, TaskAction, Timeline
@@ -53,6 +53,7 @@ ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
     ("/api/v1/callers:cases", CallerCases),
     ("/api/v1/match", MatchHandler),
     ("/api/v1/locate", Locate),
+    ("/api/v1/locate:batch", LocateMany),
     ("/api/v1/address", Address),
     ("/api/v1/signals", SignalsHandler),
     ("/api/v1/duplicates", DuplicatesHandler),

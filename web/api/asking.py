@@ -13,7 +13,7 @@ from web.base import ApiHandler, field_error, operation
 from web.bodies import Body
 from web.shapes import Items, LocateAnswer, MatchAnswer, locate_answer, match_answer
 
-__all__ = ["Address", "DuplicatesHandler", "Locate", "MatchHandler", "SignalsHandler"]
+__all__ = ["Address", "DuplicatesHandler", "Locate", "LocateMany", "MatchHandler", "SignalsHandler"]
 
 Longitude = Annotated[float, msgspec.Meta(ge=-180, le=180)]
 Latitude = Annotated[float, msgspec.Meta(ge=-90, le=90)]
@@ -65,6 +65,31 @@ class SignalsAnswer(msgspec.Struct):
 
     categories: list[Proposed]
     emergency: list[str]
+
+
+class ManyPoints(Body, frozen=True, kw_only=True):
+    """Up to 10,000 points as [lon, lat] in one coordinate system."""
+
+    crs: str
+    points: Annotated[list[tuple[Longitude, Latitude]], msgspec.Meta(max_length=10_000)]
+
+
+class ManyGrids(msgspec.Struct):
+    """The code of the grid that holds each point, in their order (null: in no grid), and the territory that answered."""
+
+    grids: list[str | None]
+    version: str
+
+
+class LocateMany(ApiHandler):
+    """POST /api/v1/locate:batch."""
+
+    @operation("In which grid each of many points lies", permission="match.ask", body=ManyPoints, result=ManyGrids)
+    async def post(self, body: ManyPoints) -> None:
+        """Answer from the territory in memory; nothing is stored."""
+        lons, lats = zip(*body.points, strict=True) if body.points else ((), ())
+        territory = self.services.territory
+        self.answer(ManyGrids(territory.find_grids(lons, lats, body.crs), territory.version))
 
 
 class Locate(ApiHandler):
