@@ -21,7 +21,10 @@ from dispatch.situation import (
     task_units,
 )
 
-__all__ = ["FORBIDDING", "GUARDS", "RATED_IN", "Guard", "is_rated", "put_right_at", "rating_until", "sign_off_wanted"]
+__all__ = [
+    "FORBIDDING", "GUARDS", "RATED_IN", "Guard", "is_rated", "put_right_at", "rating_until", "sign_off_wanted",
+    "speaks_for_reporter",
+]  # fmt: skip
 
 Guard = Callable[[Situation], bool]
 
@@ -59,7 +62,8 @@ def _own_or_desk(at: Situation) -> bool:
     return at.actor.role == "operator" or bool(at.case["live"]["reporter"] == at.actor.id)
 
 
-def _speaks_for_reporter(at: Situation) -> bool:
+def speaks_for_reporter(at: Situation) -> bool:
+    """Tell whether the actor is who reported, or puts down what they say."""
     if at.actor.role == "operator":  # puts down what the caller says
         return is_citizen_case(at.case)
     return _is_its_reporter(at)
@@ -199,7 +203,7 @@ GUARDS: dict[str, Guard] = {
     "is_lead": _is_lead,
     "takes_part": _takes_part,
     "own_or_desk": _own_or_desk,
-    "speaks_for_reporter": _speaks_for_reporter,
+    "speaks_for_reporter": speaks_for_reporter,
     "did_not_dispatch": _did_not_dispatch,
     "not_of_lead": _not_of_lead,
     "not_asking_unit": _not_asking_unit,

@@ -70,6 +70,11 @@ INDEXES: dict[str, list[Index]] = {
             partial={"caller.phone_index": {"$exists": True}},
             serves="earlier cases of a caller",
         ),
+        Index(
+            [("tasks.confirmation.at", 1), ("tasks.organization.code", 1)],
+            partial={"tasks.confirmation.at": {"$type": "date"}},
+            serves="help of organizations that was confirmed in a time, of one of them or of all",
+        ),
     ]
 }
 

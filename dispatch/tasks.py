@@ -187,6 +187,9 @@ def end_tasks(step: Step, *, done: bool) -> None:
         if is_open(task):
             counts = done and task["state"] == "submitted"
             task["state"] = ("confirmed" if task["kind"] == "org" else "accepted") if counts else "withdrawn"
+            if task["state"] == "confirmed":
+                task["confirmation"] = {"rating": None, "thanks": None, "role": step.actor.role, "at": step.now}
+                task["opinions"] = {}
             stop_invitation(step, task)
     _follow_organizations(step)
 

@@ -327,6 +327,8 @@ def _task(task: dict[str, Any], at: Situation) -> dict[str, Any]:
     """A task; from outside only one's own is seen with what was written on it."""
     shown, actor = _item(task, at, "task"), at.actor
     shown |= {name: _plain(task[name]) for name in _TASK_RECORDS if name in task}
+    if "opinions" in task:
+        shown["opinions"] = {side: _plain(opinion) for side, opinion in task["opinions"].items()}
     if task["state"] == "waiting":
         shown["waits_for"] = [other["unit"] for other in awaited_by(at.case, task)]
     if actor.role not in _OUTSIDE or (task["kind"] == "org" and actor.serves(task["organization"]["code"])):

@@ -7,7 +7,7 @@ from typing import Any
 from dispatch.agreements import Check
 from dispatch.conditions import Condition, Source
 from dispatch.effects import Chooser, Effect
-from dispatch.guards import Guard
+from dispatch.guards import Guard, rating_until, speaks_for_reporter
 from dispatch.situation import Situation, holds_lead
 from dispatch.step import Step
 from dispatch.tasks import HELPING, TAKEN, Task, ask_organization, follow_tasks, stop_invitation, task_now
@@ -17,6 +17,7 @@ __all__ = ["CHECKS", "CHOOSERS", "CONDITIONS", "EFFECTS", "FORBIDDING", "GUARDS"
 
 Values = dict[str, Any]
 Found = FieldError | None
+RESIDENT = frozenset({"citizen", "link", "operator"})  # roles that speak as, or for, whoever reported
 
 
 # -- guards
@@ -48,10 +49,19 @@ def _of_the_call(at: Situation, item: Task) -> list[Task]:
 
 
 def _thanks_for_help(at: Situation) -> bool:
-    """The lead, or who asked for help, says what it was worth."""
-    if at.actor.role == "citizen":
-        return bool(at.case["live"]["reporter"] == at.actor.id)
-    return holds_lead(at.case, at.actor)
+    """The lead, or who asked for help, says what it was worth; the desk puts down what the resident says."""
+    return speaks_for_reporter(at) if _side(at) == "resident" else holds_lead(at.case, at.actor)
+
+
+def _side(at: Situation) -> str:
+    return "resident" if at.actor.role in RESIDENT else "unit"
+
+
+def _opinion_wanted(at: Situation) -> bool:
+    """Each side says once what it thinks, for as long as the case itself is rated (domain.md T44)."""
+    until = rating_until(at)
+    is_said = at.item is not None and _side(at) in (at.item.get("opinions") or {})
+    return not is_said and (until is None or at.now <= until)
 
 
 GUARDS: dict[str, Guard] = {
@@ -60,6 +70,7 @@ GUARDS: dict[str, Guard] = {
     "own_help_or_dispatcher": _own_help_or_dispatcher,
     "place_left": _place_left,
     "thanks_for_help": _thanks_for_help,
+    "opinion_wanted": _opinion_wanted,
 }
 FORBIDDING: frozenset[str] = frozenset({"own_help", "own_help_or_dispatcher", "thanks_for_help"})
 
@@ -80,7 +91,22 @@ def _places_fit(at: Situation, values: Values) -> Found:
     return FieldError(field="places", code="range", message="not more places than organizations")
 
 
-CHECKS: dict[str, Check] = {"organizations_free": _organizations_free, "places_fit": _places_fit}
+def whole(field: str) -> Check:
+    """Return the check that a number, where it is given, has no fraction."""
+
+    def check(at: Situation, values: Values) -> Found:
+        value = values.get(field)
+        return None if value is None or value == int(value) else FieldError(field=field, code="whole", message="a whole number")
+
+    return check
+
+
+CHECKS: dict[str, Check] = {
+    "organizations_free": _organizations_free,
+    "places_fit": _places_fit,
+    "rating_is_whole": whole("rating"),
+    "count_is_whole": whole("count"),
+}
 CONDITIONS: dict[str, Condition] = {}
 
 
@@ -126,7 +152,10 @@ def _serve(step: Step) -> None:
 def _report_help(step: Step) -> None:
     _move_help(step)
     fields, photos = step.fields, step.fields.get("photos", [])
-    task_now(step)["result"] = {"note": fields["note"], "hours": fields["hours"], "photos": photos, "at": step.now}
+    result = {"note": fields["note"], "hours": fields["hours"], "photos": photos, "at": step.now}
+    if "count" in fields:
+        result["count"] = int(fields["count"])
+    task_now(step)["result"] = result
     step.data["hours"] = fields["hours"]
     if photos:
         step.data["photos"] = photos
@@ -134,8 +163,22 @@ def _report_help(step: Step) -> None:
 
 def _confirm_help(step: Step) -> None:
     _move_help(step)
-    rating, thanks = step.fields.get("rating"), step.fields.get("text")
+    rating, thanks = _said(step)
     task_now(step)["confirmation"] = {"rating": rating, "thanks": thanks, "role": step.actor.role, "at": step.now}
+    _keep_opinion(step)
+
+
+def _said(step: Step) -> tuple[int | None, str | None]:
+    rating = step.fields.get("rating")
+    return None if rating is None else int(rating), step.fields.get("text")
+
+
+def _keep_opinion(step: Step) -> None:
+    """What the unit and what the resident think are kept apart, whichever of them confirmed."""
+    task, (rating, thanks) = task_now(step), _said(step)
+    side = _side(step.situation())
+    task.setdefault("opinions", {})[side] = {"rating": rating, "thanks": thanks, "at": step.now}
+    step.data |= {"task": task["id"], "organization": task["organization"]["code"], "side": side}
     if rating is not None:
         step.data["rating"] = rating
 
@@ -147,4 +190,5 @@ EFFECTS: dict[str, Effect] = {
     "serve": _serve,
     "report_help": _report_help,
     "confirm_help": _confirm_help,
+    "keep_opinion": _keep_opinion,
 }

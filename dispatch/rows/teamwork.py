@@ -94,14 +94,23 @@ ROWS: tuple[Transition, ...] = (
     Transition(
         subject="task", action="task_submit", number="2.4b", states=("serving",), next="submitted", roles=HELPERS, adding=True,
         guards=("own_help",),
-        fields=(text("note", 5), Field(name="hours", type="number", required=True, min=0, max=1000), PHOTOS),
-        effects=("report_help",), notices=("lead",),
+        fields=(
+            text("note", 5), Field(name="hours", type="number", required=True, min=0, max=1000),
+            Field(name="count", type="number", min=1, max=1000), PHOTOS,
+        ),
+        checks=("count_is_whole",), effects=("report_help",), notices=("lead",),
     ),
     Transition(
         subject="task", action="task_confirm", number="2.4b", states=("submitted",), next="confirmed", roles=UNIT | {"citizen"},
         guards=("help_task", "thanks_for_help"),
-        fields=(Field(name="rating", type="number", min=1, max=5), text("text", most=200)),
+        fields=(Field(name="rating", type="number", min=1, max=5), text("text", most=200)), checks=("rating_is_whole",),
         effects=("confirm_help",), notices=("party",),
+    ),
+    Transition(  # who did not confirm says too what it was worth
+        subject="task", action="rate_help", number="2.4b", states=("confirmed",), next="confirmed",
+        roles=UNIT | {"citizen", "link", "operator"}, adding=True, guards=("help_task", "thanks_for_help", "opinion_wanted"),
+        fields=(Field(name="rating", type="number", required=True, min=1, max=5), text("text", most=200)),
+        checks=("rating_is_whole",), effects=("keep_opinion",), notices=("party",),
     ),
     Transition(
         subject="task", action="task_return", number="2.4b", states=("submitted",), next="serving", roles=UNIT | {"citizen"},
