@@ -1,143 +1,74 @@
-"""The rules that the areas of a city must keep (domain §5.2): one tree, and polygons that nest.
+"""What the rules of the territory (domain §5.1, §5.2) say of the areas of a city pack, in the words of its report.
 
-A child lies inside its parent (up to 2 m), siblings do not overlap (more than 1 m²), and they leave no gap (more than 1 m², a
-warning: a lookup then takes the nearest grid). What the wide levels do wrong against their parents is a warning, because real
-outlines of districts are often drawn more coarsely than what lies in them; grids and their communities must be exact.
+The rules are those that also judge files brought later (`grid.inspection`), but for the numbering: a pack may number as it likes.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-import shapely
 from numpy.typing import NDArray
 
 from dispatch.model import LEVELS
 from dispatch.packs import PackReport
-from grid.metric import metres_per_degree
+from grid.boundaries import Boundary, Finding
+from grid.family_checks import family_findings, members_of
+from grid.nesting import GAP_SQUARE_METRES, OUTSIDE_METRES, OVERLAP_SQUARE_METRES
+from grid.tree_checks import city_findings, parent_findings
 
 __all__ = ["check_areas"]
 
-OUTSIDE_METRES = 2.0
-OVERLAP_SQUARE_METRES = 1.0
-GAP_SQUARE_METRES = 1.0
 
-Node = tuple[int, str, str, str | None]  # feature number, code, level, parent
-
-
-def check_areas(
-    nodes: Sequence[Node], geometries: NDArray[Any], special: NDArray[np.bool_], file: str, report: PackReport
-) -> None:
-    """Put everything that breaks a rule into `report`. `geometries` are WGS-84 or None; `special` grids may lie anywhere."""
+def check_areas(areas: Sequence[Boundary], shapes: NDArray[Any], file: str, report: PackReport) -> None:
+    """Put everything that breaks a rule into `report`. `shapes` are valid polygons in WGS-84, or None, one for each area."""
     before = report.total_errors
-    _check_tree(nodes, file, report)
-    missing = sum(geometry is None for geometry in geometries)
+    levels = {area.code: area.level for area in areas}
+    numbers = {area.code: area.number for area in areas}
+    for finding in _tree(areas, levels):
+        _say(finding, levels, file, report)
+    missing = sum(shape is None for shape in shapes)
     if missing:
         report.warn(file, None, "geometry", f"{missing} areas have none: a point is never found in them", code="no_geometry")
-    if report.total_errors > before or missing == len(nodes):
+    if report.total_errors > before or missing == len(areas):
         return
-    flat = _in_metres(geometries)
-    position = {code: number for number, (_, code, _, _) in enumerate(nodes)}
-    families: defaultdict[int, list[int]] = defaultdict(list)
-    for number, (_, _, _, above) in enumerate(nodes):
-        if above is not None and flat[number] is not None and not special[number]:
-            families[position[above]].append(number)
-    for parent, children in families.items():
-        _Family(nodes, flat, parent, children, file, report).check()
+    members = members_of(areas, shapes)
+    told_gaps: set[str] = set()
+    for finding in family_findings(members, {member.code: member.shape for member in members}, numbers):
+        if finding.code != "gap" or finding.area not in told_gaps:  # one line for a parent, whatever its gaps
+            _say(finding, levels, file, report)
+        told_gaps |= {finding.area} if finding.code == "gap" else set()
 
 
-def _check_tree(nodes: Sequence[Node], file: str, report: PackReport) -> None:
-    level_of = {code: level for _, code, level, _ in nodes}
-    cities = [number for number, _, level, _ in nodes if level == "city"]
-    if len(cities) != 1:
-        report.error(
-            file, cities[1] if cities else None, "level", f"{len(cities)} areas are a city; allowed: exactly 1", code="city"
-        )
-    for number, _, level, parent in nodes:
-        if level not in LEVELS or (level == "city" and parent is None):
-            continue
-        above = level_of.get(parent or "")
-        if above is None:
-            report.error(file, number, "parent", f"no area has the code `{parent or ''}`", code="unknown_area")
-        elif above not in LEVELS or LEVELS.index(above) >= LEVELS.index(level):
-            wider = ", ".join(LEVELS[: LEVELS.index(level)]) or "none"
-            report.error(file, number, "parent", f"`{parent}` is a {above}; allowed: {wider}", code="not_allowed")
+def _tree(areas: Sequence[Boundary], levels: Mapping[str, str]) -> Iterator[Finding]:
+    yield from city_findings(areas, sum(area.level == "city" for area in areas))
+    yield from parent_findings(areas, levels)
 
 
-def _in_metres(geometries: NDArray[Any]) -> NDArray[Any]:
-    west, south, east, north = shapely.total_bounds(geometries)
-    scale = np.array(metres_per_degree((south + north) / 2))
-    origin = np.array([(west + east) / 2, (south + north) / 2])
-    flat = np.empty(len(geometries), dtype=object)
-    flat[:] = shapely.transform(geometries, lambda at: (at - origin) * scale)
-    return flat
+def _say(finding: Finding, levels: Mapping[str, str], file: str, report: PackReport) -> None:
+    words, code = _WORDS[finding.code](finding, levels), _CODES.get(finding.code, finding.code)
+    tell = report.error if finding.severity == "error" else report.warn
+    tell(file, finding.feature, finding.field, words, code=code)
 
 
-class _Family:
-    """A parent and its children, in metres."""
+_CODES = {"unknown_parent": "unknown_area", "wrong_parent": "not_allowed"}  # as a pack's report has always called them
 
-    def __init__(
-        self, nodes: Sequence[Node], flat: NDArray[Any], parent: int, children: list[int], file: str, report: PackReport
-    ) -> None:
-        self.nodes = nodes
-        self.parent = parent
-        self.outline = flat[parent]
-        self.children = children
-        self.shapes = flat[children]
-        self.file = file
-        self.report = report
-        self.clean = bool(shapely.coverage_is_valid(self.shapes))
 
-    def check(self) -> None:
-        """Check nesting, overlaps and gaps."""
-        if not self.clean:
-            for one, other, area in self._overlaps():
-                code = self.nodes[self.children[one]][1]
-                self._say(
-                    self.children[other],
-                    f"overlaps `{code}` by {area:.1f} m²; allowed: {OVERLAP_SQUARE_METRES:.0f} m²",
-                    "overlap",
-                )
-        if self.outline is not None:
-            self._check_inside()
-            self._check_gap()
+def _wrong_parent(finding: Finding, levels: Mapping[str, str]) -> str:
+    wider = ", ".join(LEVELS[: LEVELS.index(levels[finding.area])]) or "none"
+    return f"`{finding.other}` is a {finding.reason}; allowed: {wider}"
 
-    def _overlaps(self) -> Iterator[tuple[int, int, float]]:
-        one, other = shapely.STRtree(self.shapes).query(self.shapes, predicate="intersects")
-        pairs = one < other
-        one, other = one[pairs], other[pairs]
-        areas = shapely.area(shapely.intersection(self.shapes[one], self.shapes[other]))
-        for number in np.flatnonzero(areas > OVERLAP_SQUARE_METRES):
-            yield int(one[number]), int(other[number]), float(areas[number])
 
-    def _check_inside(self) -> None:
-        shapely.prepare(self.outline)
-        outside = np.flatnonzero(~shapely.covers(self.outline, self.shapes))
-        if not len(outside):
-            return
-        beyond = shapely.difference(self.shapes[outside], shapely.buffer(self.outline, OUTSIDE_METRES))
-        areas = shapely.area(beyond)
-        for number, piece, area in zip(outside, beyond, areas, strict=True):
-            if area > 0:
-                far = float(shapely.distance(shapely.points(shapely.get_coordinates(piece)), self.outline).max())
-                parent = self.nodes[self.parent][1]
-                words = f"reaches {far:.0f} m ({area:.0f} m²) beyond its parent `{parent}`; allowed: {OUTSIDE_METRES:.0f} m"
-                self._say(self.children[int(number)], words, "outside_parent")
-
-    def _check_gap(self) -> None:
-        covered = shapely.coverage_union_all(self.shapes) if self.clean else shapely.union_all(self.shapes)
-        gap = float(shapely.area(shapely.difference(self.outline, covered)))
-        if gap > GAP_SQUARE_METRES:
-            number, code, _, _ = self.nodes[self.parent]
-            words = f"the areas in `{code}` leave {gap:.1f} m² of it free; allowed: {GAP_SQUARE_METRES:.0f} m²"
-            self.report.warn(self.file, number, "geometry", words, code="gap")
-
-    def _say(self, child: int, words: str, code: str) -> None:
-        number, _, level, _ = self.nodes[child]
-        if level == "grid" or code == "overlap":
-            self.report.error(self.file, number, "geometry", words, code=code)
-        else:
-            self.report.warn(self.file, number, "geometry", words, code=code)
+_WORDS: Mapping[str, Callable[[Finding, Mapping[str, str]], str]] = {
+    "city": lambda of, _: f"{of.figures['cities']:.0f} areas are a city; allowed: exactly 1",
+    "unknown_parent": lambda of, _: f"no area has the code `{of.other}`",
+    "wrong_parent": _wrong_parent,
+    "overlap": lambda of, _: f"overlaps `{of.other}` by {of.figures['area_m2']:.1f} m²; allowed: {OVERLAP_SQUARE_METRES:.0f} m²",
+    "outside_parent": lambda of, _: (
+        f"reaches {of.figures['distance_m']:.0f} m ({of.figures['area_m2']:.0f} m²) beyond its parent `{of.other}`; "
+        f"allowed: {OUTSIDE_METRES:.0f} m"
+    ),
+    "gap": lambda of, _: (
+        f"the areas in `{of.area}` leave {of.figures['total_m2']:.1f} m² of it free; allowed: {GAP_SQUARE_METRES:.0f} m²"
+    ),
+}

@@ -2,7 +2,7 @@
 
 areas.geojson[.gz] (required), zones.geojson, assets.geojson, gazetteer.csv, in any of the known coordinate systems (property or
 column `crs`, WGS-84 where a feature has none). Everything wrong is said with file, feature or row number (from 1), property and
-what is allowed; the geometry rules are in `grid.checking`.
+what is allowed; the rules of the tree and of nesting are those of `grid.inspection`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from dispatch.model import CRS_NAMES, LEVELS
 from dispatch.packs import PackReport, Row, rows
 from grid import store
 from grid.areas import GRID_KINDS, ZONE_KINDS, Area, Asset, Entry, Zone
+from grid.boundaries import Boundary
 from grid.campaigns import check_campaign
 from grid.checking import check_areas
 from grid.coordinates import to_wgs84
@@ -132,19 +133,20 @@ def _read_areas(folder: Path, name: str, report: PackReport) -> list[Area]:
     _one_of(found, "level", LEVELS, name, report)
     _one_of(found, "kind", (*GRID_KINDS, ""), name, report, only=lambda properties: properties.level == "grid")
     geometries = _in_wgs84(found, name, report)
-    check_areas(
-        [(item.number, item.properties.code, item.properties.level, item.properties.parent) for item in found],
-        geometries,
-        np.array([item.properties.kind == "special" for item in found], dtype=bool),
-        name,
-        report,
-    )
+    check_areas([_boundary(item.number, item.properties) for item in found], geometries, name, report)
     if not report.ok:
         return [_area(item.properties, b"", None) for item in found]
     labels = shapely.get_coordinates(shapely.point_on_surface(geometries), return_index=True)
     label_of = {int(index): (round(float(x), 7), round(float(y), 7)) for (x, y), index in zip(*labels, strict=True)}
     wkb = shapely.to_wkb(geometries)
     return [_area(item.properties, wkb[number] or b"", label_of.get(number)) for number, item in enumerate(found)]
+
+
+def _boundary(number: int, properties: _AreaProperties) -> Boundary:
+    return Boundary(
+        number=number, code=properties.code, name=properties.name, level=properties.level, kind=properties.kind or "",
+        parent=properties.parent,
+    )  # fmt: skip
 
 
 def _area(properties: _AreaProperties, wkb: bytes, label: tuple[float, float] | None) -> Area:

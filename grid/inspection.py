@@ -1,0 +1,209 @@
+"""Judging boundaries before they are taken: what would be wrong if these features were in force (domain §5.1, §5.2).
+
+`inspect` compares the features of a file with the territory that is there and says everything that is wrong or doubtful; nothing
+is changed by it. The codes of its findings, in `CODES`, are stable:
+
+| code | means |
+| --- | --- |
+| `suspect_crs` | the file fits what is there better when it is read in another coordinate system |
+| `wrong_property` | a property is missing or has a value that is not allowed |
+| `wrong_code` | the code is against the national numbering, or is void |
+| `duplicate` | the code, or the very same shape, stands in the file twice |
+| `city` | there would be two cities |
+| `unknown_parent`, `wrong_parent` | nobody has the parent's code; the parent is of the same or a narrower level |
+| `empty`, `invalid`, `outside_box` | no shape; not a valid polygon; not where the territory can be |
+| `outside_parent`, `overlap`, `gap` | `grid.nesting` |
+| `left_out` | an area that is there is not in the file and would go |
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from dispatch.model import LEVELS
+from grid.areas import GRID_KINDS, Area
+from grid.boundaries import Boundary, Finding
+from grid.crs_suspicion import suspicion
+from grid.family_checks import Member, family_findings, members_of
+from grid.numbering import is_national
+from grid.shape_checks import CHINA, WORLD, judge_shapes, same_shapes
+from grid.tree_checks import city_findings, code_findings, parent_findings, repeated
+
+__all__ = ["CODES", "Effect", "Inspection", "inspect"]
+
+CODES = (
+    "suspect_crs", "wrong_property", "wrong_code", "duplicate", "city", "unknown_parent", "wrong_parent", "empty", "invalid",
+    "outside_box", "outside_parent", "overlap", "gap", "left_out",
+)  # fmt: skip
+
+
+class Effect(msgspec.Struct, frozen=True):
+    """How many areas would be new, have another shape, name or parent, stay as they are, and go."""
+
+    new: int = 0
+    changed: int = 0
+    same: int = 0
+    left_out: int = 0
+
+
+class Inspection(msgspec.Struct, frozen=True, kw_only=True):
+    """All findings, errors first and then in the order of the file, and what taking the file would do."""
+
+    findings: list[Finding]
+    effect: Effect = Effect()
+
+    @property
+    def errors(self) -> int:
+        """How many findings keep the file from being taken."""
+        return sum(finding.severity == "error" for finding in self.findings)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many findings there are of each code."""
+        return dict(Counter(finding.code for finding in self.findings))
+
+
+def inspect(
+    boundaries: Sequence[Boundary],
+    present: Iterable[Area] = (),
+    *,
+    keeps_others: bool = False,
+    void: Collection[str] = (),
+    crs: str = "WGS-84",
+) -> Inspection:
+    """Return what is wrong or doubtful if the boundaries took their places in the present territory.
+
+    They take the place of all areas of their level below their parents; with `keeps_others` only of those with the same code.
+    `void` codes must not be used again. `crs` is the system that the file was said to be in: whether another one fits better is
+    asked of the present shapes.
+
+    >>> whole = shapely.to_wkb(shapely.box(106.0, 26.0, 106.02, 26.01))
+    >>> there = [Area(code="520102001001", name="社区", level="community", parent="520102001", wkb=whole)]
+    >>> half = shapely.to_wkb(shapely.box(106.0, 26.0, 106.01, 26.01))
+    >>> one = Boundary(number=1, code="520102001001001", name="格", level="grid", parent="520102001001", wkb=half)
+    >>> [(finding.code, finding.figures["area_m2"]) for finding in inspect([one], there).findings]
+    [('gap', 1109137.87)]
+    """
+    ground = _Ground(boundaries, present, keeps_others)
+    shapes, found = judge_shapes(boundaries, ground.box)
+    found += _property_findings(boundaries)
+    found += code_findings(boundaries, void, is_national=ground.is_national)
+    found += repeated(boundaries)
+    found += same_shapes(boundaries, shapes)
+    found += city_findings(boundaries, max(ground.cities, 1))
+    found += parent_findings(boundaries, ground.levels)
+    found += _nesting(boundaries, shapes, ground)
+    found += suspicion(boundaries, shapes, ground.by_code, crs)
+    found += (Finding(code="left_out", severity="warning", area=area.code, other=area.parent or "") for area in ground.left_out)
+    found.sort(key=_order)
+    return Inspection(findings=found, effect=ground.effect())
+
+
+class _Ground:
+    """What is there, and what of it would remain."""
+
+    def __init__(self, boundaries: Sequence[Boundary], present: Iterable[Area], keeps_others: bool) -> None:
+        self.by_code = {area.code: area for area in present}
+        self.brought = {one.code: one for one in boundaries if one.code}
+        replaced = {(one.parent, one.level) for one in boundaries}
+        others = [area for area in self.by_code.values() if area.code not in self.brought]
+        self.left_out = [] if keeps_others else [area for area in others if (area.parent, area.level) in replaced]
+        gone = {area.code for area in self.left_out}
+        self.remaining = [area for area in others if area.code not in gone]
+        self.levels = {area.code: area.level for area in self.remaining}
+        self.levels |= {code: one.level for code, one in self.brought.items()}
+
+    @property
+    def cities(self) -> int:
+        """How many cities there would be."""
+        return sum(level == "city" for level in self.levels.values())
+
+    @property
+    def is_national(self) -> bool:
+        """Whether the national numbering holds here; it does where nothing speaks against it."""
+        return all(is_national(code) for code, level in self.levels.items() if level == "city")
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """Where a shape may be: China, unless the territory that is there lies elsewhere."""
+        wkb = next((area.wkb for area in self.by_code.values() if area.wkb), b"")
+        if not wkb:
+            return CHINA if self.is_national else WORLD
+        here = shapely.point_on_surface(shapely.from_wkb(wkb))
+        return CHINA if shapely.box(*CHINA).contains(here) else WORLD
+
+    def effect(self) -> Effect:
+        """Count what would become of the areas."""
+        known = [(one, self.by_code[code]) for code, one in self.brought.items() if code in self.by_code]
+        same = sum(_is_same(one, area) for one, area in known)
+        return Effect(len(self.brought) - len(known), len(known) - same, same, len(self.left_out))
+
+
+def _is_same(one: Boundary, area: Area) -> bool:
+    described = (one.name, one.level, one.parent, one.kind)
+    if described != (area.name, area.level, area.parent, area.kind):
+        return False
+    return one.wkb == area.wkb or bool(shapely.equals(*shapely.from_wkb([one.wkb, area.wkb], on_invalid="ignore")))
+
+
+def _property_findings(boundaries: Iterable[Boundary]) -> Iterator[Finding]:
+    for one in boundaries:
+        for field, allowed in (("level", LEVELS), ("kind", ("", *GRID_KINDS) if one.level == "grid" else ())):
+            value = getattr(one, field)
+            if allowed and value not in allowed:
+                yield _wrong(one, field, f"is `{value}`; allowed: {', '.join(filter(None, allowed))}")
+        for field in ("code", "name"):
+            if not getattr(one, field):
+                yield _wrong(one, field, "is missing")
+        if one.valid_from and one.valid_to and one.valid_to <= one.valid_from:
+            yield _wrong(one, "valid_to", "is not after valid_from")
+
+
+def _wrong(one: Boundary, field: str, reason: str) -> Finding:
+    return Finding(code="wrong_property", severity="error", feature=one.number, area=one.code, field=field, reason=reason)
+
+
+def _nesting(boundaries: Sequence[Boundary], shapes: NDArray[Any], ground: _Ground) -> Iterator[Finding]:
+    """Judge the families that the file touches: those below the parents that it names, and those of areas that it brings anew."""
+    members = members_of(boundaries, shapes)
+    touched = {member.parent for member in members} | {member.code for member in members}
+    near = [area for area in ground.remaining if area.parent in touched or area.code in touched]
+    others = _shapes(near)
+    outlines: dict[str, Any] = {member.code: member.shape for member in members}
+    outlines |= {code: shape for code, shape in others.items() if code in touched}
+    members += [
+        Member(area.code, area.level, area.kind, area.parent, None, others[area.code])
+        for area in near
+        if area.parent in touched and area.code in others
+    ]
+    return family_findings(members, outlines, {one.code: one.number for one in boundaries})
+
+
+def _shapes(areas: Sequence[Area]) -> Mapping[str, Any]:
+    """The shapes of those that have one, by code."""
+    drawn = [area for area in areas if area.wkb]
+    shapes = shapely.from_wkb(np.array([area.wkb for area in drawn], dtype=object))
+    return dict(zip([area.code for area in drawn], shapes, strict=True))
+
+
+class _Order(NamedTuple):
+    is_warning: bool
+    rank: int
+    feature: int
+    code: str
+    area: str
+    other: str
+
+
+def _order(finding: Finding) -> _Order:
+    is_first = finding.code != "suspect_crs"  # what may be wrong with all features is said before anything else
+    return _Order(
+        finding.severity == "warning" and is_first, int(is_first), finding.feature or 0, finding.code, finding.area, finding.other
+    )
