@@ -36,6 +36,8 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "accounts.manage": frozenset({"sys_admin"}),
     "outside.manage": frozenset({"sys_admin"}),
     "calendar.edit": frozenset({"sys_admin"}),
+    "duty.read": frozenset(ROLES) - {"citizen", "robot", "device", "partner", "link", "system"},
+    "roster.edit": frozenset({"grid_lead", "sys_admin"}),
     "self": frozenset(ROLES) - {"system"},
 }
 

@@ -11,7 +11,8 @@ from datetime import date, datetime
 import msgspec
 
 __all__ = [
-    "AreaRef", "AssetRef", "Campaign", "Candidate", "Category", "Helper", "Match", "OrganizationRef", "Place", "Point", "UnitRef",
+    "AreaRef", "AssetRef", "Campaign", "Candidate", "Category", "Colleague", "Helper", "Match", "OrganizationRef", "Place",
+    "Point", "UnitRef",
 ]  # fmt: skip
 
 URGENCIES = ("complex", "normal", "priority", "urgent", "emergency")  # weakest first
@@ -54,6 +55,15 @@ class UnitRef(msgspec.Struct, frozen=True):
 
     code: str
     name: str
+
+
+class Colleague(msgspec.Struct, frozen=True):
+    """Somebody who works in the city's service: user name, name, role, and the areas they are there for."""
+
+    username: str
+    name: str
+    role: str
+    areas: tuple[str, ...] = ()
 
 
 class OrganizationRef(msgspec.Struct, frozen=True):

@@ -27,7 +27,7 @@ from msgspec import inspect as shapes
 
 from storage.errors import FieldError, Invalid
 
-__all__ = ["MAX_ERRORS", "PackInvalid", "PackReport", "Row", "allowed", "read_toml", "rows"]
+__all__ = ["MAX_ERRORS", "PackInvalid", "PackReport", "Row", "allowed", "read_toml", "rows", "rows_of"]
 
 MAX_ERRORS = 1000  # kept in full; what comes after is only counted
 MAX_BYTES = 512 * 1024 * 1024
@@ -123,11 +123,19 @@ def rows(
             report.error(name, None, "", "the file is missing; a pack must have it", code="missing_file")
         return []
     text = _read_text(path, name, report)
-    if text is None:
-        return []
+    return [] if text is None else rows_of(text, name, struct_type, report, unique=unique)
+
+
+def rows_of(
+    text: str, name: str, struct_type: type[T], report: PackReport, *, unique: Sequence[str] = (), most: int | None = None
+) -> list[Row[T]]:
+    """Return the valid rows of a table that was sent as text under a name; what is wrong, `most` rows exceeded too, goes into
+    `report`."""
     table = _Table(name, struct_type, report)
-    found = list(table.read(text))
+    found = list(table.read(text.removeprefix("\ufeff")))
     report.count(name, len(found))
+    if most is not None and len(found) > most:
+        report.error(name, None, "", f"has {len(found)} rows; allowed: at most {most}", code="too_many")
     _check_unique(name, found, unique, report)
     return found
 

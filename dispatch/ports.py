@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from dispatch.model import AreaRef, AssetRef, Campaign, Helper, Match, Place, UnitRef
+from dispatch.model import AreaRef, AssetRef, Campaign, Colleague, Helper, Match, Place, UnitRef
 
 __all__ = ["Directory", "Locator"]
 
@@ -95,6 +95,12 @@ class Directory(Protocol):
 
     def on_duty(self, role: str, place: Place, at: datetime) -> tuple[str, ...]:
         """Return the usernames of the people with `role` on duty for the place, nearest area first."""
+
+    def acting_for(self, username: str, at: datetime) -> str | None:
+        """Return who does somebody's work at an instant: themselves, while they are away who stands in; None when nobody does."""
+
+    def colleague(self, username: str) -> Colleague | None:
+        """Return the person with this user name, or None."""
 
     def watch(self, areas: Sequence[str], at: datetime) -> tuple[str, ...]:
         """Return the usernames of those who watch over exactly these areas, not over what lies above or below, at this instant

@@ -98,12 +98,15 @@ class Accounts:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         limits: Limits | None = None,
         throttle: Throttle | None = None,
+        lent: Callable[[str, datetime], tuple[str, ...]] | None = None,
     ) -> None:
-        """`units` gives the present tree of units (for people who act for a subtree); `cipher` keeps one-time-code secrets."""
+        """`units` gives the present tree of units (for people who act for a subtree); `cipher` keeps one-time-code secrets;
+        `lent` says in which areas somebody stands in for others at an instant (`orgs.roster`)."""
         self._database = database
         self._cipher = cipher
         self._units = units or (lambda: UnitTree(()))
         self._clock = clock
+        self._lent = lent or (lambda username, at: ())
         self._limits = limits = limits or Limits()
         self._locks = Locks(database, failures=limits.failures, lock=limits.lock)
         self._throttle = throttle or Throttle()
@@ -354,7 +357,10 @@ class Accounts:
         if account is None or account["disabled_at"] is not None or found is None:
             raise Unauthorized("the session or token is not valid")
         tree = self._units()
-        return actor_of(value_of(found, Person), tree.subtree, whole=len(tree), session=session)
+        person = value_of(found, Person)
+        if lent := self._lent(username, self._clock()):
+            person = msgspec.structs.replace(person, area_codes=(*person.area_codes, *lent))
+        return actor_of(person, tree.subtree, whole=len(tree), session=session)
 
 
 def _check_person(person: Person) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from dispatch.model import AreaRef, Category, Helper, Match, Place, UnitRef
+from dispatch.model import AreaRef, Category, Colleague, Helper, Match, Place, UnitRef
 from orgs.matching import Context, blocking, resolve
 from orgs.organizations import Organization, Party, helper_of
 from orgs.people import Person
@@ -80,7 +80,7 @@ class DirectorySnapshot:
         self.categories = categories
         self.threshold = threshold
         self._precedents = Precedents(rules, units, threshold)
-        self._roster = roster
+        self.roster = roster
         self._zone = zone
         self._ways: dict[str, tuple[tuple[AreaRef, ...], _Way]] = {}  # by the finest area, with the path that it is of
         self._minute = datetime(1970, 1, 1, tzinfo=UTC), 0
@@ -157,12 +157,21 @@ class DirectorySnapshot:
 
     def on_duty(self, role: str, place: Place, at: datetime) -> tuple[str, ...]:
         """Return the usernames of the people with `role` on duty for the place, nearest area first."""
-        return self._roster.on_duty(role, place.area_codes, at)
+        return self.roster.on_duty(role, place.area_codes, at)
+
+    def acting_for(self, username: str, at: datetime) -> str | None:
+        """Return who does somebody's work at an instant: themselves, while they are away who stands in; None when nobody does."""
+        return self.roster.acting_for(username, at)
+
+    def colleague(self, username: str) -> Colleague | None:
+        """Return the person with this user name, or None."""
+        person = self.people.get(username)
+        return None if person is None else Colleague(username, person.name or username, person.role, person.area_codes)
 
     def watch(self, areas: Sequence[str], at: datetime) -> tuple[str, ...]:
         """Return the usernames of those who watch over exactly these areas at this instant (`""`: without any area of their own):
         on duty, else standing in, else supervisors."""
-        return self._roster.watch(areas, at)
+        return self.roster.watch(areas, at)
 
     def search_units(self, text: str, *, area: str | None = None, limit: int = 20) -> tuple[Unit, ...]:
         """Return active units whose code begins with, or whose names hold, the text; in one area when it is given."""

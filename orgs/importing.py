@@ -19,9 +19,22 @@ from orgs import hours, tables
 from orgs.organizations import Organization
 from orgs.people import ANY_ORGANIZATION, PARTNER_AGENCIES, PROGRAM_ROLES, Person
 from orgs.roster import Duty
+from orgs.rostering import wrong_in
 from orgs.rulebook import LEARNED
 from orgs.rules import ANY, Rule
-from orgs.store import INDEXES, OFFERS, ORGANIZATIONS, PEOPLE, ROSTERS, RULES, UNITS, Offer, mark_changed, read_all, replace_all
+from orgs.store import (
+    INDEXES,
+    OFFERS,
+    ORGANIZATIONS,
+    PEOPLE,
+    RULES,
+    UNITS,
+    Offer,
+    mark_changed,
+    read_all,
+    replace_all,
+    replace_rosters,
+)
 from orgs.units import Unit, cycles, split_post
 from storage.client import Database
 from storage.indexes import ensure
@@ -81,7 +94,8 @@ async def write(database: Database, parsed: Parsed, at: datetime | None = None) 
     await replace_all(database, ORGANIZATIONS, ((org.code, org) for org in parsed.organizations))
     await replace_all(database, OFFERS, ((offer.id, offer) for offer in parsed.offers))
     await replace_all(database, PEOPLE, ((person.username, person) for person in parsed.people))
-    await replace_all(database, ROSTERS, ((f"{number:06d}", duty) for number, duty in enumerate(parsed.duties)))
+    rosters = {f"{number:06d}": duty for number, duty in enumerate(parsed.duties)}
+    await replace_rosters(database, rosters.items(), frozenset(person.username for person in parsed.people))
     return await mark_changed(database, at or datetime.now(UTC))
 
 
@@ -174,15 +188,11 @@ class _Check:
 
     def duties(self, found: list[Row[tables.DutyRow]]) -> tuple[Duty, ...]:
         """Return the duties; people, substitutes and areas must exist."""
-        file = "roster.csv"
-        for number, row in found:
-            self._known(file, number, "username", (row.username,), self._people, "a user name of people.csv")
-            self._known(file, number, "area_codes", row.area_codes, self._areas, "the code of an area")
-            self._hours(file, number, row.hours)
-            self._days(file, number, "last_day", row.first_day, row.last_day)
-            if row.substitute:
-                self._known(file, number, "substitute", (row.substitute,), self._people, "a user name of people.csv")
-        return tuple(Duty(**msgspec.structs.asdict(row)) for _, row in found)
+        values = [Row(number, Duty(**msgspec.structs.asdict(row))) for number, row in found]
+        for number, duty in values:
+            for wrong in wrong_in(duty, self._people, self._areas.__contains__):
+                self._wrong("roster.csv", number, wrong.column, wrong.cell, wrong.allowed, wrong.code)
+        return tuple(row.value for row in values)
 
     def _rule(self, number: int, row: tables.RuleRow) -> Rule:
         file = "rules.csv"

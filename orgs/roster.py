@@ -1,13 +1,15 @@
 """Duty rosters: who with a role is on duty for a place at a time, nearest area first. Pure.
 
 A row says: this person, in these areas, on these weekdays and hours, between these days (both counted); the substitute stands
-behind. Somebody of the role without any row is on duty always in the areas of their own.
+behind. Somebody of the role without any row is on duty always in the areas of their own. A row of the kind `leave` says the
+opposite: the person is away then, and the substitute alone answers in their place.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import date, datetime, timedelta
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime, time, timedelta
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -15,10 +17,12 @@ import msgspec
 from orgs.hours import Hours, is_open, parse
 from orgs.people import Person
 
-__all__ = ["Duty", "Roster"]
+__all__ = ["Duty", "Post", "Roster", "RowKind"]
 
 EVERY_DAY = (1, 2, 3, 4, 5, 6, 7)
 WATCHING = ("dispatcher", "supervisor")  # who is called when danger is not answered (domain.md §2.8)
+WEEK = 7
+RowKind = Literal["duty", "leave"]
 
 
 class Duty(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,9 +35,10 @@ class Duty(msgspec.Struct, frozen=True, kw_only=True):
     first_day: date | None = None
     last_day: date | None = None
     substitute: str = ""
+    kind: RowKind = "duty"
 
     def holds(self, local: datetime) -> bool:
-        """Tell whether the duty is on at a local time. After midnight a night duty still belongs to the day that it began."""
+        """Tell whether the row is on at a local time. After midnight a night duty still belongs to the day that it began."""
         spans: Hours = parse(self.hours)
         minute = local.hour * 60 + local.minute
         if not is_open(spans, minute):
@@ -44,38 +49,87 @@ class Duty(msgspec.Struct, frozen=True, kw_only=True):
             return False
         return day.isoweekday() in (self.weekdays or EVERY_DAY)
 
+    def turns(self, local: datetime) -> Iterator[datetime]:
+        """Give the local times after this one at which the row may begin or end to hold: those of the next week, and of the
+        week from its first day and behind its last one."""
+        minutes = {0, *(minute for span in parse(self.hours) for minute in span)}
+        begins = {local.date(), *(day for day in (self.first_day, self.last_day) if day and day >= local.date())}
+        for first in begins:
+            for day in range(WEEK + 2):
+                midnight = datetime.combine(first + timedelta(days=day), time(), local.tzinfo)
+                yield from (turn for minute in minutes if (turn := midnight + timedelta(minutes=minute)) > local)
+
+
+class Post(msgspec.Struct, frozen=True):
+    """Somebody on duty: for which of the areas asked for, in whose stead (empty: their own duty), and whether they only stand
+    behind another who is there."""
+
+    username: str
+    area: str
+    instead_of: str = ""
+    behind: bool = False
+
 
 class Roster:
     """People and duties by role and area; immutable once built."""
 
     def __init__(self, people: Iterable[Person], duties: Iterable[Duty], timezone: ZoneInfo) -> None:
         self._zone = timezone
-        known = {person.username: person for person in people}
+        self._known = {person.username: person for person in people}
         self._by_area: dict[tuple[str, str], list[tuple[str, Duty | None]]] = {}
-        listed: set[str] = set()
-        for duty in duties:
-            person = known.get(duty.username)
-            if person is not None:
-                listed.add(person.username)
-                self._add(person.role, duty.area_codes or person.area_codes or ("",), duty.username, duty)
-        for person in known.values():
-            if person.username not in listed:
+        self._leaves: dict[str, list[Duty]] = {}
+        self._backed: dict[str, list[tuple[Duty, tuple[str, ...]]]] = {}  # by substitute: the rows that name them, the areas
+        areas: dict[str, tuple[str, ...]] = {}  # where each person of the rows works
+        rows = [(person, duty) for duty in duties if (person := self._known.get(duty.username)) is not None]
+        for person, duty in rows:
+            if duty.kind == "duty":
+                own = duty.area_codes or person.area_codes
+                self._add(person.role, own or ("",), duty.username, duty)
+                areas[duty.username] = tuple(dict.fromkeys((*areas.get(duty.username, ()), *own)))
+        for person in self._known.values():
+            if person.username not in areas:
                 self._add(person.role, person.area_codes or ("",), person.username, None)
+        for person, duty in rows:
+            if duty.kind == "leave":
+                self._leaves.setdefault(duty.username, []).append(duty)
+                self._back(person, duty, areas.get(duty.username) or person.area_codes)
+            else:
+                self._back(person, duty, duty.area_codes or person.area_codes)
 
     def on_duty(self, role: str, codes: Sequence[str], at: datetime) -> tuple[str, ...]:
         """Return the usernames on duty for a place with these area codes (widest first), nearest area first, each once.
 
-        People without any area serve everywhere and come last.
+        People without any area serve everywhere and come last. Of somebody who is away only the substitute is there.
         """
+        return tuple(post.username for post in self.posts(role, codes, at))
+
+    def posts(self, role: str, codes: Sequence[str], at: datetime) -> tuple[Post, ...]:
+        """Return who `on_duty` names, each with how they come to be there."""
         local = at.astimezone(self._zone)
-        found: dict[str, None] = {}
+        found: dict[str, Post] = {}
         for code in (*reversed(codes), ""):
             for username, duty in self._by_area.get((role, code), ()):
                 if duty is None or duty.holds(local):
-                    found.setdefault(username)
-                    if duty is not None and duty.substitute:
-                        found.setdefault(duty.substitute)
-        return tuple(found)
+                    for post in self._standing(username, duty, code, local):
+                        found.setdefault(post.username, post)
+        return tuple(found.values())
+
+    def next_change(self, role: str, codes: Sequence[str], at: datetime) -> datetime | None:
+        """Return the first instant after `at` at which others are on duty, or None where the rows foresee no change."""
+        local = at.astimezone(self._zone)
+        now = self.posts(role, codes, at)
+        turns = sorted({turn for row in self._rows_about(role, codes) for turn in row.turns(local)})
+        return next((turn for turn in turns if self.posts(role, codes, turn) != now), None)
+
+    def acting_for(self, username: str, at: datetime) -> str | None:
+        """Return who does somebody's work at an instant: themselves, while they are away who stands in; None when nobody does."""
+        return self._acting(username, at.astimezone(self._zone)) or None
+
+    def lent_areas(self, username: str, at: datetime) -> tuple[str, ...]:
+        """Return the areas in which somebody stands in for colleagues of their own role at an instant, besides their own."""
+        if username not in self._backed:
+            return ()
+        return tuple(self._lent(username, at.astimezone(self._zone), {username}))
 
     def watch(self, codes: Sequence[str], at: datetime) -> tuple[str, ...]:
         """Return who watches over exactly these areas at this instant: the dispatchers and supervisors on duty there; while
@@ -83,11 +137,66 @@ class Roster:
         code `""`.
         """
         local = at.astimezone(self._zone)
-        posts = [post for role in WATCHING for code in codes for post in self._by_area.get((role, code), ())]
-        on_duty = [username for username, duty in posts if duty is None or duty.holds(local)]
-        standing_in = [duty.substitute for _, duty in posts if duty is not None and duty.substitute]
+        rows = [post for role in WATCHING for code in codes for post in self._by_area.get((role, code), ())]
+        on_duty = [acting for name, duty in rows if duty is None or duty.holds(local) if (acting := self._acting(name, local))]
+        standing_in = [duty.substitute for _, duty in rows if duty is not None and duty.substitute]
         supervisors = [username for code in codes for username, _ in self._by_area.get(("supervisor", code), ())]
         return tuple(dict.fromkeys(on_duty or standing_in or supervisors))
+
+    def _standing(self, username: str, duty: Duty | None, code: str, local: datetime) -> Iterator[Post]:
+        """Whoever holds the duty and who stands behind them; while they are away who stands in for them."""
+        behind = self._acting(duty.substitute, local) if duty is not None and duty.substitute else ""
+        acting = self._acting(username, local) if self._leaves else username
+        if acting == username:
+            yield Post(username, code)
+            if behind:
+                yield Post(behind, code, behind=True)
+        elif acting or behind:
+            yield Post(acting or behind, code, instead_of=username)
+
+    def _acting(self, username: str, local: datetime) -> str:
+        """Follow leaves to whoever is there; empty where they lead to nobody, or in a circle."""
+        seen: set[str] = set()
+        while username and username not in seen:
+            leave = next((row for row in self._leaves.get(username, ()) if row.holds(local)), None)
+            if leave is None:
+                return username
+            seen.add(username)
+            username = leave.substitute
+        return ""
+
+    def _lent(self, username: str, local: datetime, seen: set[str]) -> dict[str, None]:
+        """Who stands in for somebody stands in for all whom that one would stand in for."""
+        found: dict[str, None] = {}
+        for row, codes in self._backed.get(username, ()):
+            if row.username not in seen and row.holds(local):
+                seen.add(row.username)
+                found |= dict.fromkeys(codes)
+                if row.kind == "leave":
+                    found |= self._lent(row.username, local, seen)
+        return found
+
+    def _rows_about(self, role: str, codes: Sequence[str]) -> Iterator[Duty]:
+        """All rows on which it depends who is on duty there."""
+        reached: set[str] = set()
+        for code in (*codes, ""):
+            for username, duty in self._by_area.get((role, code), ()):
+                reached.add(username)
+                if duty is not None:
+                    reached.add(duty.substitute)
+                    yield duty
+        waiting = list(reached)
+        while waiting:
+            for leave in self._leaves.get(waiting.pop(), ()):
+                yield leave
+                if leave.substitute not in reached:
+                    reached.add(leave.substitute)
+                    waiting.append(leave.substitute)
+
+    def _back(self, person: Person, duty: Duty, areas: tuple[str, ...]) -> None:
+        substitute = self._known.get(duty.substitute)
+        if substitute is not None and substitute.role == person.role:
+            self._backed.setdefault(duty.substitute, []).append((duty, areas))
 
     def _add(self, role: str, areas: Sequence[str], username: str, duty: Duty | None) -> None:
         for area in areas:

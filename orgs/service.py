@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from dispatch.model import Category, Helper, Match, Place, UnitRef
+from dispatch.model import Category, Colleague, Helper, Match, Place, UnitRef
 from orgs import store
 from orgs.directory import DEFAULT_THRESHOLD, DirectorySnapshot, build
 from orgs.organizations import Organization
 from orgs.people import Person
-from orgs.roster import Duty
+from orgs.roster import Duty, Roster
 from orgs.rules import Rule
 from orgs.units import Unit, UnitTree
 from storage.client import Database
@@ -97,6 +97,11 @@ class Parties:
         """The present tree of units."""
         return self.snapshot.units
 
+    @property
+    def roster(self) -> Roster:
+        """The present duty rosters."""
+        return self.snapshot.roster
+
     def match(self, place: Place, category: str | None, at: datetime) -> Match:
         """Return the explained match. Never raises for an unknown category: the answer then has `no_category` in its doubt."""
         return self.snapshot.match(place, category, at, loads=self._loads)
@@ -144,6 +149,14 @@ class Parties:
     def on_duty(self, role: str, place: Place, at: datetime) -> tuple[str, ...]:
         """Return the usernames of the people with `role` on duty for the place, nearest area first."""
         return self.snapshot.on_duty(role, place, at)
+
+    def acting_for(self, username: str, at: datetime) -> str | None:
+        """Return who does somebody's work at an instant, None when nobody does."""
+        return self.snapshot.acting_for(username, at)
+
+    def colleague(self, username: str) -> Colleague | None:
+        """Return the person with this user name, or None."""
+        return self.snapshot.colleague(username)
 
     def watch(self, areas: Sequence[str], at: datetime) -> tuple[str, ...]:
         """Return the usernames of those who watch over exactly these areas at this instant."""

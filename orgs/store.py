@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, TypeVar
 
@@ -10,15 +10,16 @@ import msgspec
 
 from storage.client import Database
 from storage.indexes import Index
+from storage.registers import CHANGES_OF
 
 __all__ = [
-    "ACCOUNTS", "FAILURES", "INDEXES", "OFFERS", "ORGANIZATIONS", "PEOPLE", "ROSTERS", "RULES", "RULE_CHANGES", "SESSIONS",
-    "UNITS", "VERSIONS", "Offer", "document_of", "load_area_parents", "load_version", "mark_changed", "read_all",
-    "replace_all", "value_of",
+    "ACCOUNTS", "FAILURES", "INDEXES", "OFFERS", "ORGANIZATIONS", "PEOPLE", "ROSTERS", "ROSTER_CHANGES", "RULES",
+    "RULE_CHANGES", "SESSIONS", "UNITS", "VERSIONS", "Offer", "document_of", "load_area_parents", "load_version", "mark_changed",
+    "read_all", "replace_all", "replace_rosters", "value_of",
 ]  # fmt: skip
 
 UNITS, RULES, ORGANIZATIONS, OFFERS = "units", "rules", "organizations", "offers"
-RULE_CHANGES = "rule_changes"
+RULE_CHANGES, ROSTER_CHANGES = "rule_changes", "roster_changes"
 PEOPLE, ROSTERS, ACCOUNTS, SESSIONS = "people", "rosters", "accounts", "sessions"
 FAILURES = "sign_in_failures"
 VERSIONS, AREAS = "versions", "areas"
@@ -31,7 +32,11 @@ INDEXES: Mapping[str, Sequence[Index]] = {
     ORGANIZATIONS: (Index((("kinds", 1), ("_id", 1)), serves="GET /organizations by kind"),),
     OFFERS: (Index((("organization", 1),), serves="the offers of an organization"),),
     PEOPLE: (Index((("role", 1), ("unit", 1)), serves="people of a role in a unit"),),
-    ROSTERS: (),
+    ROSTERS: (
+        Index((("username", 1), ("_id", 1)), serves="GET /rosters of a person, or of the people whom somebody leads"),
+        Index((("area_codes", 1), ("_id", 1)), serves="GET /rosters of an area"),
+    ),
+    ROSTER_CHANGES: (CHANGES_OF,),
     ACCOUNTS: (Index((("demo", 1),), serves="whether demo accounts exist"),),
     FAILURES: (Index((("expires_at", 1),), expire_after_seconds=0, serves="removal of old failures"),),
     SESSIONS: (
@@ -96,6 +101,15 @@ async def replace_all(database: Database, collection: str, pairs: Iterable[tuple
     documents = [document_of(key, value) for key, value in pairs]
     await database.bulk_replace(collection, documents, only=True)
     return len(documents)
+
+
+async def replace_rosters(database: Database, rows: Iterable[tuple[str, msgspec.Struct]], people: Collection[str]) -> None:
+    """Make the rosters hold these rows, and besides those that people added (they alone have a `rev`) as far as the person is
+    still there."""
+    added = await database.find(ROSTERS, {"rev": {"$exists": True}})
+    documents = {found["_id"]: found for found in added if found["username"] in people}
+    documents |= {key: document_of(key, value) for key, value in rows}
+    await database.bulk_replace(ROSTERS, list(documents.values()), only=True)
 
 
 def _iterate(database: Database, collection: str) -> AsyncIterator[dict[str, Any]]:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from orgs.people import PERSON_ROLES, PROGRAM_ROLES
+from orgs.roster import RowKind
 
 __all__ = ["DutyRow", "OfferRow", "OrganizationRow", "PersonRow", "RuleRow", "UnitRow"]
 
@@ -101,7 +102,10 @@ class PersonRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DutyRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of `roster.csv`: who is on duty where, on which weekdays (1 Monday … 7 Sunday), hours and days; who stands in."""
+    """A row of `roster.csv`: who is on duty where, on which weekdays (1 Monday … 7 Sunday), hours and days; who stands in.
+
+    `kind` is `duty` or, for somebody who is away then, `leave`.
+    """
 
     username: Code
     area_codes: tuple[str, ...] = ()
@@ -110,3 +114,4 @@ class DutyRow(msgspec.Struct, frozen=True, kw_only=True):
     first_day: date | None = None
     last_day: date | None = None
     substitute: str = ""
+    kind: RowKind = "duty"

@@ -39,6 +39,7 @@ from grid.service import Territory
 from hotline.drafts import Drafts
 from orgs.accounts import Accounts
 from orgs.recipients import PeopleBehind
+from orgs.rostering import Rosters
 from orgs.service import Parties
 from orgs.throttle import Throttle
 from storage import indexes
@@ -89,6 +90,7 @@ class Services:
     outside: Outside
     links: Links
     drafts: Drafts
+    rosters: Rosters
     queries: Queries
     guesses: Throttle
     number_guesses: Throttle
@@ -153,6 +155,7 @@ async def _build(settings: Settings, closing: contextlib.AsyncExitStack, clock: 
         settings=settings, database=database, territory=territory, parties=parties, core=core, accounts=accounts, auth=auth,
         hosts=Hosts(loopback_only=demo), feed=feed, hub=hub, pictures=pictures, tiles=tiles, outside=outside, links=links,
         drafts=Drafts(database, cipher, lambda: core.rules, clock),
+        rosters=Rosters(database, lambda: parties.snapshot.people, territory),
         queries=Queries(core.cases, links, keyring.secret("case-queries")), guesses=Throttle(),
         number_guesses=Throttle(limit=10, window_seconds=900), demo=demo, closing=closing,
     )  # fmt: skip
@@ -205,7 +208,10 @@ async def _snapshots(
 def _accounts(
     database: Database, cipher: FieldCipher, parties: Parties, feed: Feed, closing: contextlib.AsyncExitStack
 ) -> Accounts:
-    accounts = Accounts(database, cipher=cipher, units=lambda: parties.units)
+    def lent(username: str, at: datetime) -> tuple[str, ...]:
+        return parties.roster.lent_areas(username, at)
+
+    accounts = Accounts(database, cipher=cipher, units=lambda: parties.units, lent=lent)
     closing.callback(accounts.close)
     for collection in ("accounts", "people", "sessions"):
         feed.subscribe(collection, accounts.on_change)

@@ -19,7 +19,7 @@ from dispatch.city import params_of
 from dispatch.duplicates import RecentCases
 from dispatch.errors import OutOfArea, UnknownArea
 from dispatch.joint import JointStep, JointTemplate, JointTemplates
-from dispatch.model import AreaRef, Campaign, Candidate, Category, Helper, Match, Place, Point, UnitRef
+from dispatch.model import AreaRef, Campaign, Candidate, Category, Colleague, Helper, Match, Place, Point, UnitRef
 from dispatch.reports import Caller, Location, NewReport
 from dispatch.rules import Rules
 from dispatch.service import CaseService
@@ -160,6 +160,12 @@ class TownDirectory:
 
     def on_duty(self, role: str, place: Place, at: datetime) -> tuple[str, ...]:
         return ("walker",) if role == "grid_worker" else ()
+
+    def acting_for(self, username: str, at: datetime) -> str | None:
+        return username
+
+    def colleague(self, username: str) -> Colleague | None:
+        return None
 
     def watch(self, areas: Sequence[str], at: datetime) -> tuple[str, ...]:
         return {"521": ("duty1",), "52": ("duty",)}.get(areas[0], ())

@@ -12,6 +12,7 @@ from web.api.channels import ChannelCode, ChannelConfirm, ChannelPreview, MyChan
 from web.api.deliveries import DeliveryList, DeliveryResend, TemplatePreview, WebhookReplay
 from web.api.directory import Area, Areas, Categories, CityHandler, Organizations, Rules, Units
 from web.api.drafts import DraftHandler, DraftList, DraftSend
+from web.api.duty import DutyHandler, RosterImport, RosterList, RosterRowHandler
 from web.api.intake import Events, EventsBatch, Tickets
 from web.api.joint import JointTemplateList
 from web.api.media import MediaHandler
@@ -72,6 +73,10 @@ ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
     ("/api/v1/calendar:import", CalendarImport),
     ("/api/v1/calendar:recompute", CalendarRecompute),
     ("/api/v1/calendar/{date}", CalendarDayHandler),
+    ("/api/v1/duty", DutyHandler),
+    ("/api/v1/rosters", RosterList),
+    ("/api/v1/rosters:import", RosterImport),
+    ("/api/v1/rosters/{id}", RosterRowHandler),
     ("/api/v1/notices", Notices),
     ("/api/v1/notices/{id}/read", NoticeRead),
     ("/api/v1/me/channels", MyChannels),
