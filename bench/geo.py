@@ -17,7 +17,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,10 +32,11 @@ import dispatch.importing
 import grid.importing
 import orgs.importing
 from bench.made_city import MadeCity, make_city
+from bench.questions import Points, as_gcj02, match_figures, varied
 from cities.guiyang.build import build as build_pack
 from dispatch.packs import PackReport
 from grid.areas import Area
-from grid.coordinates import from_wgs84, to_wgs84
+from grid.coordinates import to_wgs84
 from grid.metric import metres_per_degree
 from grid.territory import TerritorySnapshot, build
 from orgs.directory import DirectorySnapshot
@@ -53,13 +53,11 @@ OURS, RIVALS = 4_000, 400  # points of a round
 EXACT = 1_000_000
 SAMPLE = 4_000
 RULES = 100_000
-MATCHES = 20_000
 GOALS = {
     "times_geo_intersects": "≥ 40", "locate_times_geo_intersects": "≥ 20", "times_geo_near": "≥ 80", "disagreements": "0",
     "geodesic_farthest_m": "≤ 2", "match_p95_ms": "≤ 1",
 }  # fmt: skip
 
-Points = NDArray[np.float64]
 Figures = dict[str, float]
 
 
@@ -95,7 +93,9 @@ def main(json: bool = False) -> Figures:
             console.log(f"round {number + 1} of {ROUNDS}")
         figures = _ratios(rounds)
         console.log(f"exactness on {EXACT:,} points")
-        figures |= _exactness(ground) | _geodesic(ground) | _match(parties)
+        figures |= (
+            _exactness(ground) | _geodesic(ground) | match_figures(parties.territory, parties.directory, parties.categories)
+        )
     console.print(_table(rounds, figures))
     if json:
         sys.stdout.write(json_module.dumps(figures) + "\n")
@@ -181,17 +181,17 @@ def _load_rival(ground: Ground, parties: Parties) -> None:
 def _round(ground: Ground, parties: Parties, number: int) -> Figures:
     """Median microseconds of each way in this round, taken in turn."""
     rng = np.random.default_rng(100 + number)
-    ours = _varied(ground.city.grids, rng, OURS).tolist()
-    theirs = _varied(ground.city.grids, rng, RIVALS).tolist()
+    ours = varied(ground.city.grids, rng, OURS).tolist()
+    theirs = varied(ground.city.grids, rng, RIVALS).tolist()
     demo = np.array([area.geometry for area in parties.territory.features("grid")], dtype=object)
-    here, there = _varied(demo, rng, OURS).tolist(), _varied(demo, rng, RIVALS).tolist()
+    here, there = varied(demo, rng, OURS).tolist(), varied(demo, rng, RIVALS).tolist()
     territory, services = ground.territory, parties.directory.services
     widest = max(one.radius_m for one in parties.organizations)
     return {
         "find": _median(territory.find_grid, ours),
         "geo_intersects": _median(lambda lon, lat: _geo_intersects(ground.database, lon, lat), theirs),
         "locate": _median(lambda lon, lat: territory.locate(lon, lat, "WGS-84", accuracy_m=8.0), ours),
-        "locate_gcj02": _median(lambda lon, lat: territory.locate(lon, lat, "GCJ-02", accuracy_m=8.0), _as_gcj02(ours)),
+        "locate_gcj02": _median(lambda lon, lat: territory.locate(lon, lat, "GCJ-02", accuracy_m=8.0), as_gcj02(ours)),
         "organizations": _median(services.nearest, here),
         "geo_near": _median(lambda lon, lat: _geo_near(ground.database, lon, lat, widest), there),
         "same_five": statistics.fmean(
@@ -199,20 +199,6 @@ def _round(ground: Ground, parties: Parties, number: int) -> Figures:
             for lon, lat in there[:100]
         ),
     }
-
-
-def _varied(grids: NDArray[Any], rng: np.random.Generator, count: int) -> Points:
-    """Points in grids taken at random (so small ones count as much as large ones), scattered about 100 m around their middle."""
-    middles = shapely.get_coordinates(shapely.point_on_surface(grids[rng.integers(0, len(grids), count)]))
-    near = middles + rng.normal(0, 0.0004, middles.shape)
-    inside = shapely.STRtree(grids).query(shapely.points(near), predicate="intersects")[0]
-    kept = np.zeros(count, dtype=bool)
-    kept[inside] = True
-    return np.asarray(np.where(kept[:, None], near, middles))
-
-
-def _as_gcj02(points: Sequence[Sequence[float]]) -> list[Sequence[float]]:
-    return [from_wgs84(lon, lat, "GCJ-02") for lon, lat in points]
 
 
 def _median(ask: Callable[[float, float], Any], points: Sequence[Sequence[float]]) -> float:
@@ -283,7 +269,7 @@ def _on_edges(grids: NDArray[Any], rng: np.random.Generator, count: int) -> Poin
 def _geodesic(ground: Ground) -> Figures:
     """Count where MongoDB, whose edges are geodesics, says another grid than the plane does, and how far from an edge that is."""
     rng, grids = np.random.default_rng(21), ground.city.grids
-    points = np.vstack([_varied(grids, rng, SAMPLE // 2), _on_edges(grids, rng, SAMPLE // 2)])
+    points = np.vstack([varied(grids, rng, SAMPLE // 2), _on_edges(grids, rng, SAMPLE // 2)])
     edges = shapely.STRtree(shapely.boundary(grids))
     differences, farthest = 0, 0.0
     for lon, lat in points.tolist():
@@ -300,28 +286,6 @@ def _metres_to_edge(edges: shapely.STRtree, lon: float, lat: float) -> float:
     scale = np.array(metres_per_degree(lat))
     flat = shapely.transform(nearest, lambda at: (at - [lon, lat]) * scale)
     return float(np.min(shapely.distance(flat, shapely.Point(0, 0)), initial=np.inf))
-
-
-def _match(parties: Parties) -> Figures:
-    """The whole answer of `GET /match`: locate, responsible units with reasons, organizations; every call another question."""
-    rng = np.random.default_rng(5)
-    demo = np.array([area.geometry for area in parties.territory.features("grid")], dtype=object)
-    points = _as_gcj02(_varied(demo, rng, MATCHES).tolist())
-    categories = [parties.categories[number] for number in rng.integers(0, len(parties.categories), MATCHES).tolist()]
-    noon = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
-    times = [noon + timedelta(minutes=minutes) for minutes in rng.integers(0, 1440, MATCHES).tolist()]
-    clock, taken, owned = time.perf_counter_ns, [], 0
-    for (lon, lat), category, at in zip(points, categories, times, strict=True):
-        begin = clock()
-        match = parties.directory.match(parties.territory.locate(lon, lat, "GCJ-02"), category, at)
-        taken.append(clock() - begin)
-        owned += match.lead is not None
-    rounds = [sorted(taken[number * MATCHES // ROUNDS : (number + 1) * MATCHES // ROUNDS]) for number in range(ROUNDS)]
-    return {
-        "match_p95_ms": round(statistics.median(one[int(0.95 * len(one))] for one in rounds) / 1e6, 4),
-        "match_p50_ms": round(statistics.median(taken) / 1e6, 4),
-        "match_owned_share": round(owned / MATCHES, 4),
-    }
 
 
 def _table(rounds: Sequence[Figures], figures: Figures) -> Table:

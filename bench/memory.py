@@ -8,7 +8,7 @@ from pathlib import Path
 from bench.installation import console, free_port, installation, send
 from bench.load import Job
 
-__all__ = ["main"]
+__all__ = ["main", "rss_mb"]
 
 
 def main() -> dict[str, float]:
@@ -16,18 +16,19 @@ def main() -> dict[str, float]:
     with installation() as place:
         port = free_port()
         with place.process(["web.server"], port=port) as (service,):
-            fresh = _rss_mb(service.pid)
+            fresh = rss_mb(service.pid)
             job = Job(
                 host="127.0.0.1", port=port, path="/api/v1/events", token=place.tokens["grid_worker"], connections=16,
                 seconds=5, points=place.points(2000), categories=["0104", "0302", "0305"], seed=1,
             )  # fmt: skip
             outcome = send(job)
-            used = _rss_mb(service.pid)
+            used = rss_mb(service.pid)
     console.print(f"fresh {fresh:.0f} MB, after {outcome.count} reports {used:.0f} MB (≤ 250)")
     return {"rss_mb": round(used, 1), "rss_fresh_mb": round(fresh, 1)}
 
 
-def _rss_mb(pid: int) -> float:
+def rss_mb(pid: int | str) -> float:
+    """Return the resident set of a process (`self`: this one) in megabytes."""
     status = Path(f"/proc/{pid}/status").read_text()
     return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) / 1024
 

@@ -19,7 +19,7 @@ from web.static import AssetHandler, PageHandler, PublicPageHandler, Site
 if TYPE_CHECKING:
     from web.services import Services
 
-__all__ = ["HeyunApplication", "make_app", "make_server", "openapi_document"]
+__all__ = ["HeyunApplication", "keep_what_is_loaded", "make_app", "make_server", "openapi_document"]
 
 COLLECT_AFTER = (50_000, 10, 10)  # new objects, young collections, middle collections
 _PART = re.compile(r"\\\{[a-z_0-9]+\\\}")
@@ -94,16 +94,20 @@ def _leave(value: bool) -> None:
     """Stay as it is."""
 
 
-def make_server(app: HeyunApplication) -> HTTPServer:
-    """Return the HTTP server with limits for headers, bodies and idle connections (bytes, seconds).
+def keep_what_is_loaded() -> None:
+    """Say that what was loaded until now lives as long as the process: the collector of cycles does not look at it again.
 
-    What was loaded until now lives as long as the process: the collector of cycles does not look at it again. Requests leave
-    no cycles behind, but 64 of them under way hold more objects than the collector's usual 700: it would walk through all of
-    them at nearly every request (a sixth of the service's time).
+    Requests leave no cycles behind, but 64 of them under way hold more objects than the collector's usual 700: it would walk
+    through all of them at nearly every request (a sixth of the service's time).
     """
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECT_AFTER)
+
+
+def make_server(app: HeyunApplication) -> HTTPServer:
+    """Return the HTTP server with limits for headers, bodies and idle connections (bytes, seconds)."""
+    keep_what_is_loaded()
     return _Server(
         app,
         max_body_size=DISCARD_LIMIT,

@@ -27,10 +27,13 @@ CRS = "CGCS2000"
 Progress = Callable[[int, int, str], None]
 
 
-def build(target: Path, *, seed: int = DEFAULT_SEED, progress: Progress | None = None) -> dict[str, int]:
+def build(
+    target: Path, *, seed: int = DEFAULT_SEED, grids: int = territory.GRIDS, progress: Progress | None = None
+) -> dict[str, int]:
     """Write the pack into the folder `target` (made when missing) and return how many rows each file has.
 
-    `progress(done, total, step)` is called before each step. The same seed gives the same bytes.
+    `progress(done, total, step)` is called before each step. The same seed and number of grids give the
+    same bytes.
     """
     done = 0
 
@@ -43,7 +46,7 @@ def build(target: Path, *, seed: int = DEFAULT_SEED, progress: Progress | None =
     target.mkdir(parents=True, exist_ok=True)
     for name in STATIC:
         shutil.copyfile(SOURCE / name, target / name)
-    areas = territory.build_areas(SOURCE, seed, step)
+    areas = territory.build_areas(SOURCE, seed, step, grids)
     counts = {"areas.geojson.gz": len(areas)}
     return counts | _build_rest(target, areas, seed, step)
 

@@ -78,8 +78,11 @@ def read_places(path: Path) -> tuple[list[Place], list[Place]]:
     return sorted(townships.values(), key=_code), sorted(communities, key=_code)
 
 
-def build_areas(folder: Path, seed: int, step: Callable[[str], None]) -> list[Area]:
-    """Return every area of the city, widest level first, by code inside a level. `folder` holds the two source files."""
+def build_areas(folder: Path, seed: int, step: Callable[[str], None], grids: int = GRIDS) -> list[Area]:
+    """Return every area of the city, widest level first, by code inside a level; so many of them are grids.
+
+    `folder` holds the two source files.
+    """
     districts = _read_districts(folder / "districts.geojson")
     townships, communities = read_places(folder / "names.csv")
     cells: dict[str, BaseGeometry] = {code: polygon for code, (_, polygon) in districts.items()}
@@ -88,12 +91,12 @@ def build_areas(folder: Path, seed: int, step: Callable[[str], None]) -> list[Ar
     step("communities")
     _divide_all(cells, communities, seed)
     step("grids")
-    grids = _grid_places(communities, townships, seed)
-    _divide_all(cells, grids, seed)
+    places = _grid_places(communities, townships, seed, grids)
+    _divide_all(cells, places, seed)
     step("coverage")
     outlines = [polygon for _, polygon in districts.values()]
-    covered = _coverage([grid.code for grid in grids], [cells[grid.code] for grid in grids], outlines)
-    return _assemble(districts, townships, communities, grids, covered)
+    covered = _coverage([grid.code for grid in places], [cells[grid.code] for grid in places], outlines)
+    return _assemble(districts, townships, communities, places, covered)
 
 
 def _code(place: Place) -> str:
@@ -159,15 +162,15 @@ def _sample(parent: BaseGeometry, count: int, chance: np.random.Generator) -> np
     return np.concatenate(found)[:count]
 
 
-def _grid_places(communities: Sequence[Place], townships: Sequence[Place], seed: int) -> list[Place]:
-    """Share `GRIDS` among the communities: towns have more than villages, as the real 观山湖 has 1,442 for 138."""
+def _grid_places(communities: Sequence[Place], townships: Sequence[Place], seed: int, grids: int) -> list[Place]:
+    """Share the grids among the communities: towns have more than villages, as the real 观山湖 has 1,442 for 138."""
     kinds = {township.code: township.kind for township in townships}
     chance = numbers(seed, "grid-counts")
     shares = np.array([_grid_share(place, kinds[place.parent]) for place in communities])
     shares *= chance.uniform(0.8, 1.25, len(communities))
-    exact = shares / shares.sum() * GRIDS
+    exact = shares / shares.sum() * grids
     counts = np.floor(exact).astype(int)
-    for index in np.argsort(counts - exact, kind="stable")[: GRIDS - int(counts.sum())]:
+    for index in np.argsort(counts - exact, kind="stable")[: grids - int(counts.sum())]:
         counts[index] += 1
     return [
         Place(f"{place.code}{number:03d}", f"{place.name}第{number}网格", place.code, "duty")
