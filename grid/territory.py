@@ -107,6 +107,11 @@ class TerritorySnapshot:
         """Return the campaign zones that hold a WGS-84 point, whatever their time; mostly none."""
         return self._campaigns.at(lon, lat)
 
+    @property
+    def special_codes(self) -> frozenset[str]:
+        """The codes of all special polygons, for which rules of their own may hold."""
+        return self._specials.codes
+
     def find_grid(self, lon: float, lat: float) -> str | None:
         """Return the code of the grid that holds a WGS-84 point (on a shared border the smallest), or None."""
         grid = self._index.find(lon, lat)
@@ -238,6 +243,11 @@ class _Specials:
         self._polygons = shapely.from_wkb([item.wkb for item in found])
         shapely.prepare(self._polygons)
         self._buckets = Buckets(_ZONE_SQUARE, ((number, polygon.bounds) for number, polygon in enumerate(self._polygons)))
+
+    @property
+    def codes(self) -> frozenset[str]:
+        """The codes of all of them."""
+        return frozenset(ref.code for ref in self._refs)
 
     def at(self, lon: float, lat: float) -> AreaRef | None:
         """Return the special grid that holds the point (of several the smallest code), or None."""

@@ -40,11 +40,15 @@ def build(
     timezone: str = "Asia/Shanghai",
     threshold: float = DEFAULT_THRESHOLD,
     version: str = "",
+    book: int = 0,
 ) -> DirectorySnapshot:
-    """Build a snapshot. `parents` is the tree of areas (code → code above), `threshold` the least score to dispatch by itself."""
+    """Build a snapshot. `parents` is the tree of areas (code → code above), `threshold` the least score to dispatch by itself,
+    `book` the version of the rulebook that `rules` are."""
     zone = ZoneInfo(timezone)
     people = tuple(people)
     return DirectorySnapshot(
+        parents=parents or {},
+        book=book,
         units=UnitTree(units),
         rules=RuleIndex(rules, parents),
         services=ServiceIndex(organizations),
@@ -72,7 +76,12 @@ class DirectorySnapshot:
         zone: ZoneInfo,
         threshold: float,
         version: str,
+        parents: Mapping[str, str],
+        book: int,
     ) -> None:
+        self.book = book
+        self.parents = parents
+        self.zone = zone
         self.units = units
         self.rules = rules
         self.services = services
@@ -81,7 +90,6 @@ class DirectorySnapshot:
         self.threshold = threshold
         self._precedents = Precedents(rules, units, threshold)
         self.roster = roster
-        self._zone = zone
         self._ways: dict[str, tuple[tuple[AreaRef, ...], _Way]] = {}  # by the finest area, with the path that it is of
         self._minute = datetime(1970, 1, 1, tzinfo=UTC), 0
         self._version = version
@@ -220,7 +228,7 @@ class DirectorySnapshot:
         """Return the minute of the city's local day; counted once for the questions of one minute."""
         begin, minute = self._minute
         if not begin <= at < begin + _MINUTE:
-            local = at.astimezone(self._zone)
+            local = at.astimezone(self.zone)
             minute = local.hour * 60 + local.minute
             self._minute = at - timedelta(seconds=local.second, microseconds=local.microsecond), minute
         return minute

@@ -7,7 +7,7 @@ Both are idempotent: the same pack again changes nothing but the version.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from math import inf
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -20,22 +20,12 @@ from orgs.organizations import Organization
 from orgs.people import ANY_ORGANIZATION, PARTNER_AGENCIES, PROGRAM_ROLES, Person
 from orgs.roster import Duty
 from orgs.rostering import wrong_in
-from orgs.rulebook import LEARNED
-from orgs.rules import ANY, Rule
-from orgs.store import (
-    INDEXES,
-    OFFERS,
-    ORGANIZATIONS,
-    PEOPLE,
-    RULES,
-    UNITS,
-    Offer,
-    mark_changed,
-    read_all,
-    replace_all,
-    replace_rosters,
-)
-from orgs.units import Unit, cycles, split_post
+from orgs.rule_terms import Terms, wrong_terms
+from orgs.rule_times import midnight
+from orgs.rulebook import RuleBook
+from orgs.rules import Rule
+from orgs.store import INDEXES, OFFERS, ORGANIZATIONS, PEOPLE, UNITS, Offer, mark_changed, replace_all, replace_rosters
+from orgs.units import Unit, cycles
 from storage.client import Database
 from storage.indexes import ensure
 
@@ -86,23 +76,21 @@ def read(
 
 
 async def write(database: Database, parsed: Parsed, at: datetime | None = None) -> str:
-    """Put the parties in place of what was there; returns the new version, which makes every process build its snapshot anew."""
+    """Put the parties in place of what was there; returns the new version, which makes every process build its snapshot anew.
+
+    The rules become one more version of the rulebook. Those that people have added are kept as far as their units are still
+    there; a table that has one itself goes first.
+    """
+    now = at or datetime.now(UTC)
     await ensure(database, INDEXES)
     await replace_all(database, UNITS, ((unit.code, unit) for unit in parsed.units))
-    rules = {rule.id: rule for rule in (*await _learned(database, parsed), *parsed.rules)}
-    await replace_all(database, RULES, rules.items())
+    await RuleBook(database).take_over(parsed.rules, parsed.unit_names, now)
     await replace_all(database, ORGANIZATIONS, ((org.code, org) for org in parsed.organizations))
     await replace_all(database, OFFERS, ((offer.id, offer) for offer in parsed.offers))
     await replace_all(database, PEOPLE, ((person.username, person) for person in parsed.people))
     rosters = {f"{number:06d}": duty for number, duty in enumerate(parsed.duties)}
     await replace_rosters(database, rosters.items(), frozenset(person.username for person in parsed.people))
-    return await mark_changed(database, at or datetime.now(UTC))
-
-
-async def _learned(database: Database, parsed: Parsed) -> list[Rule]:
-    """Return the rules that people have added, as far as their units are still there; a table that has one itself goes first."""
-    units = {unit.code for unit in parsed.units}
-    return [rule for rule in await read_all(database, RULES, Rule) if rule.id.startswith(LEARNED) and rule.lead in units]
+    return await mark_changed(database, now)
 
 
 def _person(row: tables.PersonRow) -> Person:
@@ -125,13 +113,17 @@ class _Check:
     ) -> None:
         self._report = report
         self._areas = frozenset(areas)
-        self._zones = None if zones is None else frozenset(zones)
-        self._categories = frozenset(categories)
-        self._majors = frozenset(code[:2] for code in categories)
+        self._terms = Terms(
+            areas=self._areas,
+            categories=frozenset(categories),
+            majors=frozenset(code[:2] for code in categories),
+            units=(),
+            posts=(),
+            zones=None if zones is None else frozenset(zones),
+        )
         self._zone = ZoneInfo(timezone)
         self._to_wgs84 = to_wgs84
         self._units: dict[str, Unit] = {}
-        self._posts: set[tuple[str, str]] = set()
         self._organizations: set[str] = set()
         self._people: set[str] = set()
 
@@ -149,7 +141,8 @@ class _Check:
             if row.code in circular:
                 self._wrong("units.csv", number, "parent", row.parent, "a unit that does not stand below this one", "cycle")
         self._units = values
-        self._posts = {(unit.type, unit.level) for unit in values.values()}
+        posts = {(unit.type, unit.level) for unit in values.values()}
+        self._terms = msgspec.structs.replace(self._terms, units=frozenset(values), posts=posts)
         return tuple(values.values())
 
     def rules(self, found: list[Row[tables.RuleRow]]) -> tuple[Rule, ...]:
@@ -196,19 +189,8 @@ class _Check:
 
     def _rule(self, number: int, row: tables.RuleRow) -> Rule:
         file = "rules.csv"
-        if row.category != ANY and row.category not in self._categories and row.category not in self._majors:
-            allowed = "a 小类 of categories.csv, its 大类 of two digits, or *"
-            self._wrong(file, number, "category", row.category, allowed, "unknown_category")
-        if row.area_code:
-            self._known(file, number, "area_code", (row.area_code,), self._areas, "the code of an area, or empty")
-        if row.zone and self._zones is not None:
-            self._known(file, number, "zone", (row.zone,), self._zones, "the code of a zone, or empty")
-        self._lead(number, "lead", row.lead)
-        for assist in row.assists:
-            self._lead(number, "assists", assist)
-        self._hours(file, number, row.hours)
         self._days(file, number, "valid_to", row.valid_from, row.valid_to)
-        return Rule(
+        rule = Rule(
             id=row.id,
             category=row.category,
             area=row.area_code,
@@ -218,9 +200,12 @@ class _Check:
             assists=row.assists,
             priority=row.priority,
             basis=row.basis,
-            since=self._midnight(row.valid_from) if row.valid_from else -inf,
-            until=self._midnight(row.valid_to + timedelta(days=1)) if row.valid_to else inf,
+            since=midnight(row.valid_from, self._zone) if row.valid_from else -inf,
+            until=midnight(row.valid_to + timedelta(days=1), self._zone) if row.valid_to else inf,
         )
+        for error in wrong_terms(rule, self._terms):
+            self._report.error(file, number, error.field, error.message, code=error.code)
+        return rule
 
     def _organization(self, number: int, row: tables.OrganizationRow) -> Organization:
         file = "organizations.csv"
@@ -248,13 +233,6 @@ class _Check:
             return None, None
         return self._to_wgs84(row.lon, row.lat, row.crs)
 
-    def _lead(self, number: int, column: str, lead: str) -> None:
-        post = split_post(lead)
-        if post is None and lead not in self._units:
-            self._wrong("rules.csv", number, column, lead, "the code of a unit, or type@level", "unknown_unit")
-        elif post is not None and post not in self._posts:
-            self._wrong("rules.csv", number, column, lead, "a type@level that some unit of units.csv has", "unknown_post")
-
     def _known(self, file: str, number: int, column: str, codes: tuple[str, ...], known: Collection[str], allowed: str) -> None:
         for code in codes:
             if code not in known:
@@ -269,9 +247,6 @@ class _Check:
     def _days(self, file: str, number: int, column: str, first: date | None, last: date | None) -> None:
         if first and last and last < first:
             self._wrong(file, number, column, str(last), f"a day not before {first}", "days")
-
-    def _midnight(self, day: date) -> float:
-        return datetime.combine(day, time(), self._zone).timestamp()
 
     def _wrong(self, file: str, number: int, column: str, cell: str, allowed: str, code: str) -> None:
         self._report.error(file, number, column, f"is `{cell}`; allowed: {allowed}", code=code)

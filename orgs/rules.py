@@ -33,7 +33,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     `category` is a 小类 of four digits, a 大类 of two, or `*`. `area` empty means the whole city; `zone` is a special polygon,
     and then `area` only narrows it. `lead` and `assists` are unit codes or `type@level`. It holds while
-    `since <= at < until` (seconds since 1970) and within `hours` (local time, half-open).
+    `since <= at < until` (seconds since 1970) and within `hours` (local time, half-open). `origin` is `editor` for a rule that
+    was made here, empty for one of the city's own table.
     """
 
     id: str
@@ -47,6 +48,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     basis: str = ""
     since: float = -inf
     until: float = inf
+    origin: str = ""
 
     @property
     def precedence(self) -> tuple[bool, int, float]:

@@ -14,7 +14,6 @@ from orgs.directory import DEFAULT_THRESHOLD, DirectorySnapshot, build
 from orgs.organizations import Organization
 from orgs.people import Person
 from orgs.roster import Duty, Roster
-from orgs.rules import Rule
 from orgs.units import Unit, UnitTree
 from storage.client import Database
 from storage.feed import GAP, Change
@@ -179,9 +178,11 @@ class Parties:
 
     async def _build(self) -> DirectorySnapshot:
         version = await store.load_version(self._database)  # first: what changes meanwhile brings another renewal
+        book, rules = await store.load_rules(self._database)
         parts: dict[str, Any] = {
+            "book": book,
+            "rules": rules,
             "units": await store.read_all(self._database, store.UNITS, Unit),
-            "rules": await store.read_all(self._database, store.RULES, Rule),
             "organizations": await store.read_all(self._database, store.ORGANIZATIONS, Organization),
             "people": await store.read_all(self._database, store.PEOPLE, Person),
             "duties": await store.read_all(self._database, store.ROSTERS, Duty),

@@ -8,18 +8,19 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from orgs.rules import Rule
 from storage.client import Database
 from storage.indexes import Index
 from storage.registers import CHANGES_OF
 
 __all__ = [
     "ACCOUNTS", "FAILURES", "INDEXES", "OFFERS", "ORGANIZATIONS", "PEOPLE", "ROSTERS", "ROSTER_CHANGES", "RULES",
-    "RULE_CHANGES", "SESSIONS", "UNITS", "VERSIONS", "Offer", "document_of", "load_area_parents", "load_version", "mark_changed",
-    "read_all", "replace_all", "replace_rosters", "value_of",
+    "RULE_CHANGES", "RULE_VERSIONS", "SESSIONS", "UNITS", "VERSIONS", "Offer", "document_of", "load_area_parents",
+    "load_book_version", "load_rules", "load_version", "mark_changed", "read_all", "replace_all", "replace_rosters", "value_of",
 ]  # fmt: skip
 
 UNITS, RULES, ORGANIZATIONS, OFFERS = "units", "rules", "organizations", "offers"
-RULE_CHANGES, ROSTER_CHANGES = "rule_changes", "roster_changes"
+RULE_CHANGES, RULE_VERSIONS, ROSTER_CHANGES = "rule_changes", "rule_versions", "roster_changes"
 PEOPLE, ROSTERS, ACCOUNTS, SESSIONS = "people", "rosters", "accounts", "sessions"
 FAILURES = "sign_in_failures"
 VERSIONS, AREAS = "versions", "areas"
@@ -28,7 +29,11 @@ BATCH = 500  # documents between two turns of the event loop while a table is re
 INDEXES: Mapping[str, Sequence[Index]] = {
     UNITS: (Index((("parent", 1),), serves="the units below a unit"),),
     RULES: (Index((("category", 1), ("area", 1)), serves="GET /rules by category and area"),),
-    RULE_CHANGES: (Index((("rule", 1), ("at", 1)), serves="what became of a rule"),),
+    RULE_CHANGES: (
+        Index((("rule", 1), ("at", 1)), serves="what became of a rule"),
+        Index((("version", 1), ("rule", 1)), serves="what a version of the rulebook has changed, by rule"),
+    ),
+    RULE_VERSIONS: (Index((("key", 1),), sparse=True, serves="whether a set of changes was applied under this key before"),),
     ORGANIZATIONS: (Index((("kinds", 1), ("_id", 1)), serves="GET /organizations by kind"),),
     OFFERS: (Index((("organization", 1),), serves="the offers of an organization"),),
     PEOPLE: (Index((("role", 1), ("unit", 1)), serves="people of a role in a unit"),),
@@ -81,11 +86,27 @@ async def load_version(database: Database) -> str:
     return str(document["version"]) if document else ""
 
 
-async def mark_changed(database: Database, at: datetime) -> str:
+async def mark_changed(database: Database, at: datetime, session: Any = None) -> str:
     """Say that the directory's data have changed: every process then builds its snapshot anew. Returns the new version."""
     update = {"$inc": {"version": 1}, "$set": {"changed_at": at}}
-    document = await database.find_one_and_update(VERSIONS, {"_id": "directory"}, update, upsert=True)
+    document = await database.find_one_and_update(VERSIONS, {"_id": "directory"}, update, upsert=True, session=session)
     return str(document["version"]) if document else ""
+
+
+async def load_book_version(database: Database, session: Any = None) -> int:
+    """Return the number of the rulebook's newest version; 0 when it was never changed."""
+    document = await database.find_one(VERSIONS, {"_id": "rules"}, session=session)
+    return int(document["version"]) if document else 0
+
+
+async def load_rules(database: Database) -> tuple[int, list[Rule]]:
+    """Return the rulebook's version and its rules. A version that comes while they are read makes the reading begin anew: what is
+    returned is never half of one."""
+    while True:
+        version = await load_book_version(database)
+        rules = await read_all(database, RULES, Rule)
+        if await load_book_version(database) == version:
+            return version, rules
 
 
 async def load_area_parents(database: Database) -> dict[str, str]:

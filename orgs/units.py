@@ -112,6 +112,11 @@ class UnitTree:
                     return areas[code]
         return ()
 
+    @property
+    def posts(self) -> frozenset[tuple[str, str]]:
+        """Every (type, level) that some unit has."""
+        return frozenset(self._posts)
+
     def has_post(self, kind: str, level: str) -> bool:
         """Tell whether any unit is of this type and level."""
         return (kind, level) in self._posts

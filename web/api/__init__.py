@@ -10,7 +10,7 @@ from web.api.callers import CallerCases
 from web.api.cases import CaseAction, CaseHandler, CaseList, CaseMap, Due, RequestAction, Reveal, Summary, TaskAction, Timeline
 from web.api.channels import ChannelCode, ChannelConfirm, ChannelPreview, MyChannels
 from web.api.deliveries import DeliveryList, DeliveryResend, TemplatePreview, WebhookReplay
-from web.api.directory import Area, Areas, Categories, CityHandler, Organizations, Rules, Units
+from web.api.directory import Area, Areas, Categories, CityHandler, Organizations, Units
 from web.api.drafts import DraftHandler, DraftList, DraftSend
 from web.api.duty import DutyHandler, RosterImport, RosterList, RosterRowHandler
 from web.api.intake import Events, EventsBatch, Tickets
@@ -19,6 +19,7 @@ from web.api.media import MediaHandler
 from web.api.notices import NoticeRead, Notices
 from web.api.proposals import ProposalAccept, ProposalDismiss, ProposalList
 from web.api.public import CaseCode, CaseLink, PublicAppeal, PublicCaseHandler, PublicQuery, PublicRating, PublicVisit
+from web.api.rules import RuleApply, RuleHandler, Rules, RuleVersionHandler, RuleVersionList, RuleVersionUndo
 from web.api.service import Docs, DocsStyle, Health, OpenApi
 from web.api.sessions import CurrentSession, Sessions
 from web.stream import StreamHandler
@@ -63,6 +64,11 @@ ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
     ("/api/v1/units", Units),
     ("/api/v1/organizations", Organizations),
     ("/api/v1/rules", Rules),
+    ("/api/v1/rules:apply", RuleApply),
+    ("/api/v1/rules/versions", RuleVersionList),
+    ("/api/v1/rules/versions/{version}:undo", RuleVersionUndo),
+    ("/api/v1/rules/versions/{version}", RuleVersionHandler),
+    ("/api/v1/rules/{id}", RuleHandler),
     ("/api/v1/rule-proposals", ProposalList),
     ("/api/v1/rule-proposals/{id}/accept", ProposalAccept),
     ("/api/v1/rule-proposals/{id}/dismiss", ProposalDismiss),

@@ -1,4 +1,4 @@
-"""Reading what the city is made of: areas, units, organizations, rules, categories, the city itself."""
+"""Reading what the city is made of: areas, units, organizations, categories, the city itself."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from storage.errors import NotFound
 from web.base import ApiHandler, operation
 from web.shapes import Items
 
-__all__ = ["Area", "Areas", "Categories", "CityHandler", "Organizations", "Rules", "Units"]
+__all__ = ["Area", "Areas", "Categories", "CityHandler", "Organizations", "Units"]
 
 Word = Annotated[str, msgspec.Meta(max_length=100)]
 Limit = Annotated[int, msgspec.Meta(ge=1, le=500)]
@@ -41,15 +41,6 @@ class OrganizationsQuery(msgspec.Struct, kw_only=True, frozen=True, forbid_unkno
     q: Word | None = None
     kind: Word | None = None
     limit: Limit = 50
-
-
-class RulesQuery(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """Responsibility rules of a category, an area, a unit."""
-
-    category: Word | None = None
-    area: Word | None = None
-    unit: Word | None = None
-    limit: Limit = 100
 
 
 class AreaItem(msgspec.Struct):
@@ -82,20 +73,6 @@ class OrganizationItem(msgspec.Struct, kw_only=True):
     kinds: tuple[str, ...]
     area_codes: tuple[str, ...]
     hours: str
-
-
-class RuleItem(msgspec.Struct, kw_only=True):
-    """A responsibility rule."""
-
-    id: str
-    category: str
-    area_code: str
-    zone: str
-    hours: str
-    lead: str
-    assists: tuple[str, ...]
-    priority: int
-    basis: str
 
 
 class CategoryItem(msgspec.Struct, kw_only=True):
@@ -183,32 +160,6 @@ class Organizations(ApiHandler):
         """Send the organizations in good standing."""
         found = self.services.parties.search_organizations(query.q or "", limit=query.limit)
         self.answer(Items([_shown(one, OrganizationItem) for one in found]))
-
-
-class Rules(ApiHandler):
-    """GET /api/v1/rules."""
-
-    @operation("Responsibility rules", permission="directory.read", query=RulesQuery, result=Items[RuleItem])
-    async def get(self, query: RulesQuery) -> None:
-        """Send the rules that fit all that was asked, in the order of their ids."""
-        found = [rule for rule in self.services.parties.snapshot.rules if _fits(rule, query)]
-        found.sort(key=lambda rule: rule.id)
-        self.answer(Items([_rule(rule) for rule in found[: query.limit]]))
-
-
-def _fits(rule: Any, query: RulesQuery) -> bool:
-    return (
-        query.category in (None, rule.category)
-        and query.area in (None, rule.area)
-        and (query.unit is None or query.unit == rule.lead or query.unit in rule.assists)
-    )
-
-
-def _rule(rule: Any) -> RuleItem:
-    return RuleItem(
-        id=rule.id, category=rule.category, area_code=rule.area, zone=rule.zone, hours=rule.hours, lead=rule.lead,
-        assists=rule.assists, priority=rule.priority, basis=rule.basis,
-    )  # fmt: skip
 
 
 class Categories(ApiHandler):
