@@ -11,10 +11,10 @@ import msgspec
 
 from dispatch.model import AreaRef
 
-__all__ = ["GRID_KINDS", "ZONE_KINDS", "Area", "Asset", "Entry", "Feature", "NameHit", "Zone"]
+__all__ = ["GRID_KINDS", "ZONE_KINDS", "Area", "Asset", "Entry", "Feature", "NameHit", "Zone", "is_below_grid"]
 
 GRID_KINDS = ("unit", "duty", "manage", "eval", "special", "extension")
-ZONE_KINDS = ("special", "campaign")
+ZONE_KINDS = ("special", "campaign", "management")
 
 
 class Area(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -40,6 +40,14 @@ class Area(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def is_special(self) -> bool:
         """A grid run by its owner (专属网格: market, campus…): it lies over the duty grids and wins over them."""
         return self.level == "grid" and self.kind == "special"
+
+    @property
+    def layer(self) -> str:
+        """Areas of one parent and one layer lie side by side; a layer may lie over another (domain §5.1).
+
+        The duty grids are a layer, and so are the unit grids and each kind that lies over them.
+        """
+        return (self.kind or "duty") if self.level == "grid" else self.level
 
 
 class Zone(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -105,3 +113,13 @@ class Feature(msgspec.Struct, frozen=True, gc=False):
     kind: str
     geometry: object
     label: tuple[float, float]
+
+
+def is_below_grid(code: str, kind: str, parent: str) -> bool:
+    """Tell whether an area may lie below the grid `parent`: a unit grid, or a micro-grid by its code (parent, `-`, two digits).
+
+    >>> is_below_grid("520102001001001-07", "", "520102001001001"), is_below_grid("520102001001002", "", "520102001001001")
+    (True, False)
+    """
+    tail = code.removeprefix(parent)
+    return kind == "unit" or (len(tail) == 3 and tail[0] == "-" and tail[1:].isdecimal())

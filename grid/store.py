@@ -1,8 +1,10 @@
 """Where the territory lies in the database: collections, indexes, documents to values and back.
 
-An area's document is its present form; when an import changes or drops it, the old form goes to `area_history` with the time
-until which it was valid, so that a case can always be read with the borders it was matched by. Readers wait for the document
-`territory` of `versions`, which every import changes last.
+An area's document is its present form; when an import or a change of borders (`grid.change_store`) changes or drops it, the old
+form goes to `area_history` with the time until which it was valid, so that a case can always be read with the borders it was
+matched by. `void_areas` holds the codes that a change has made void, with the areas that came after them; they are never used
+again. Readers wait for the document `territory` of `versions`, which every import changes last, and every change of borders
+together with the areas; `switch_at` is the moment at which the processes put it into use (none: at once).
 """
 
 from __future__ import annotations
@@ -17,26 +19,41 @@ import msgspec
 from grid.areas import Area, Asset, Entry, Zone
 from grid.territory import Parts
 from storage.client import Database
+from storage.errors import Conflict
 from storage.indexes import Index
 
 __all__ = [
-    "AREAS", "ASSETS", "GAZETTEER", "HISTORY", "INDEXES", "TERRITORY", "VERSIONS", "ZONES", "load_parts", "load_version",
-    "mark_changed", "save_areas", "save_rest",
+    "AREAS", "ASSETS", "GAZETTEER", "HISTORY", "INDEXES", "TERRITORY", "VERSIONS", "VOID", "ZONES", "CodeVoid", "area_document",
+    "area_of", "load_parts", "load_version", "mark_changed", "save_areas", "save_rest",
 ]  # fmt: skip
 
 AREAS, HISTORY, ZONES, ASSETS, GAZETTEER = "areas", "area_history", "zones", "assets", "gazetteer"
+VOID = "void_areas"
 VERSIONS, TERRITORY = "versions", "territory"
 _BATCH = 500
 
 INDEXES: Mapping[str, Sequence[Index]] = {
-    AREAS: (Index((("level", 1), ("_id", 1)), serves="GET /areas by level"),),
+    AREAS: (
+        Index((("level", 1), ("_id", 1)), serves="GET /areas by level"),
+        Index((("parent", 1), ("_id", 1)), serves="the family of an area whose border changes"),
+    ),
     HISTORY: (Index((("code", 1), ("valid_to", -1)), serves="the former forms of an area, latest first"),),
+    VOID: (),
     ZONES: (),
     ASSETS: (),
     GAZETTEER: (),
 }
 
 T = TypeVar("T", bound=msgspec.Struct)
+
+
+class CodeVoid(Conflict):
+    """Codes of a pack are void by a change of borders; a code is never used again. `data["codes"]` are the first of them.
+
+    Raised by `save_areas`.
+    """
+
+    code = "code_void"
 
 
 async def load_version(database: Database) -> int:
@@ -47,33 +64,39 @@ async def load_version(database: Database) -> int:
 
 async def mark_changed(database: Database, at: datetime) -> int:
     """Say that the territory has changed: every process then builds its snapshot anew. Returns the new version."""
-    update = {"$inc": {"version": 1}, "$set": {"changed_at": at}}
+    update = {"$inc": {"version": 1}, "$set": {"changed_at": at}, "$unset": {"switch_at": ""}}
     document = await database.find_one_and_update(VERSIONS, {"_id": TERRITORY}, update, upsert=True)
     return int(document["version"]) if document else 0
 
 
 async def load_parts(database: Database) -> Parts:
-    """Return everything that a snapshot is made of. Reads in batches, so that an event loop goes on meanwhile."""
-    version = await load_version(database)
-    return Parts(
-        areas=await _load(database, AREAS, Area, _area_fields),
-        zones=await _load(database, ZONES, Zone, _coded),
-        assets=await _load(database, ASSETS, Asset, _coded),
-        gazetteer=await _load(database, GAZETTEER, Entry, dict),
-        version=str(version),
-    )
+    """Return everything that a snapshot is made of. Reads in batches, so that an event loop goes on meanwhile, and again
+    when a change came into force between two of them."""
+    while True:
+        state = await database.find_one(VERSIONS, {"_id": TERRITORY}) or {"version": 0}
+        parts = Parts(
+            areas=await _load(database, AREAS, Area, _area_fields),
+            zones=await _load(database, ZONES, Zone, _coded),
+            assets=await _load(database, ASSETS, Asset, _coded),
+            gazetteer=await _load(database, GAZETTEER, Entry, dict),
+            version=str(state["version"]),
+            switch_at=state.get("switch_at"),
+        )
+        if await load_version(database) == state["version"]:
+            return parts
 
 
 async def save_areas(database: Database, areas: Sequence[Area], at: datetime, version: int) -> dict[str, int]:
     """Make `areas` hold exactly these; what changes or goes is kept in `area_history`. Returns counts.
 
-    An area that is as it was keeps the version and the time that brought it.
+    An area that is as it was keeps the version and the time that brought it. Raises `CodeVoid`, and then nothing is written.
     """
+    await _check_void(database, areas)
     present = {
         document["_id"]: document.get("digest")
         async for document in database.iterate(AREAS, {}, projection={"digest": 1}, batch_size=5_000)
     }
-    documents = [_area_document(area, at, version) for area in areas]
+    documents = [area_document(area, at, version) for area in areas]
     changed = [document for document in documents if present.get(document["_id"]) != document["digest"]]
     replaced = [document["_id"] for document in changed if document["_id"] in present]
     gone = sorted(present.keys() - {area.code for area in areas})
@@ -123,7 +146,20 @@ def _coded_document(value: Zone | Asset) -> dict[str, Any]:
     return {"_id": fields.pop("code"), **fields}
 
 
-def _area_document(area: Area, at: datetime, version: int) -> dict[str, Any]:
+async def _check_void(database: Database, areas: Sequence[Area]) -> None:
+    codes = {area.code for area in areas}
+    found = sorted([document["_id"] async for document in database.iterate(VOID, {}) if document["_id"] in codes])
+    if found:
+        raise CodeVoid(f"void by a change of borders: {', '.join(found[:10])}", codes=found[:10])
+
+
+def area_of(document: dict[str, Any]) -> Area:
+    """Return the area that a document of `areas` (or, with its `code` as `_id`, one of `area_history`) holds."""
+    return msgspec.convert(_area_fields(document), Area, builtin_types=(datetime, bytes))
+
+
+def area_document(area: Area, at: datetime, version: int) -> dict[str, Any]:
+    """Return the document of an area that holds from `at`, brought by a version of the territory."""
     fields = msgspec.structs.asdict(area)
     described = (area.name, area.level, area.parent, area.kind, area.name_en, area.synthetic)
     digest = blake2b(repr(described).encode() + area.wkb, digest_size=12).hexdigest()

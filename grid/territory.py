@@ -8,6 +8,7 @@ with other work on an event loop; `build` does both at once.
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
@@ -36,13 +37,14 @@ _ZONE_SQUARE = 0.005
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a snapshot is made of."""
+    """What a snapshot is made of. It answers from `switch_at` on (None: at once)."""
 
     areas: Sequence[Area]
     zones: Sequence[Zone] = ()
     assets: Sequence[Asset] = ()
     gazetteer: Sequence[Entry] = ()
     version: str = ""
+    switch_at: datetime | None = None
 
 
 class TerritorySnapshot:
