@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from dispatch.model import AreaRef, Candidate, Category, Match, Place
-from dispatch.rules import place_of
+from dispatch.rules import placed
 from dispatch.step import Step
 from storage.shared import Shared
 
@@ -125,7 +125,7 @@ def helpers_document(match: Match) -> list[dict[str, Any]]:
 def rematch(step: Step) -> None:
     """Ask the directory again for the case as it is now. Organizations that were asked already stay."""
     code = step.case["category"]["code"] if step.case["category"] else None
-    match = step.rules.directory.match(place_of(step.case), code, step.now)
+    match = step.rules.directory.match(placed(step.case, step.rules.locator), code, step.now)
     step.set("match", match_document(match, step.now))
     asked = [item for item in step.case["organizations"] if item["task_state"] is not None]
     known = {item["code"] for item in asked}

@@ -18,7 +18,7 @@ from dispatch.actors import Actor
 from dispatch.chapters.learning import is_open
 from dispatch.keys import shows
 from dispatch.ports import Directory
-from dispatch.rules import place_of
+from dispatch.rules import placed
 from dispatch.service import CaseService
 from dispatch.situation import Case
 from dispatch.store import CASES, visible_to
@@ -178,7 +178,7 @@ class Proposals:
         )  # fmt: skip
 
     def _present(self, case: Case, proposal: dict[str, Any], now: datetime) -> PresentRule | None:
-        found = self._directory.match(place_of(case), proposal["category"], now).candidates
+        found = self._directory.match(placed(case, self._cases.rules.locator), proposal["category"], now).candidates
         if not found:
             return None
         best = found[0]

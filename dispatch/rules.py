@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
+import msgspec
+
 from dispatch.calendar import WorkCalendar
 from dispatch.clocks import (
     LightRules,
@@ -29,7 +31,7 @@ from dispatch.limits import DEFAULT_BOUNDS, Bounds
 from dispatch.model import AreaRef, Campaign, Category, Place, Point
 from dispatch.ports import Directory, Locator
 
-__all__ = ["Categories", "Clock", "Rules", "TextSignals", "is_safe", "place_of"]
+__all__ = ["Categories", "Clock", "Rules", "TextSignals", "is_safe", "place_of", "placed"]
 
 Clock = dict[str, Any]
 
@@ -275,3 +277,11 @@ def place_of(case: dict[str, Any]) -> Place:
         asset_owner=place.get("asset_owner"),
         version=place["version"],
     )
+
+
+def placed(case: dict[str, Any], locator: Locator) -> Place:
+    """Rebuild the place of a case for a match: with the components and linear objects that are near it now (部件先属主)."""
+    place = place_of(case)
+    if place.point is None or not (near := locator.assets_near(place.point.lon, place.point.lat)):
+        return place
+    return msgspec.structs.replace(place, assets=near)

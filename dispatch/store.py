@@ -28,7 +28,8 @@ from storage.reader import GroupReader
 from storage.writer import GroupInserter, GroupUpdater
 
 __all__ = [
-    "CASES", "INDEXES", "WAITING", "CaseQuery", "CaseStore", "Inserting", "Listing", "list_filter", "unchanged", "visible_to",
+    "CASES", "INDEXES", "NOT_DONE", "WAITING", "CaseQuery", "CaseStore", "Inserting", "Listing", "cursor_of", "list_filter",
+    "unchanged", "visible_to",
 ]  # fmt: skip
 
 Inserting = Awaitable[bool]
@@ -86,7 +87,7 @@ WAITING: tuple[tuple[dict[str, Any], list[tuple[str, int]]], ...] = (
 )
 _ROW = {"timeline": 0, "outbox": 0, "original": 0}
 _LISTED = _ROW | {"keys": 0, "head": 0, "request": 0, "origin": 0, "told_at": 0}  # only who changes a case needs these
-_NOT_DONE = ["duplicate", "refused", "transferred"]  # outcomes of what nobody has handled
+NOT_DONE = ["duplicate", "refused", "transferred"]  # outcomes of what nobody has handled
 _ZERO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -422,7 +423,7 @@ class CaseStore:
             "keys": {"$in": [letter + area for letter in ("a:", "s:") for area in areas]}, "live.open": False,
             "live.reported_at": {"$gte": reported - since - longest, "$lt": reported},
             "live.category": live["category"], "closed_at": {"$gte": reported - since, "$lte": reported},
-            "live.state": {"$in": ["closed", "archived"]}, "outcome": {"$nin": _NOT_DONE}, **box,
+            "live.state": {"$in": ["closed", "archived"]}, "outcome": {"$nin": NOT_DONE}, **box,
         }  # fmt: skip
         return await self.database.find(CASES, filter, projection={"live": 1, "case_no": 1, "closed_at": 1})
 

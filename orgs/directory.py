@@ -15,7 +15,7 @@ from dispatch.model import AreaRef, Category, Colleague, Helper, Match, Place, U
 from orgs.matching import Context, blocking, resolve
 from orgs.organizations import Organization, Party, helper_of
 from orgs.people import Person
-from orgs.precedents import Precedents
+from orgs.precedents import Precedent, Precedents
 from orgs.roster import Duty, Roster
 from orgs.rules import Rule, RuleIndex, Steps, steps_of
 from orgs.serving import LIMIT, ServiceIndex
@@ -115,6 +115,29 @@ class DirectorySnapshot:
             assists=found.assists,
             organizations=self._helpers(context, LIMIT, loads),
             version=self._version,
+        )
+
+    def judge(self, place: Place, category: str | None, at: datetime, minute: int) -> Precedent:
+        """Return who is responsible by the rules that hold at an instant, as at this minute of the city's local day; what is
+        doubtful about the place itself does not count."""
+        known = self.categories.get(category) if category else None
+        steps, codes = (steps_of(place), place.area_codes) if place.special is not None else self._way(place)
+        return self._precedents.find(Context(place, steps, codes, known, at, minute))
+
+    def with_rules(self, rules: RuleIndex) -> DirectorySnapshot:
+        """Return a snapshot with these rules, and all else as here."""
+        return DirectorySnapshot(
+            units=self.units,
+            rules=rules,
+            services=self.services,
+            roster=self.roster,
+            people=self.people,
+            categories=self.categories,
+            zone=self.zone,
+            threshold=self.threshold,
+            version=self._version,
+            parents=self.parents,
+            book=self.book,
         )
 
     def organizations(

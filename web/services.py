@@ -23,6 +23,7 @@ import dispatch.reveals
 import dispatch.store
 import grid.store
 import hotline.drafts
+import orgs.rehearsal
 import orgs.store
 from dispatch import city as cities
 from dispatch import snapshots
@@ -39,7 +40,10 @@ from grid.service import Territory
 from hotline.drafts import Drafts
 from orgs.accounts import Accounts
 from orgs.recipients import PeopleBehind
+from orgs.rehearsal import Rehearsals
 from orgs.rostering import Rosters
+from orgs.rule_editor import RuleEditor
+from orgs.rulebook import RuleBook
 from orgs.service import Parties
 from orgs.throttle import Throttle
 from storage import indexes
@@ -67,7 +71,7 @@ WATCHED: Mapping[str, Sequence[str] | None] = {
 INDEXES = (
     dispatch.store.INDEXES, dispatch.relay.INDEXES, dispatch.reveals.INDEXES, dispatch.links.INDEXES,
     dispatch.recomputing.INDEXES, dispatch.outside.service.INDEXES, grid.store.INDEXES, hotline.drafts.INDEXES,
-    orgs.store.INDEXES, Pictures.INDEXES,
+    orgs.rehearsal.INDEXES, orgs.store.INDEXES, Pictures.INDEXES,
 )  # fmt: skip
 
 
@@ -91,6 +95,8 @@ class Services:
     links: Links
     drafts: Drafts
     rosters: Rosters
+    rules: RuleEditor
+    rehearsals: Rehearsals
     queries: Queries
     guesses: Throttle
     number_guesses: Throttle
@@ -151,10 +157,12 @@ async def _build(settings: Settings, closing: contextlib.AsyncExitStack, clock: 
     jobs.start()
     closing.push_async_callback(jobs.stop)
     demo = await accounts.has_demo_accounts()
+    rules = RuleEditor(RuleBook(database), parties, lambda: territory.snapshot.special_codes)
     return Services(
         settings=settings, database=database, territory=territory, parties=parties, core=core, accounts=accounts, auth=auth,
         hosts=Hosts(loopback_only=demo), feed=feed, hub=hub, pictures=pictures, tiles=tiles, outside=outside, links=links,
         drafts=Drafts(database, cipher, lambda: core.rules, clock),
+        rules=rules, rehearsals=Rehearsals(database, parties, territory, rules, clock),
         rosters=Rosters(database, lambda: parties.snapshot.people, territory),
         queries=Queries(core.cases, links, keyring.secret("case-queries")), guesses=Throttle(),
         number_guesses=Throttle(limit=10, window_seconds=900), demo=demo, closing=closing,

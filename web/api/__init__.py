@@ -19,6 +19,7 @@ from web.api.media import MediaHandler
 from web.api.notices import NoticeRead, Notices
 from web.api.proposals import ProposalAccept, ProposalDismiss, ProposalList
 from web.api.public import CaseCode, CaseLink, PublicAppeal, PublicCaseHandler, PublicQuery, PublicRating, PublicVisit
+from web.api.rule_checks import RuleCheck, RuleCheckHandler
 from web.api.rules import RuleApply, RuleHandler, Rules, RuleVersionHandler, RuleVersionList, RuleVersionUndo
 from web.api.service import Docs, DocsStyle, Health, OpenApi
 from web.api.sessions import CurrentSession, Sessions
@@ -65,6 +66,8 @@ ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
     ("/api/v1/organizations", Organizations),
     ("/api/v1/rules", Rules),
     ("/api/v1/rules:apply", RuleApply),
+    ("/api/v1/rules:check", RuleCheck),
+    ("/api/v1/rules/checks/{id}", RuleCheckHandler),
     ("/api/v1/rules/versions", RuleVersionList),
     ("/api/v1/rules/versions/{version}:undo", RuleVersionUndo),
     ("/api/v1/rules/versions/{version}", RuleVersionHandler),

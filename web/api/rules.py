@@ -12,7 +12,7 @@ from dispatch.service import utc_now
 from orgs.edits import MOST_CHANGES, Change
 from orgs.rule_editor import RuleEditor, RuleSet
 from orgs.rule_times import moment_at
-from orgs.rulebook import RuleBook, RuleChange, Version
+from orgs.rulebook import RuleChange, Version
 from orgs.rules import Rule
 from storage.errors import NotFound
 from web.base import ApiHandler, operation
@@ -129,9 +129,8 @@ class RulesHandler(ApiHandler):
 
     @property
     def editor(self) -> RuleEditor:
-        """The use cases, over the present snapshots."""
-        services = self.services
-        return RuleEditor(RuleBook(services.database), services.parties, lambda: services.territory.snapshot.special_codes)
+        """The use cases of changing rules."""
+        return self.services.rules
 
     @property
     def required_key(self) -> str:
