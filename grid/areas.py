@@ -11,10 +11,16 @@ import msgspec
 
 from dispatch.model import AreaRef
 
-__all__ = ["GRID_KINDS", "ZONE_KINDS", "Area", "Asset", "Entry", "Feature", "NameHit", "Zone", "is_below_grid"]
+__all__ = [
+    "AREA_LEVELS", "ENTRY_KINDS", "GRID_KINDS", "KINDS", "ZONE_KINDS", "Area", "Asset", "Entry", "Feature", "NameHit",
+    "Part", "Zone", "is_below_grid",
+]  # fmt: skip
 
 GRID_KINDS = ("unit", "duty", "manage", "eval", "special", "extension")
 ZONE_KINDS = ("special", "campaign", "management")
+ENTRY_KINDS = ("road", "door", "estate", "building", "landmark")
+AREA_LEVELS = ("city", "district", "township", "community")  # whose names are looked for in an address
+KINDS = (*ENTRY_KINDS, *AREA_LEVELS)
 
 
 class Area(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -80,7 +86,11 @@ class Asset(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A place name of the gazetteer with its position (WGS-84) or at least its area."""
+    """A place name of the gazetteer with its position (WGS-84) or at least its area.
+
+    `kind` is one of `ENTRY_KINDS`; of any other word the kind is taken from how the name ends. A `door` is called by road and
+    number (金阳南路8号). `line` is the course of a road (lon, lat), `synthetic` marks what was invented.
+    """
 
     name: str
     aliases: tuple[str, ...] = ()
@@ -88,12 +98,30 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     lon: float | None = None
     lat: float | None = None
     area_code: str | None = None
+    line: tuple[tuple[float, float], ...] = ()
+    synthetic: bool = False
+
+
+class Part(msgspec.Struct, frozen=True):
+    """A stretch of an address and what it was taken for.
+
+    `kind` is one of `KINDS`, or `number`, `relation`, `crossing`, `unknown`; `name` what it is called in full; `how` it was
+    recognised: `exact`, `sound`, `similar`, or empty for what is no name.
+    """
+
+    text: str
+    kind: str
+    name: str = ""
+    how: str = ""
 
 
 class NameHit(msgspec.Struct, frozen=True):
     """A place that a text may mean: its name, the areas around it, and a point (WGS-84) where one is known.
 
-    `look` (lon, lat) is where a map should look for an area; it stands for no position.
+    `look` (lon, lat) is where a map should look for an area; it stands for no position. `confidence` (0…1) is the chance that
+    the place that is meant lies within 300 m of the point (without one: in the area); `radius_m` is how far from the point (of an
+    area: from its middle) it may lie. `doubt` says in codes what lowers the confidence, `source` who knows the place
+    (`gazetteer`, or an outside geocoder).
     """
 
     name: str
@@ -101,6 +129,12 @@ class NameHit(msgspec.Struct, frozen=True):
     lon: float | None = None
     lat: float | None = None
     look: tuple[float, float] | None = None
+    kind: str = ""
+    confidence: float = 0.0
+    radius_m: float | None = None
+    parts: tuple[Part, ...] = ()
+    doubt: tuple[str, ...] = ()
+    source: str = "gazetteer"
 
 
 class Feature(msgspec.Struct, frozen=True, gc=False):

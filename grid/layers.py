@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from math import hypot
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,15 @@ class Layer:
         if number == len(self.areas) or self.areas[number].code != code:
             return None
         return self._feature(number).label
+
+    def radius(self, code: str) -> float | None:
+        """Return how far from its middle the area reaches, in whole metres, or None for a code that is not here."""
+        number = bisect_left(self.areas, code, key=lambda area: area.code)
+        if number == len(self.areas) or self.areas[number].code != code:
+            return None
+        west, south, east, north = self.geometries[number].bounds
+        lon_metres, lat_metres = metres_per_degree((south + north) / 2)
+        return float(round(hypot((east - west) * lon_metres, (north - south) * lat_metres) / 2))
 
     def _feature(self, number: int) -> Feature:
         area = self.areas[number]

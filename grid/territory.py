@@ -2,7 +2,7 @@
 
 Building it takes a second or two for 15,000 grids, nearly all of it in `build_tables`. A service has the tables built by a
 process of its own (`grid.build_process`) and puts the rest together by `assemble`, whose steps are small enough to take turns
-with other work on an event loop; `build` does both at once.
+with other work on an event loop; `build` does both at once. So it is with the names of the gazetteer (`grid.gazetteer_building`).
 """
 
 from __future__ import annotations
@@ -17,16 +17,21 @@ import shapely
 
 from dispatch.errors import OutOfArea, UnknownArea
 from dispatch.model import LEVELS, AreaRef, AssetRef, Campaign, Place, Point
-from grid.areas import Area, Asset, Entry, Feature, NameHit, Zone
+from grid.areas import Area, Asset, Entry, Feature, NameHit, Part, Zone
 from grid.assets import AssetIndex
 from grid.buckets import Buckets
 from grid.campaigns import CampaignIndex
 from grid.coordinates import to_wgs84
+from grid.gazetteer import Gazetteer
+from grid.gazetteer_building import build_tables as build_names
+from grid.gazetteer_building import entries_of_areas
+from grid.gazetteer_index import GazetteerIndex
 from grid.hierarchy import AreaTree
 from grid.index import PointIndex
 from grid.index_building import DOUBT_METRES, IndexTables, build_tables
 from grid.layers import Box, Layer
-from grid.names import NameIndex
+from grid.names import AreaNames
+from grid.weighing import Candidate
 
 __all__ = ["Parts", "TerritorySnapshot", "assemble", "build", "grid_areas", "tables_for"]
 
@@ -63,6 +68,7 @@ class TerritorySnapshot:
         self._campaigns = pieces.campaigns
         self._assets = pieces.assets
         self._names = pieces.names
+        self.gazetteer = Gazetteer(pieces.gazetteer, pieces.tree, self._area_at)
 
     def locate(
         self,
@@ -137,13 +143,12 @@ class TerritorySnapshot:
 
         The place always carries `address_only` doubt.
         """
-        found = self._names.find(address)
+        found = self.gazetteer.find(address)
         if found is None:
             return None
-        entry = found.entry
-        if entry is not None and entry.lon is not None and entry.lat is not None:
-            place = self.locate(entry.lon, entry.lat, "WGS-84", source="address", address=address)
-            return msgspec.structs.replace(place, boundary_doubt=True, doubt=(*place.doubt, f"address_only:{entry.name}"))
+        if found.lon is not None and found.lat is not None:
+            place = self.locate(found.lon, found.lat, "WGS-84", source="address", address=address)
+            return msgspec.structs.replace(place, boundary_doubt=True, doubt=(*place.doubt, f"address_only:{found.name}"))
         path = self._tree.path(found.area) if found.area else ()
         return self._without_point(path, f"address_only:{found.area}", "address", address) if path else None
 
@@ -175,16 +180,54 @@ class TerritorySnapshot:
         return self._assets.near(lon, lat, category)
 
     def search_names(self, text: str, limit: int = 20) -> list[NameHit]:
-        """Return places that the text may mean: what it names as an address first, then names that hold it."""
-        hits = []
-        for found in self._names.search(text, limit):
-            entry, path = found.entry, self._tree.path(found.area) if found.area else ()
-            if entry is None:
-                hits.append(NameHit(path[-1].name, path, look=self._layers[path[-1].level].label(path[-1].code)))
-                continue
-            grid = self._index.find(entry.lon, entry.lat) if entry.lon is not None and entry.lat is not None else -1
-            hits.append(NameHit(entry.name, self._paths[grid] if grid >= 0 else path, entry.lon, entry.lat))
-        return hits
+        """Return places that the text may mean: what it names as an address first, best first, then areas and entries whose name
+        holds it or is spelled so."""
+        answer = self.gazetteer.ask(text, limit)
+        hits = [self._hit(one, answer.parts) for one in answer.candidates]
+        typed = (self._area_hit(code) for code in self._names.holding(text, limit))
+        entries = (self._entry_hit(entry) for entry in self.gazetteer.typed(text, limit))
+        known = {(hit.name, hit.lon, hit.area_path[-1:]) for hit in hits}
+        for hit in (*typed, *entries):
+            if (hit.name, hit.lon, hit.area_path[-1:]) not in known:
+                hits.append(hit)
+        return hits[:limit]
+
+    def _hit(self, found: Candidate, parts: tuple[Part, ...]) -> NameHit:
+        """An answer of the gazetteer with the areas around it."""
+        if found.lon is None or found.lat is None:
+            plain = self._area_hit(found.area) if found.area else NameHit(found.name, ())
+        else:
+            plain = NameHit(found.name, self._path_at(found.lon, found.lat, found.area), round(found.lon, 7), round(found.lat, 7))
+        return msgspec.structs.replace(
+            plain, name=found.name, kind=found.kind, confidence=round(found.confidence, 3), parts=parts, doubt=found.doubt,
+            radius_m=plain.radius_m if found.radius_m is None else round(found.radius_m),
+        )  # fmt: skip
+
+    def _area_hit(self, code: str) -> NameHit:
+        path = self._tree.path(code)
+        area = path[-1]
+        layer = self._layers[area.level]
+        return NameHit(area.name, path, look=layer.label(area.code), kind=area.level, radius_m=layer.radius(area.code))
+
+    def _entry_hit(self, entry: int) -> NameHit:
+        """An entry that the text may be the beginning of: nothing is said of how likely that is."""
+        index = self.gazetteer.index
+        code, kind, (lon, lat) = index.area(entry), index.kind(entry), index.point(entry) or (None, None)
+        if kind in LEVELS and code is not None:
+            return self._area_hit(code)
+        path = self._tree.path(code) if code else ()
+        return NameHit(
+            index.name(entry), path if lon is None or lat is None else self._path_at(lon, lat, code), lon, lat, kind=kind
+        )
+
+    def _path_at(self, lon: float, lat: float, code: str | None) -> tuple[AreaRef, ...]:
+        grid = self._index.find(lon, lat)
+        return self._paths[grid] if grid >= 0 else self._tree.path(code) if code else ()
+
+    def _area_at(self, lon: float, lat: float) -> str | None:
+        """The code of the narrowest area that holds the point."""
+        grid = self._index.find(lon, lat)
+        return self._layers["grid"].areas[grid].code if grid >= 0 else self._holder(lon, lat)
 
     def features(self, level: str, bbox: Box | None = None) -> list[Feature]:
         """Return the areas of a level (`dispatch.model.LEVELS`) that meet the box (west, south, east, north) for the map."""
@@ -295,7 +338,8 @@ class _Pieces(NamedTuple):
     specials: _Specials
     campaigns: CampaignIndex
     assets: AssetIndex
-    names: NameIndex
+    names: AreaNames
+    gazetteer: GazetteerIndex
 
 
 def tables_for(wkb: Sequence[bytes], community_of: Sequence[int]) -> IndexTables:
@@ -304,8 +348,8 @@ def tables_for(wkb: Sequence[bytes], community_of: Sequence[int]) -> IndexTables
     return build_tables(polygons, np.array(community_of, dtype=np.int64))
 
 
-def assemble(parts: Parts, tables: IndexTables) -> Generator[None, None, TerritorySnapshot]:
-    """Put a snapshot together in steps of milliseconds (names: some tens); the last one returns it."""
+def assemble(parts: Parts, tables: IndexTables, gazetteer: GazetteerIndex) -> Generator[None, None, TerritorySnapshot]:
+    """Put a snapshot together in steps of milliseconds; the last one returns it. The entries of `parts` are not looked at."""
     tree = AreaTree(parts.areas)
     yield
     layers: dict[str, Layer] = {}
@@ -327,8 +371,10 @@ def assemble(parts: Parts, tables: IndexTables) -> Generator[None, None, Territo
     yield
     specials, campaigns, assets = _Specials(parts), CampaignIndex(parts.zones), AssetIndex(parts.assets)
     yield
-    names = NameIndex(parts.areas, tree, parts.gazetteer)
-    return TerritorySnapshot(_Pieces(parts.version, tree, layers, index, paths, numbered, specials, campaigns, assets, names))
+    names = AreaNames(parts.areas)
+    return TerritorySnapshot(
+        _Pieces(parts.version, tree, layers, index, paths, numbered, specials, campaigns, assets, names, gazetteer)
+    )
 
 
 def build(
@@ -342,7 +388,9 @@ def build(
     """Return the snapshot of these areas at once (blocks for as long as it takes; see the module)."""
     parts = Parts(areas=areas, zones=zones, assets=assets, gazetteer=gazetteer, version=version)
     grids = grid_areas(areas)
-    steps = assemble(parts, tables_for([area.wkb for area in grids], communities(grids, AreaTree(areas))[1]))
+    tables = tables_for([area.wkb for area in grids], communities(grids, AreaTree(areas))[1])
+    names = GazetteerIndex(build_names([*entries_of_areas(areas), *gazetteer]))
+    steps = assemble(parts, tables, names)
     while True:
         try:
             next(steps)

@@ -1,0 +1,239 @@
+"""Finds places by address, offline: areas, roads, house numbers, estates, landmarks and crossings, ranked and explained.
+
+Names repeat (a city of 1,600 communities has about a hundred repeated ones), so a name counts only together with the district
+or township that the text also names, or when it is the only one of its kind. What stays open has low confidence; nothing that
+is found by its address is ever certain.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from grid import weighing
+from grid.address import DOOR, HouseNumber, Reading, normalise, read
+from grid.areas import Part
+from grid.doors import Guess, KnownDoor, guess
+from grid.gazetteer_index import GazetteerIndex
+from grid.hierarchy import AreaTree
+from grid.recognising import EXACT, Mention, parts_of, recognise
+from grid.roads import Course, courses_of, meeting
+from grid.weighing import Candidate
+
+__all__ = ["Answer", "Gazetteer"]
+
+_NAMED_LEVELS = ("district", "township", "community")
+_MOST_OWNERS = 60  # places of one name that are looked at
+_LANDMARK_METRES, _ESTATE_METRES, _RELATION_METRES = 120.0, 250.0, 100.0
+_PIECE, _PIECE_OF_ROAD = 0.75, 0.35  # what is left when a name may be a piece of a longer one
+
+Where = Callable[[float, float], str | None]
+
+
+class Answer(NamedTuple):
+    """What an address may mean, best first, and the address piece by piece."""
+
+    candidates: tuple[Candidate, ...]
+    parts: tuple[Part, ...]
+
+
+class _Asked(NamedTuple):
+    """One question: the address, the names in it, and the narrowest area that it names."""
+
+    reading: Reading
+    mentions: list[Mention]
+    within: str | None
+
+
+class Gazetteer:
+    """Answers by the names of areas and of the gazetteer. Immutable; answers take milliseconds."""
+
+    __slots__ = ("_index", "_tree", "_where")
+
+    def __init__(self, index: GazetteerIndex, tree: AreaTree, where: Where) -> None:
+        """`where` returns the code of the narrowest area that holds a WGS-84 point, or None."""
+        self._index = index
+        self._tree = tree
+        self._where = where
+
+    @property
+    def index(self) -> GazetteerIndex:
+        """The names, for another territory."""
+        return self._index
+
+    def ask(self, address: str, limit: int = 20) -> Answer:
+        """Return what the address may mean, best first, each with its confidence; nothing for an address without a known name."""
+        reading = read(address)
+        mentions = recognise(self._index, reading)
+        asked = _Asked(reading, mentions, self._narrow(mentions))
+        crossings = list(self._of_crossings(asked))
+        points = weighing.supported([*self._of_mentions(asked, bool(crossings)), *crossings])
+        found = weighing.ranked([*points, *self._of_area(asked)])
+        return Answer(tuple(found[:limit]), parts_of(self._index, reading, mentions))
+
+    def find(self, address: str) -> Candidate | None:
+        """Return the best answer that a report may be filed by: a point that is likely enough, else the narrowest sure area."""
+        for one in self.ask(address).candidates:
+            if one.confidence >= weighing.LEAST_SURE:
+                return one
+        return None
+
+    def typed(self, text: str, limit: int) -> list[int]:
+        """Return entries whose name begins with the text, holds it, or is spelled so (first letters or pinyin)."""
+        plain = normalise(text)
+        texts = dict.fromkeys(self._index.beginning(plain, limit)) if plain else {}
+        if plain.isascii() and plain.isalpha():
+            texts.update(dict.fromkeys(self._index.spelled(plain, limit)))
+        elif len(plain) > 1:
+            texts.update(dict.fromkeys(self._index.holding(plain, limit)))
+        return list(dict.fromkeys(owner for one in texts for owner in self._index.owners(one)[:limit]))[:limit]
+
+    # areas
+
+    def _narrow(self, mentions: Sequence[Mention]) -> str | None:
+        """Go down the levels; a level that contradicts the one above, or stays open, is left out."""
+        within: str | None = None
+        for level in _NAMED_LEVELS:
+            codes = self._codes(mentions, level)
+            fitting = {code for code in codes if within is None or self._tree.is_within(code, within)}
+            if len(fitting) == 1:
+                within = fitting.pop()
+        return within
+
+    def _codes(self, mentions: Sequence[Mention], level: str) -> set[str]:
+        """The areas of a level that are named, in full when any is; a road of the same name speaks for no area."""
+        of_level = [
+            (owner, mention)
+            for mention in mentions
+            for owner in mention.areas
+            if self._index.kind(owner) == level and (self._is_full(owner, mention) or not mention.places)
+        ]
+        full = [owner for owner, mention in of_level if self._is_full(owner, mention)]
+        return {self._index.area(owner) or "" for owner in (full or [owner for owner, _ in of_level])}
+
+    def _is_full(self, owner: int, mention: Mention) -> bool:
+        return self._index.text(mention.text) == normalise(self._index.name(owner))
+
+    def _of_area(self, asked: _Asked) -> Iterator[Candidate]:
+        ref = self._tree.get(asked.within or "")
+        if ref is None:
+            return
+        naming = [
+            weighing.of_area(ref.level, self._is_full(owner, mention), mention.score)
+            for mention in asked.mentions
+            for owner in mention.areas
+            if self._index.area(owner) == ref.code
+        ]
+        yield Candidate(ref.name, ref.level, max(naming), group=-1, area=ref.code)
+
+    # places
+
+    def _of_mentions(self, asked: _Asked, is_crossing: bool) -> Iterator[Candidate]:
+        for group, mention in enumerate(asked.mentions):
+            found = list(self._of_number(asked, mention, group)) or list(self._of_name(asked, mention, group))
+            for one in weighing.shared([self._weighed(asked, mention, one) for one in found]):
+                yield one.lowered(0.6, "at_crossing") if is_crossing and one.kind == "road" else one
+
+    def _of_number(self, asked: _Asked, mention: Mention, group: int) -> Iterator[Candidate]:
+        house = mention.number
+        if house is None:
+            return
+        known = []
+        for door in self._index.doors_near(mention.text, house.what, house.number):
+            point = self._index.point(door.entry)
+            if point is not None:
+                known.append(KnownDoor(door.number, door.sub, *point))
+        said = asked.reading.text[house.start : house.end]
+        name = self._index.text(mention.text) + (f"{said}号" if said.isdigit() else said)
+        for one in guess(self._fitting(known, asked.within), house.number, house.sub):
+            yield self._guessed(name, one, house, group)
+
+    def _fitting(self, known: Sequence[KnownDoor], within: str | None) -> Sequence[KnownDoor]:
+        """Of roads of one name the doors in the district that is named, if there are any there."""
+        district = self._tree.above(within, "district") if within else None
+        if district is None:
+            return known
+        inside = [door for door in known if self._is_in(door.lon, door.lat, district)]
+        return inside or known
+
+    def _guessed(self, name: str, one: Guess, house: HouseNumber, group: int) -> Candidate:
+        doubt = () if one.how == "known" else (f"number_{one.how}:{'-'.join(map(str, one.neighbours)) or house.number}",)
+        kind = "door" if house.what == DOOR else "building"
+        return Candidate(name, kind, weighing.of_door(one), group, one.lon, one.lat, radius_m=one.radius_m, doubt=doubt)
+
+    def _of_name(self, asked: _Asked, mention: Mention, group: int) -> Iterator[Candidate]:
+        roads = [owner for owner in mention.places if self._index.kind(owner) == "road"]
+        yield from (self._along(course, asked, mention, group) for course in self._courses(mention))
+        length = mention.end - mention.start
+        for owner in [owner for owner in mention.places if owner not in roads][:_MOST_OWNERS]:
+            kind, point = self._index.kind(owner), self._index.point(owner)
+            lon, lat = point or (None, None)
+            radius = None if point is None else _ESTATE_METRES if kind == "estate" else _LANDMARK_METRES
+            sure = weighing.of_name(length, kind)
+            yield Candidate(self._index.name(owner), kind, sure, group, lon, lat, self._index.area(owner), radius)
+
+    def _courses(self, mention: Mention) -> list[Course]:
+        """The roads that a name may mean. A road of which only house numbers are known has no course."""
+        owners = [owner for owner in mention.places if self._index.kind(owner) == "road"]
+        return courses_of([self._index.line(owner) for owner in owners[:400]])
+
+    def _along(self, course: Course, asked: _Asked, mention: Mention, group: int) -> Candidate:
+        within = asked.within
+        inside = course.within(lambda lon, lat: self._is_in(lon, lat, within)) if within else None
+        lon, lat, reach, near = (inside or course).middle()
+        doubt = (f"number_unknown:{mention.number.number}",) if mention.number else ()
+        name = self._index.text(mention.text)
+        lone = len(course.points) == 1  # a point alone says nothing of how far the road runs
+        sure, radius = (0.5, 600.0) if lone else (0.92 * near, max(reach, 60.0))
+        return Candidate(name, "road", sure, group, lon, lat, radius_m=radius, doubt=doubt)
+
+    def _of_crossings(self, asked: _Asked) -> Iterator[Candidate]:
+        """Where two neighbouring road names meet, when the words speak of a crossing or neither name has a house number."""
+        roads = [(group, one) for group, one in enumerate(asked.mentions) if self._is_road(one)]
+        for (_, left), (_, right) in itertools.pairwise(roads):
+            if not asked.reading.is_crossing and (left.number or right.number):
+                continue
+            found = [
+                Candidate(
+                    f"{self._index.text(left.text)}·{self._index.text(right.text)}", "crossing",
+                    weighing.of_meeting(at.apart_m) * min(left.score, right.score), -2, at.lon, at.lat,
+                    radius_m=60.0 + at.apart_m,
+                )
+                for one in self._courses(left)
+                for other in self._courses(right)
+                if (at := meeting(one, other)) is not None
+            ]  # fmt: skip
+            yield from weighing.shared([self._placed(asked, one) for one in found])
+
+    def _is_road(self, mention: Mention) -> bool:
+        return any(self._index.kind(owner) == "road" for owner in mention.places)
+
+    # what speaks against an answer
+
+    def _weighed(self, asked: _Asked, mention: Mention, one: Candidate) -> Candidate:
+        one = self._placed(asked, one)
+        if mention.how != EXACT:
+            one = one.lowered(mention.score, f"{mention.how}:{asked.reading.text[mention.start : mention.end]}")
+        if mention.is_piece and mention.number is None:
+            one = one.lowered(_PIECE_OF_ROAD if one.kind == "road" else _PIECE, "beside_unknown")
+        if any(word.kind == "relation" for word in asked.reading.words) and one.radius_m is not None:
+            one = one._replace(radius_m=one.radius_m + _RELATION_METRES)
+        return one
+
+    def _placed(self, asked: _Asked, one: Candidate) -> Candidate:
+        """Hold the answer against the areas that the address names."""
+        at = self._where(one.lon, one.lat) if one.lon is not None and one.lat is not None else one.area
+        if at is None:
+            return one.lowered(0.3, "outside") if one.lon is not None else one
+        path = self._tree.path(asked.within) if asked.within else ()
+        against = [ref for ref in path if ref.level in _NAMED_LEVELS and not self._tree.is_within(at, ref.code)]
+        one = one._replace(area=one.area or at)
+        if not against:
+            return one
+        fits = weighing.against_areas([ref.level for ref in against])
+        return one.lowered(fits, f"not_in:{against[0].code}")._replace(weight=fits)
+
+    def _is_in(self, lon: float, lat: float, code: str) -> bool:
+        at = self._where(lon, lat)
+        return at is not None and self._tree.is_within(at, code)

@@ -1,0 +1,123 @@
+"""Finds the names of the gazetteer in an address: what is written exactly, then what sounds so, then what is similar. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from grid.address import HouseNumber, Reading, runs
+from grid.areas import AREA_LEVELS, Part
+from grid.gazetteer_index import Found, GazetteerIndex
+
+__all__ = ["EXACT", "SIMILAR", "SOUND", "Mention", "parts_of", "recognise"]
+
+EXACT, SOUND, SIMILAR = "exact", "sound", "similar"
+_LEAST_HEARD = 3  # characters: two alone sound like too much
+_LEAST_SIMILAR = 0.6
+_MOST_RUNS = 3  # that are compared by likeness
+_CONNECTING = ("和", "与", "跟", "至", "到", "从", "去", "是", "住", "及")
+_NUMBER_GAP = 2  # characters between a name and its house number
+
+
+class Mention(NamedTuple):
+    """A name in the address: text number `text` of the index, how it was recognised and how surely (0…1).
+
+    `number` is the house number that follows it. `areas` and `places` are the entries that it may be. `is_piece`: what stands
+    directly beside it was not understood, so it may be a piece of a longer name.
+    """
+
+    start: int
+    end: int
+    text: int
+    how: str
+    score: float
+    areas: tuple[int, ...] = ()
+    places: tuple[int, ...] = ()
+    number: HouseNumber | None = None
+    is_piece: bool = False
+
+
+def recognise(index: GazetteerIndex, reading: Reading) -> list[Mention]:
+    """Return the names in the order in which they stand; none overlaps another."""
+    mentions = [Mention(*one, EXACT, 1.0) for one in _longest_first(_named(index, reading))]
+    mentions += list(_heard(index, reading, mentions))
+    mentions += list(_similar(index, reading, mentions))
+    left = runs(reading, [(one.start, one.end) for one in mentions])
+    return [_completed(index, reading, one, left) for one in sorted(mentions)]
+
+
+def _named(index: GazetteerIndex, reading: Reading) -> Iterator[Found]:
+    return (one for one in index.whole(reading.text) if index.owners(one.text) or index.has_doors(one.text))
+
+
+def _longest_first(found: Iterable[Found]) -> Iterator[Found]:
+    """Give what stands in the text from left to right, at each place the longest; what lies below it is skipped."""
+    end = 0
+    for one in sorted(found, key=lambda one: (one.start, -one.end)):
+        if one.start >= end:
+            end = one.end
+            yield one
+
+
+def _heard(index: GazetteerIndex, reading: Reading, mentions: Sequence[Mention]) -> Iterator[Mention]:
+    for start, end in runs(reading, [(one.start, one.end) for one in mentions]):
+        if end - start < _LEAST_HEARD:
+            continue
+        run = reading.text[start:end]
+        alike = sorted(index.heard(run, _LEAST_HEARD), key=lambda one: -_same(run[one.start : one.end], index.text(one.text)))
+        for one in _longest_first(alike):
+            same = _same(run[one.start : one.end], index.text(one.text)) / (one.end - one.start)
+            yield Mention(start + one.start, start + one.end, one.text, SOUND, 0.8 + 0.15 * same)
+
+
+def _same(one: str, other: str) -> int:
+    return sum(left == right for left, right in zip(one, other, strict=True))
+
+
+def _similar(index: GazetteerIndex, reading: Reading, mentions: Sequence[Mention]) -> Iterator[Mention]:
+    left = [run for run in runs(reading, [(one.start, one.end) for one in mentions]) if run[1] - run[0] >= _LEAST_HEARD]
+    for start, end in left[:_MOST_RUNS]:
+        for one in index.alike(reading.text[start:end], _LEAST_SIMILAR):
+            if one.end - one.start > 1:
+                yield Mention(start + one.start, start + one.end, one.text, SIMILAR, one.score**2)
+                break
+
+
+def _completed(index: GazetteerIndex, reading: Reading, one: Mention, left: Sequence[tuple[int, int]]) -> Mention:
+    owners = index.owners(one.text)
+    following = (number for number in reading.numbers if 0 <= number.start - one.end <= _NUMBER_GAP)
+    number = next((number for number in following if "," not in reading.text[one.end : number.start]), None)
+    is_area = [index.kind(owner) in AREA_LEVELS for owner in owners]
+    return one._replace(
+        areas=tuple(owner for owner, area in zip(owners, is_area, strict=True) if area),
+        places=tuple(owner for owner, area in zip(owners, is_area, strict=True) if not area),
+        number=number,
+        is_piece=any(
+            _belongs(reading.text[start:end], start == one.end) for start, end in left if one.end == start or one.start == end
+        ),
+    )
+
+
+def _belongs(run: str, is_after: bool) -> bool:
+    """Tell whether what stands beside a name may make it a piece of another: 西+花市大街, 朝阳门+内大街."""
+    return len(run) > 1 if is_after else run not in _CONNECTING
+
+
+def parts_of(index: GazetteerIndex, reading: Reading, mentions: Sequence[Mention]) -> tuple[Part, ...]:
+    """Return the address piece by piece: what each was taken for, and what was not understood."""
+    text, found = reading.text, []
+    for one in mentions:
+        first = (one.places or one.areas or (None,))[0]
+        kind, name = ("road", index.text(one.text)) if first is None else (index.kind(first), index.name(first))
+        found.append((one.start, Part(text[one.start : one.end], kind, name, one.how)))
+    taken = [(one.start, one.end) for one in mentions]
+    found += [
+        (start, Part(text[start:end], kind))
+        for kind, start, end in (
+            *(("number", number.start, number.end) for number in reading.numbers),
+            *reading.words,
+            *(("unknown", *run) for run in runs(reading, taken)),
+        )
+        if all(end <= begin or start >= stop for begin, stop in taken)
+    ]
+    return tuple(part for _, part in sorted(found, key=lambda one: one[0]))
