@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
 from typing import Protocol
 
 from dispatch.model import AreaRef, AssetRef, Campaign, Place
 from grid import store
-from grid.areas import Feature, NameHit
-from grid.build_process import build_tables_apart
+from grid.areas import Area, Entry, Feature, NameHit
+from grid.build_process import build_names_apart, build_tables_apart
+from grid.gazetteer_building import entries_of_areas
+from grid.gazetteer_index import GazetteerIndex
 from grid.hierarchy import AreaTree
 from grid.layers import Box
 from grid.territory import Parts, TerritorySnapshot, assemble, communities, grid_areas
 from storage.client import Database
 from storage.feed import GAP, Change
 
-__all__ = ["Territory", "build_apart"]
+__all__ = ["Territory", "build_apart", "build_names"]
 
 log = logging.getLogger(__name__)
 
@@ -29,13 +31,16 @@ class _Feed(Protocol):
         """Call back for every change of the collection; returns how to stop it."""
 
 
-async def build_apart(parts: Parts) -> TerritorySnapshot:
-    """Return the snapshot of these parts. The heavy work is done by another process, the rest in steps of milliseconds."""
+async def build_apart(parts: Parts, entries: AsyncIterable[Sequence[Entry]]) -> TerritorySnapshot:
+    """Return the snapshot of these parts and of the entries of the gazetteer. The heavy work is done by two other processes, the
+    rest in steps of milliseconds."""
     grids = grid_areas(parts.areas)
     await asyncio.sleep(0)
     _, community_of = communities(grids, AreaTree(parts.areas))
-    tables = await build_tables_apart([area.wkb for area in grids], community_of)
-    steps = assemble(parts, tables)
+    tables, names = await asyncio.gather(
+        build_tables_apart([area.wkb for area in grids], community_of), build_names(parts.areas, entries)
+    )
+    steps = assemble(parts, tables, names)
     while True:
         try:
             next(steps)
@@ -45,30 +50,59 @@ async def build_apart(parts: Parts) -> TerritorySnapshot:
         await asyncio.sleep(0)
 
 
+async def build_names(areas: Sequence[Area], entries: AsyncIterable[Sequence[Entry]]) -> GazetteerIndex:
+    """Return the names of these areas and entries, ready to be asked. The heavy work is done by another process."""
+
+    async def all_entries() -> AsyncIterator[Sequence[Entry]]:
+        yield entries_of_areas(areas)
+        async for some in entries:
+            yield some
+
+    return GazetteerIndex(await build_names_apart(all_entries()))
+
+
+async def _load(database: Database) -> tuple[TerritorySnapshot, str]:
+    """Return the territory and the version of its names. What changes meanwhile has a later version."""
+    version = await store.load_names_version(database)
+    parts = await store.load_parts(database)
+    return await build_apart(parts, store.entries(database)), version
+
+
 class Territory:
     """Implements `dispatch.ports.Locator` by the present snapshot. Answers are synchronous and take microseconds.
 
     `await Territory.load(database)`; `follow(feed)` renews it whenever an import changes the territory in any process.
     """
 
-    def __init__(self, database: Database, snapshot: TerritorySnapshot) -> None:
+    def __init__(self, database: Database, snapshot: TerritorySnapshot, names_version: str = "") -> None:
         self._database = database
         self.snapshot = snapshot
+        self._names_version = names_version
         self._renewing = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
 
     @classmethod
     async def load(cls, database: Database) -> Territory:
         """Read the territory and build its snapshot. An empty database gives an empty territory: every point is out of area."""
-        return cls(database, await build_apart(await store.load_parts(database)))
+        return cls(database, *await _load(database))
 
     async def reload(self) -> bool:
         """Build the snapshot of the data as they are now and swap it in; False when it was up to date."""
         async with self._renewing:
-            if str(await store.load_version(self._database)) == self.snapshot.version:
-                return False
-            self.snapshot = await build_apart(await store.load_parts(self._database))
-        log.info("territory version %s", self.snapshot.version)
+            if str(await store.load_version(self._database)) != self.snapshot.version:
+                self.snapshot, self._names_version = await _load(self._database)
+                log.info("territory version %s", self.snapshot.version)
+                return True
+            return await self._reload_names()
+
+    async def _reload_names(self) -> bool:
+        """Only the gazetteer has changed: everything else of the snapshot stays."""
+        version = await store.load_names_version(self._database)
+        if version == self._names_version:
+            return False
+        names = await build_names(await store.load_named_areas(self._database), store.entries(self._database))
+        self.snapshot, self._names_version = self.snapshot.with_names(names), version
+        log.info("gazetteer version %s", version)
         return True
 
     def follow(self, feed: _Feed) -> Callable[[], None]:
@@ -76,7 +110,7 @@ class Territory:
         return feed.subscribe(store.VERSIONS, self._on_change)
 
     def _on_change(self, change: Change) -> None:
-        if change.key == store.TERRITORY or change.operation == GAP:
+        if change.key in (store.TERRITORY, store.NAMES) or change.operation == GAP:
             task = asyncio.get_running_loop().create_task(self._renew())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)

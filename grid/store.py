@@ -9,27 +9,28 @@ together with the areas; `switch_at` is the moment at which the processes put it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any, TypeVar
 
 import msgspec
 
-from grid.areas import Area, Asset, Entry, Zone
+from grid.areas import AREA_LEVELS, Area, Asset, Entry, Zone
 from grid.territory import Parts
 from storage.client import Database
 from storage.errors import Conflict
 from storage.indexes import Index
 
 __all__ = [
-    "AREAS", "ASSETS", "GAZETTEER", "HISTORY", "INDEXES", "TERRITORY", "VERSIONS", "VOID", "ZONES", "CodeVoid", "area_document",
-    "area_of", "load_parts", "load_version", "mark_changed", "save_areas", "save_rest",
+    "AREAS", "ASSETS", "GAZETTEER", "HISTORY", "INDEXES", "NAMES", "TERRITORY", "VERSIONS", "VOID", "ZONES", "CodeVoid",
+    "area_document", "area_of", "entries", "load_named_areas", "load_names_version", "load_parts", "load_version",
+    "mark_changed", "mark_names_changed", "save_areas", "save_rest",
 ]  # fmt: skip
 
 AREAS, HISTORY, ZONES, ASSETS, GAZETTEER = "areas", "area_history", "zones", "assets", "gazetteer"
 VOID = "void_areas"
-VERSIONS, TERRITORY = "versions", "territory"
+VERSIONS, TERRITORY, NAMES = "versions", "territory", "gazetteer"
 _BATCH = 500
 
 INDEXES: Mapping[str, Sequence[Index]] = {
@@ -62,6 +63,18 @@ async def load_version(database: Database) -> int:
     return int(document["version"]) if document else 0
 
 
+async def load_names_version(database: Database) -> str:
+    """Return the version of the gazetteer alone: it changes with every entry that is put or removed by hand."""
+    document = await database.find_one(VERSIONS, {"_id": NAMES})
+    return str(document["version"]) if document else "0"
+
+
+async def mark_names_changed(database: Database, at: datetime) -> None:
+    """Say that the gazetteer has changed: every process then builds its names anew, and nothing else."""
+    update = {"$inc": {"version": 1}, "$set": {"changed_at": at}}
+    await database.find_one_and_update(VERSIONS, {"_id": NAMES}, update, upsert=True)
+
+
 async def mark_changed(database: Database, at: datetime) -> int:
     """Say that the territory has changed: every process then builds its snapshot anew. Returns the new version."""
     update = {"$inc": {"version": 1}, "$set": {"changed_at": at}, "$unset": {"switch_at": ""}}
@@ -70,20 +83,36 @@ async def mark_changed(database: Database, at: datetime) -> int:
 
 
 async def load_parts(database: Database) -> Parts:
-    """Return everything that a snapshot is made of. Reads in batches, so that an event loop goes on meanwhile, and again
-    when a change came into force between two of them."""
+    """Return everything that a snapshot is made of but the entries of the gazetteer (`entries`). Reads in batches, so that an
+    event loop goes on meanwhile, and again when a change came into force between two of them."""
     while True:
         state = await database.find_one(VERSIONS, {"_id": TERRITORY}) or {"version": 0}
         parts = Parts(
             areas=await _load(database, AREAS, Area, _area_fields),
             zones=await _load(database, ZONES, Zone, _coded),
             assets=await _load(database, ASSETS, Asset, _coded),
-            gazetteer=await _load(database, GAZETTEER, Entry, dict),
             version=str(state["version"]),
             switch_at=state.get("switch_at"),
         )
         if await load_version(database) == state["version"]:
             return parts
+
+
+async def load_named_areas(database: Database) -> list[Area]:
+    """Return the areas whose names an address may hold, without their polygons."""
+    found = await database.find(AREAS, {"level": {"$in": list(AREA_LEVELS)}}, projection={"name": 1, "level": 1})
+    return [Area(code=one["_id"], name=one["name"], level=one["level"]) for one in found]
+
+
+async def entries(database: Database) -> AsyncIterator[list[Entry]]:
+    """Give the entries of the gazetteer, some hundred at a time; half a million are never all in memory."""
+    some: list[Entry] = []
+    async for document in database.iterate(GAZETTEER, {}, sort=[("_id", 1)], batch_size=_BATCH):
+        some.append(msgspec.convert(document, Entry, builtin_types=(datetime, bytes)))
+        if len(some) == _BATCH:
+            yield some
+            some = []
+    yield some
 
 
 async def save_areas(database: Database, areas: Sequence[Area], at: datetime, version: int) -> dict[str, int]:

@@ -7,6 +7,7 @@ with other work on an event loop; `build` does both at once. So it is with the n
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Generator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -69,6 +70,12 @@ class TerritorySnapshot:
         self._assets = pieces.assets
         self._names = pieces.names
         self.gazetteer = Gazetteer(pieces.gazetteer, pieces.tree, self._area_at)
+
+    def with_names(self, names: GazetteerIndex) -> TerritorySnapshot:
+        """Return this territory with other names in its gazetteer."""
+        other = copy.copy(self)
+        other.gazetteer = Gazetteer(names, self._tree, self._area_at)
+        return other
 
     def locate(
         self,
