@@ -18,7 +18,7 @@ import shapely
 
 from dispatch.errors import OutOfArea, UnknownArea
 from dispatch.model import LEVELS, AreaRef, AssetRef, Campaign, Place, Point
-from grid.areas import Area, Asset, Entry, Feature, NameHit, Part, Zone
+from grid.areas import Area, Asset, Entry, Feature, NameHit, Zone
 from grid.assets import AssetIndex
 from grid.buckets import Buckets
 from grid.campaigns import CampaignIndex
@@ -31,8 +31,8 @@ from grid.hierarchy import AreaTree
 from grid.index import PointIndex
 from grid.index_building import DOUBT_METRES, IndexTables, build_tables
 from grid.layers import Box, Layer
+from grid.name_search import NameSearch
 from grid.names import AreaNames
-from grid.weighing import Candidate
 
 __all__ = ["Parts", "TerritorySnapshot", "assemble", "build", "grid_areas", "tables_for"]
 
@@ -68,14 +68,18 @@ class TerritorySnapshot:
         self._specials = pieces.specials
         self._campaigns = pieces.campaigns
         self._assets = pieces.assets
-        self._names = pieces.names
-        self.gazetteer = Gazetteer(pieces.gazetteer, pieces.tree, self._area_at)
+        self._search = NameSearch(pieces.gazetteer, pieces.names, pieces.tree, pieces.layers, self._area_at)
 
     def with_names(self, names: GazetteerIndex) -> TerritorySnapshot:
         """Return this territory with other names in its gazetteer."""
         other = copy.copy(self)
-        other.gazetteer = Gazetteer(names, self._tree, self._area_at)
+        other._search = self._search.with_names(names)
         return other
+
+    @property
+    def gazetteer(self) -> Gazetteer:
+        """Finds places by address."""
+        return self._search.gazetteer
 
     def locate(
         self,
@@ -189,47 +193,7 @@ class TerritorySnapshot:
     def search_names(self, text: str, limit: int = 20) -> list[NameHit]:
         """Return places that the text may mean: what it names as an address first, best first, then areas and entries whose name
         holds it or is spelled so."""
-        answer = self.gazetteer.ask(text, limit)
-        hits = [self._hit(one, answer.parts) for one in answer.candidates]
-        typed = (self._area_hit(code) for code in self._names.holding(text, limit))
-        entries = (self._entry_hit(entry) for entry in self.gazetteer.typed(text, limit))
-        known = {(hit.name, hit.lon, hit.area_path[-1:]) for hit in hits}
-        for hit in (*typed, *entries):
-            if (hit.name, hit.lon, hit.area_path[-1:]) not in known:
-                hits.append(hit)
-        return hits[:limit]
-
-    def _hit(self, found: Candidate, parts: tuple[Part, ...]) -> NameHit:
-        """An answer of the gazetteer with the areas around it."""
-        if found.lon is None or found.lat is None:
-            plain = self._area_hit(found.area) if found.area else NameHit(found.name, ())
-        else:
-            plain = NameHit(found.name, self._path_at(found.lon, found.lat, found.area), round(found.lon, 7), round(found.lat, 7))
-        return msgspec.structs.replace(
-            plain, name=found.name, kind=found.kind, confidence=round(found.confidence, 3), parts=parts, doubt=found.doubt,
-            radius_m=plain.radius_m if found.radius_m is None else round(found.radius_m),
-        )  # fmt: skip
-
-    def _area_hit(self, code: str) -> NameHit:
-        path = self._tree.path(code)
-        area = path[-1]
-        layer = self._layers[area.level]
-        return NameHit(area.name, path, look=layer.label(area.code), kind=area.level, radius_m=layer.radius(area.code))
-
-    def _entry_hit(self, entry: int) -> NameHit:
-        """An entry that the text may be the beginning of: nothing is said of how likely that is."""
-        index = self.gazetteer.index
-        code, kind, (lon, lat) = index.area(entry), index.kind(entry), index.point(entry) or (None, None)
-        if kind in LEVELS and code is not None:
-            return self._area_hit(code)
-        path = self._tree.path(code) if code else ()
-        return NameHit(
-            index.name(entry), path if lon is None or lat is None else self._path_at(lon, lat, code), lon, lat, kind=kind
-        )
-
-    def _path_at(self, lon: float, lat: float, code: str | None) -> tuple[AreaRef, ...]:
-        grid = self._index.find(lon, lat)
-        return self._paths[grid] if grid >= 0 else self._tree.path(code) if code else ()
+        return self._search.search(text, limit)
 
     def _area_at(self, lon: float, lat: float) -> str | None:
         """The code of the narrowest area that holds the point."""
