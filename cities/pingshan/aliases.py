@@ -20,7 +20,7 @@ MISSING = ("", "-")
 
 
 class Aliases(msgspec.Struct, frozen=True):
-    """The canonical name by recorded name and id, and what each canonical unit does (one role for the same office in all streets)."""
+    """The canonical name by recorded name and id, and what each unit does: one role for the same office in all streets."""
 
     names: Mapping[tuple[str, str], str]
     roles: Mapping[str, str]

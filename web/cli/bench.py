@@ -10,14 +10,20 @@ import click
 
 __all__ = ["bench"]
 
-NAMES = ("intake", "geo", "stream", "memory", "lifecycle", "lists", "matching-speed")
+NAMES = ("intake", "geo", "stream", "memory", "lifecycle", "lists", "matching-speed", "matching")
 
 
 @click.command()
 @click.argument("name", required=False, type=click.Choice(NAMES))
 @click.option("--json", "as_json", is_flag=True, help="The last line of standard output is one JSON object.")
-def bench(name: str | None, as_json: bool) -> None:
+@click.option("--train", type=click.Path(exists=True, dir_okay=False), help="With matching: the recorded requests to learn from.")
+@click.option("--test", type=click.Path(exists=True, dir_okay=False), help="With matching: those that are then asked for.")
+def bench(name: str | None, as_json: bool, train: str | None, test: str | None) -> None:
     """Measure one thing or all, each against its floor or a rival in the same run."""
-    results = {one: importlib.import_module(f"bench.{one.replace('-', '_')}").main() for one in ([name] if name else NAMES)}
+    if (train is None) != (test is None) or (train and name != "matching"):
+        raise click.UsageError("--train FILE and --test FILE go together, with matching")
+    options = {"train": train, "test": test} if train else {}
+    asked = [name] if name else NAMES
+    results = {one: importlib.import_module(f"bench.{one.replace('-', '_')}").main(**options) for one in asked}
     if as_json:
         sys.stdout.write(json.dumps(results[name] if name else results) + "\n")

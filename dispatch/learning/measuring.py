@@ -1,0 +1,88 @@
+"""How well guesses do: the right one first or among three, whether a probability means what it says, what may go alone. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import sqrt
+
+import msgspec
+import numpy as np
+
+__all__ = ["NEVER", "Figures", "Judged", "measure", "threshold_for"]
+
+BINS = 10
+WANTED = 0.95  # of what goes to a unit without a person
+MARGIN = 1.28  # standard errors kept below: one in ten thresholds may turn out too low
+NEVER = 1.01  # a threshold that no probability reaches
+LEAST = 30  # cases below which no share is trusted
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """One case with a known end: how likely the first guess was said to be, and the place of the right unit (0: first; None:
+    not among the guesses)."""
+
+    p: float
+    place: int | None
+
+
+class Figures(msgspec.Struct, frozen=True, kw_only=True):
+    """Shares from 0 to 1. `auto_precision` is the share that was right among those that would go without a person (1.0 when none
+    would), `auto_coverage` how many of all these are; `calibration_error` the mean gap between said and true, in ten bins."""
+
+    cases: int
+    top1: float
+    top3: float
+    auto_precision: float
+    auto_coverage: float
+    calibration_error: float
+
+
+def measure(judged: Sequence[Judged], threshold: float) -> Figures:
+    """Return the figures of cases; `threshold` is the least probability that goes without a person.
+
+    >>> measure([Judged(0.9, 0), Judged(0.6, 1)], 0.8)
+    Figures(cases=2, top1=0.5, top3=1.0, auto_precision=1.0, auto_coverage=0.5, calibration_error=0.35)
+    """
+    number = len(judged)
+    if not number:
+        return Figures(cases=0, top1=0.0, top3=0.0, auto_precision=1.0, auto_coverage=0.0, calibration_error=0.0)
+    alone = [one.place == 0 for one in judged if one.p >= threshold]
+    return Figures(
+        cases=number,
+        top1=round(sum(one.place == 0 for one in judged) / number, 4),
+        top3=round(sum(one.place is not None and one.place < 3 for one in judged) / number, 4),
+        auto_precision=round(sum(alone) / len(alone), 4) if alone else 1.0,
+        auto_coverage=round(len(alone) / number, 4),
+        calibration_error=round(_calibration_error(judged), 4),
+    )
+
+
+def threshold_for(judged: Sequence[Judged], *, wanted: float = WANTED, margin: float = MARGIN) -> float:
+    """Return the least probability from which on the first guess is right in `wanted` of cases, with a margin for chance.
+
+    `judged` must be cases that the guesses were not learned from. `NEVER` where no probability is that good.
+    """
+    ordered = sorted(judged, key=lambda one: -one.p)
+    right, found = 0, NEVER
+    for number, one in enumerate(ordered, start=1):
+        right += one.place == 0
+        last = number == len(ordered) or ordered[number].p < one.p
+        if last and number >= LEAST and _lower_bound(right, number, margin) >= wanted:
+            found = one.p
+    return found
+
+
+def _lower_bound(right: int, number: int, margin: float) -> float:
+    """Wilson's lower bound of a share."""
+    share, square = right / number, margin * margin
+    middle = share + square / (2 * number)
+    width = margin * sqrt(share * (1 - share) / number + square / (4 * number * number))
+    return (middle - width) / (1 + square / number)
+
+
+def _calibration_error(judged: Sequence[Judged]) -> float:
+    """Mean gap between the probability said and the share that was right, over ten bins of equal width."""
+    said, right = np.array([one.p for one in judged]), np.array([one.place == 0 for one in judged], dtype=float)
+    bins = np.minimum((said * BINS).astype(int), BINS - 1)
+    gaps = np.bincount(bins, right - said, minlength=BINS)
+    return float(np.abs(gaps).sum() / len(judged))
