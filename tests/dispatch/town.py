@@ -19,7 +19,7 @@ from dispatch.city import params_of
 from dispatch.duplicates import RecentCases
 from dispatch.errors import OutOfArea, UnknownArea
 from dispatch.joint import JointStep, JointTemplate, JointTemplates
-from dispatch.model import AreaRef, Campaign, Candidate, Category, Colleague, Helper, Match, Place, Point, UnitRef
+from dispatch.model import AreaRef, AssetRef, Campaign, Candidate, Category, Colleague, Helper, Match, Place, Point, UnitRef
 from dispatch.reports import Caller, Location, NewReport
 from dispatch.rules import Rules
 from dispatch.service import CaseService
@@ -42,6 +42,9 @@ _serial = itertools.count()
 def whole(case: CaseView) -> CaseView:
     """Present a case as it is."""
     return case
+
+
+PUMP = (106.6001, 26.6001)
 
 
 class TownLocator:
@@ -87,6 +90,10 @@ class TownLocator:
 
     def campaigns_at(self, lon: float, lat: float) -> tuple[Campaign, ...]:
         return ()
+
+    def assets_near(self, lon: float, lat: float, category: str | None = None) -> tuple[AssetRef, ...]:
+        """One pump of the water bureau, in the first grid."""
+        return (AssetRef("P1", "0201", "water1", 4),) if (lon, lat) == PUMP else ()
 
     def is_within(self, code: str, ancestor: str) -> bool:
         return code.startswith(ancestor)
