@@ -38,6 +38,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "calendar.edit": frozenset({"sys_admin"}),
     "duty.read": frozenset(ROLES) - {"citizen", "robot", "device", "partner", "link", "system"},
     "roster.edit": frozenset({"grid_lead", "sys_admin"}),
+    "territory.edit": frozenset({"sys_admin"}),
     "self": frozenset(ROLES) - {"system"},
 }
 

@@ -14,7 +14,7 @@ import shapely
 
 from dispatch.packs import PackReport
 
-__all__ = ["MAX_BYTES", "Read", "features_of"]
+__all__ = ["MAX_BYTES", "FeatureCollection", "Read", "features_of", "shapes_of"]
 
 MAX_BYTES = 512 * 1024 * 1024  # unpacked
 
@@ -29,13 +29,23 @@ class Read(NamedTuple, Generic[T]):
     geometry: Any
 
 
-class _Feature(msgspec.Struct):
+class GeoFeature(msgspec.Struct):
+    """One feature as it was read; its geometry is not decoded yet."""
+
     properties: dict[str, Any] | None = None
     geometry: msgspec.Raw = msgspec.Raw()  # also holds null
 
+    @property
+    def has_no_shape(self) -> bool:
+        """Whether the geometry is missing or null."""
+        return bytes(self.geometry) in (b"", b"null")
 
-class _Collection(msgspec.Struct, tag="FeatureCollection"):
-    features: list[_Feature]
+
+class FeatureCollection(msgspec.Struct, tag="FeatureCollection"):
+    """The shape of a GeoJSON file; `crs` is what files of before 2016 may say of their coordinates."""
+
+    features: list[GeoFeature]
+    crs: Any = None
 
 
 def features_of(
@@ -55,7 +65,7 @@ def features_of(
     collection = _decode(folder, name, report, required)
     if collection is None:
         return []
-    geometries = _geometries(collection.features)
+    geometries = shapes_of(collection.features)
     found: list[Read[T]] = []
     first: dict[str, int] = {}
     for number, (feature, geometry) in enumerate(zip(collection.features, geometries, strict=True), start=1):
@@ -74,7 +84,7 @@ def features_of(
     return found
 
 
-def _decode(folder: Path, name: str, report: PackReport, required: bool) -> _Collection | None:
+def _decode(folder: Path, name: str, report: PackReport, required: bool) -> FeatureCollection | None:
     path = folder / name
     if not path.is_file():
         if required:
@@ -82,7 +92,7 @@ def _decode(folder: Path, name: str, report: PackReport, required: bool) -> _Col
         return None
     try:
         data = _bytes_of(path)
-        return msgspec.json.decode(data, type=_Collection)
+        return msgspec.json.decode(data, type=FeatureCollection)
     except (msgspec.MsgspecError, UnicodeDecodeError, EOFError, OSError, zlib.error, ValueError) as error:
         report.error(name, None, "", f"is not a GeoJSON FeatureCollection: {error}", code="malformed")
         return None
@@ -100,19 +110,16 @@ def _bytes_of(path: Path) -> bytes:
     return data
 
 
-def _geometries(features: Sequence[_Feature]) -> Any:
-    texts = np.array([None if _is_null(feature) else bytes(feature.geometry).decode() for feature in features], dtype=object)
+def shapes_of(features: Sequence[GeoFeature]) -> Any:
+    """Return the shapes as an array, flat; None where there is none or where it cannot be read."""
+    texts = np.array([None if feature.has_no_shape else bytes(feature.geometry).decode() for feature in features], dtype=object)
     geometries = shapely.from_geojson(texts, on_invalid="ignore")
     return shapely.force_2d(geometries)
 
 
-def _is_null(feature: _Feature) -> bool:
-    return bytes(feature.geometry) in (b"", b"null")
-
-
-def _geometry_problem(feature: _Feature, geometry: Any, allowed: Sequence[str], may_be_empty: bool) -> str | None:
+def _geometry_problem(feature: GeoFeature, geometry: Any, allowed: Sequence[str], may_be_empty: bool) -> str | None:
     words = f"allowed: a valid {' or '.join(allowed)} in degrees"
-    if _is_null(feature):
+    if feature.has_no_shape:
         return None if may_be_empty else f"is missing; {words}"
     if geometry is None:
         return f"cannot be read; {words}"
@@ -128,7 +135,7 @@ def _geometry_problem(feature: _Feature, geometry: Any, allowed: Sequence[str], 
     return None
 
 
-def _properties(feature: _Feature, kind: type[T], name: str, number: int, report: PackReport) -> T | None:
+def _properties(feature: GeoFeature, kind: type[T], name: str, number: int, report: PackReport) -> T | None:
     """Convert the properties; those that the type does not know are left alone (a GIS adds its own)."""
     try:
         return msgspec.convert(feature.properties or {}, kind)

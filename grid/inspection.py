@@ -18,6 +18,7 @@ is changed by it. The codes of its findings, in `CODES`, are stable:
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -36,12 +37,15 @@ from grid.numbering import is_national
 from grid.shape_checks import CHINA, WORLD, judge_shapes, same_shapes
 from grid.tree_checks import city_findings, code_findings, parent_findings, repeated
 
-__all__ = ["CODES", "Effect", "Inspection", "inspect"]
+__all__ = ["CODES", "Effect", "Inspection", "by_order", "inspect"]
 
 CODES = (
     "suspect_crs", "wrong_property", "wrong_code", "duplicate", "city", "unknown_parent", "wrong_parent", "empty", "invalid",
     "outside_box", "outside_parent", "overlap", "gap", "left_out",
 )  # fmt: skip
+
+MOST_NAME = 120  # characters, as in a city pack
+_CODE = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,39}\Z")
 
 
 class Effect(msgspec.Struct, frozen=True):
@@ -102,7 +106,7 @@ def inspect(
     found += _nesting(boundaries, shapes, ground)
     found += suspicion(boundaries, shapes, ground.by_code, crs)
     found += (Finding(code="left_out", severity="warning", area=area.code, other=area.parent or "") for area in ground.left_out)
-    found.sort(key=_order)
+    found.sort(key=by_order)
     return Inspection(findings=found, effect=ground.effect())
 
 
@@ -147,8 +151,9 @@ class _Ground:
 
 
 def _is_same(one: Boundary, area: Area) -> bool:
-    described = (one.name, one.level, one.parent, one.kind)
-    if described != (area.name, area.level, area.parent, area.kind):
+    default = "duty" if one.level == "grid" else ""  # what a grid is whose kind nobody has said
+    described = (one.name, one.level, one.parent, one.kind or default)
+    if described != (area.name, area.level, area.parent, area.kind or default):
         return False
     return one.wkb == area.wkb or bool(shapely.equals(*shapely.from_wkb([one.wkb, area.wkb], on_invalid="ignore")))
 
@@ -159,9 +164,10 @@ def _property_findings(boundaries: Iterable[Boundary]) -> Iterator[Finding]:
             value = getattr(one, field)
             if allowed and value not in allowed:
                 yield _wrong(one, field, f"is `{value}`; allowed: {', '.join(filter(None, allowed))}")
-        for field in ("code", "name"):
-            if not getattr(one, field):
-                yield _wrong(one, field, "is missing")
+        if not _CODE.match(one.code):
+            yield _wrong(one, "code", "allowed: 1 to 40 letters, digits, dots and dashes" if one.code else "is missing")
+        if not 1 <= len(one.name) <= MOST_NAME:
+            yield _wrong(one, "name", f"is {len(one.name)} characters long; allowed: 1 to {MOST_NAME}")
         if one.valid_from and one.valid_to and one.valid_to <= one.valid_from:
             yield _wrong(one, "valid_to", "is not after valid_from")
 
@@ -194,6 +200,8 @@ def _shapes(areas: Sequence[Area]) -> Mapping[str, Any]:
 
 
 class _Order(NamedTuple):
+    """What findings are listed by."""
+
     is_warning: bool
     rank: int
     feature: int
@@ -202,7 +210,8 @@ class _Order(NamedTuple):
     other: str
 
 
-def _order(finding: Finding) -> _Order:
+def by_order(finding: Finding) -> tuple[object, ...]:
+    """Return the key by which findings are listed."""
     is_first = finding.code != "suspect_crs"  # what may be wrong with all features is said before anything else
     return _Order(
         finding.severity == "warning" and is_first, int(is_first), finding.feature or 0, finding.code, finding.area, finding.other

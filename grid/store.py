@@ -24,7 +24,8 @@ from storage.indexes import Index
 
 __all__ = [
     "AREAS", "ASSETS", "GAZETTEER", "HISTORY", "INDEXES", "NAMES", "TERRITORY", "VERSIONS", "VOID", "ZONES", "CodeVoid",
-    "area_document", "area_of", "entries", "load_named_areas", "load_names_version", "load_parts", "load_version",
+    "area_document", "area_of", "entries", "load_areas", "load_named_areas", "load_names_version", "load_parts", "load_version",
+    "load_void_codes",
     "mark_changed", "mark_names_changed", "save_areas", "save_rest",
 ]  # fmt: skip
 
@@ -113,6 +114,16 @@ async def entries(database: Database) -> AsyncIterator[list[Entry]]:
             yield some
             some = []
     yield some
+
+
+async def load_areas(database: Database) -> list[Area]:
+    """Return all areas that hold now, by code."""
+    return await _load(database, AREAS, Area, _area_fields)
+
+
+async def load_void_codes(database: Database) -> frozenset[str]:
+    """Return the codes that are void and must not be used again."""
+    return frozenset([document["_id"] async for document in database.iterate(VOID, {}, projection={"_id": 1})])
 
 
 async def save_areas(database: Database, areas: Sequence[Area], at: datetime, version: int) -> dict[str, int]:

@@ -10,9 +10,9 @@ import pytest
 
 import grid
 
-MODULES = sorted(module.name for module in pkgutil.iter_modules(grid.__path__))
+MODULES = sorted(module.name for module in pkgutil.walk_packages(grid.__path__, "grid."))
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_when_run_then_true(name: str) -> None:
-    assert doctest.testmod(importlib.import_module(f"grid.{name}")).failed == 0
+    assert doctest.testmod(importlib.import_module(name)).failed == 0

@@ -1,0 +1,117 @@
+"""Reads and judges a file of boundaries in a process of its own, which hostile bytes may bring down without harm.
+
+The process inherits no secret of the service (an empty environment), may use so much memory, time and disk and no more, and ends
+with its one answer. The two sides talk by standard input and output in msgpack.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from grid.areas import Area
+from grid.boundaries import Boundary
+from grid.files.limits import MAX_UNPACKED, BadBoundaryFile, broken
+from grid.files.reading import BoundaryFile, ReadOptions, read_boundaries
+from grid.inspection import Inspection, by_order, inspect
+from storage.errors import FieldError
+
+__all__ = ["Inspected", "inspect_apart"]
+
+_ROOT = Path(__file__).resolve().parent.parent
+_PATIENCE_SECONDS = 120.0
+_CPU_SECONDS = 100
+_MEMORY = 3 * 1024**3  # of addresses, most of which is never touched; the largest file that is read takes about a gigabyte
+
+
+class Inspected(msgspec.Struct, frozen=True, tag=True):
+    """What was read and what was found."""
+
+    file: BoundaryFile
+    inspection: Inspection
+
+    @property
+    def boundaries(self) -> list[Boundary]:
+        """The features, in WGS-84."""
+        return self.file.boundaries
+
+
+class _Refused(msgspec.Struct, tag=True):
+    """A `BadBoundaryFile` on its way to the other process."""
+
+    code: str
+    detail: str
+    errors: list[FieldError]
+    data: dict[str, Any]
+
+
+class _Order(msgspec.Struct):
+    data: bytes
+    options: ReadOptions
+    present: list[Area]
+    void: list[str]
+    keeps_others: bool
+
+
+async def inspect_apart(
+    data: bytes, options: ReadOptions, present: list[Area], *, void: list[str] | None = None, keeps_others: bool = False
+) -> Inspected:
+    """Return the features of a file and what `grid.inspection.inspect` finds, without holding up this process.
+
+    Raises `BadBoundaryFile` for a file that is not read, also when reading takes too long or brings the process down.
+    """
+    order = msgspec.msgpack.encode(_Order(data, options, present, void or [], keeps_others))
+    pipe, nothing = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "grid.inspection_process", str(_MEMORY), stdin=pipe, stdout=pipe, stderr=nothing, cwd=_ROOT,
+        env={"PYTHONUTF8": "1", "OPENBLAS_NUM_THREADS": "1"},
+    )  # fmt: skip
+    try:
+        answer, _ = await asyncio.wait_for(process.communicate(order), _PATIENCE_SECONDS)
+    except TimeoutError as error:
+        raise broken("boundary_file_heavy", f"reading took longer than {_PATIENCE_SECONDS:.0f} s") from error
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode:
+        raise broken("boundary_file_heavy", "the file takes more than a file may take, or cannot be read at all")
+    read = msgspec.msgpack.decode(answer, type=Inspected | _Refused)
+    if isinstance(read, _Refused):
+        raise BadBoundaryFile(read.detail, code=read.code, errors=read.errors, **read.data)
+    return read
+
+
+def inspect_here(order: _Order) -> Inspected | _Refused:
+    """Read and judge in this process."""
+    try:
+        file = read_boundaries(order.data, order.options)
+    except BadBoundaryFile as error:
+        return _Refused(error.code, error.detail, list(error.errors), error.data)
+    seen = inspect(file.boundaries, order.present, keeps_others=order.keeps_others, void=order.void, crs=order.options.crs)
+    findings = sorted([*file.findings, *seen.findings], key=by_order)
+    return Inspected(file, Inspection(findings=findings, effect=seen.effect))
+
+
+def main() -> None:
+    """Read the order from standard input, write the answer to standard output. The argument is how much memory it may have."""
+    os.nice(5)  # requests of the service go first
+    for kind, most in (
+        (resource.RLIMIT_AS, int(sys.argv[1])),
+        (resource.RLIMIT_CPU, _CPU_SECONDS),
+        (resource.RLIMIT_FSIZE, MAX_UNPACKED),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        resource.setrlimit(kind, (most, most))
+    order = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=_Order)
+    sys.stdout.buffer.write(msgspec.msgpack.encode(inspect_here(order)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""Reading and judging in a process of its own: the same answer as here, refusals with their place, never without end."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from dispatch.actors import Actor
+from dispatch.packs import PackReport
+from grid import importing, store
+from grid.files.limits import MAX_UPLOAD, BadBoundaryFile
+from grid.files.reading import ReadOptions, read_boundaries
+from grid.inspecting import Inspector
+from grid.inspection import inspect
+from grid.inspection_process import inspect_apart
+from storage.client import Database
+from storage.errors import Forbidden, TooLarge, TooMany
+from tests.grid.boundary_files import geopackage, shapefile_parts, zipped
+from tests.grid.factories import areas_of, collection, small_city, write_pack
+
+ADMINISTRATOR = Actor(id="admin", role="sys_admin")
+OPTIONS = ReadOptions(crs="WGS-84")
+
+
+def features_of(level: str) -> list[tuple[Any, dict[str, Any]]]:
+    return [
+        (area.geometry, {"code": area.code, "name": area.name, "parent": area.parent or ""})
+        for area in small_city().areas
+        if area.level == level
+    ]
+
+
+async def load_small_city(database: Database, folder: Path) -> None:
+    write_pack(folder, small_city())
+    await importing.write(database, importing.read(folder, PackReport()))
+
+
+async def test_inspect_apart_when_a_file_is_good_then_the_same_as_here() -> None:
+    data, present = collection(*features_of("grid")[:5]).encode(), areas_of(small_city())
+    apart = await inspect_apart(data, OPTIONS, present)
+    assert apart.file == read_boundaries(data, OPTIONS)
+    assert apart.inspection == inspect(apart.boundaries, present)
+    assert apart.inspection.counts == {"gap": 1, "left_out": 1}
+
+
+async def test_inspect_apart_when_a_file_is_refused_then_code_place_and_data_come_back() -> None:
+    data = zipped({name: shapefile_parts(features_of("grid")[:2]) for name in ("a", "b")})
+    with pytest.raises(BadBoundaryFile) as raised:
+        await inspect_apart(data, OPTIONS, [])
+    assert (raised.value.code, raised.value.errors[0].field, raised.value.data) == (
+        "boundary_layer",
+        "layer",
+        {"layers": ["a", "b"]},
+    )
+
+
+async def test_inspect_apart_when_it_takes_too_long_then_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("grid.inspection_process._PATIENCE_SECONDS", 0.001)
+    with pytest.raises(BadBoundaryFile) as raised:
+        await inspect_apart(b"{}", OPTIONS, [])
+    assert raised.value.code == "boundary_file_heavy"
+
+
+async def test_inspect_apart_when_the_file_takes_more_memory_than_there_is_then_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("grid.inspection_process._MEMORY", 100 * 1024**2)
+    with pytest.raises(BadBoundaryFile) as raised:
+        await inspect_apart(b"{" + bytes(32 * 1024**2 - 1), OPTIONS, [])
+    assert raised.value.code == "boundary_file_heavy"
+
+
+async def test_inspector_when_asked_then_judges_against_the_database(database: Database, tmp_path: Path) -> None:
+    await load_small_city(database, tmp_path)
+    before = await store.load_version(database)
+    data = geopackage({"wg": features_of("grid")}, system=4326)
+    seen = await Inspector(database).inspect(actor=ADMINISTRATOR, data=data, options=OPTIONS)
+    assert (seen.inspection.findings, seen.inspection.effect.same) == ([], 48)
+    assert await store.load_version(database) == before
+
+
+async def test_inspector_when_a_code_is_void_then_it_is_not_taken_again(database: Database, tmp_path: Path) -> None:
+    await load_small_city(database, tmp_path)
+    shape, properties = features_of("grid")[0]
+    code = f"{properties['parent']}099"
+    await database.insert_one(store.VOID, {"_id": code})
+    data = collection((shape, properties | {"code": code})).encode()
+    seen = await Inspector(database).inspect(actor=ADMINISTRATOR, data=data, options=OPTIONS, keeps_others=True)
+    assert [(one.area, one.reason) for one in seen.inspection.findings if one.code == "wrong_code"] == [(code, "void")]
+
+
+async def test_inspector_when_another_role_or_too_many_bytes_then_refused_unread(database: Database) -> None:
+    inspector = Inspector(database)
+    with pytest.raises(Forbidden):
+        await inspector.inspect(actor=Actor(id="x", role="dispatcher"), data=b"", options=OPTIONS)
+    with pytest.raises(TooLarge):
+        await inspector.inspect(actor=ADMINISTRATOR, data=bytes(MAX_UPLOAD + 1), options=OPTIONS)
+
+
+async def test_inspector_when_many_come_at_once_then_the_last_are_asked_to_come_again(database: Database) -> None:
+    inspector, data = Inspector(database), collection(*features_of("district")).encode()
+    answers = await asyncio.gather(
+        *(inspector.inspect(actor=ADMINISTRATOR, data=data, options=OPTIONS) for _ in range(5)), return_exceptions=True
+    )
+    assert [isinstance(answer, TooMany) for answer in answers] == [False] * 3 + [True] * 2
+    assert len({msgspec.msgpack.encode(answer) for answer in answers[:3]}) == 1
