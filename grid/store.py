@@ -25,8 +25,7 @@ from storage.indexes import Index
 __all__ = [
     "AREAS", "ASSETS", "GAZETTEER", "HISTORY", "INDEXES", "NAMES", "TERRITORY", "VERSIONS", "VOID", "ZONES", "CodeVoid",
     "area_document", "area_of", "entries", "load_areas", "load_named_areas", "load_names_version", "load_parts", "load_version",
-    "load_void_codes",
-    "mark_changed", "mark_names_changed", "save_areas", "save_rest",
+    "load_void_codes", "mark_changed", "mark_names_changed", "save_areas", "save_rest",
 ]  # fmt: skip
 
 AREAS, HISTORY, ZONES, ASSETS, GAZETTEER = "areas", "area_history", "zones", "assets", "gazetteer"
