@@ -1,5 +1,5 @@
-"""The stored form of a match: equal candidates have equal forms, whether their form is known or made anew; a stored place, matched
-again, has the owners of what is near it."""
+"""The stored form of a match: equal candidates have equal forms, whether their form is known or made anew; a stored place,
+matched again, has the owners of what is near it."""
 
 from __future__ import annotations
 
