@@ -23,7 +23,9 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "media.upload": frozenset(ROLES) - {"system", "link"},
     "case.read": frozenset(ROLES) - {"system", "sys_admin", "sec_admin", "audit_admin"},
     "case.act": frozenset(ROLES) - {"system", "sys_admin", "sec_admin", "audit_admin", "assessor", "discipline"},
-    "case.reveal": frozenset({"operator", "dispatcher", "unit_clerk", "supervisor"}),
+    "case.reveal": frozenset({"operator", "dispatcher", "unit_clerk", "supervisor", "org_coordinator"}),
+    "needs.read": frozenset({"org_coordinator"}),
+    "needs.claim": frozenset({"org_coordinator"}),
     "callers.read": frozenset({"operator"}),
     "match.ask": frozenset(
         {"operator", "dispatcher", "supervisor", "grid_worker", "grid_lead", "unit_clerk", "unit_leader", "partner"}

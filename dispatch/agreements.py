@@ -12,7 +12,7 @@ from dispatch.rules import place_of
 from dispatch.situation import Situation, lead_of
 from storage.errors import FieldError
 
-__all__ = ["CHECKS", "CLOCK_SKEW", "ON_THE_SPOT_M", "Check", "metres_between"]
+__all__ = ["CHECKS", "CLOCK_SKEW", "ON_THE_SPOT_M", "Check", "metres_between", "whole"]
 
 Values = dict[str, Any]
 Found = FieldError | None
@@ -28,6 +28,16 @@ _NEEDS_NO_UNIT = frozenset({"duplicate", "info_missing"})  # domain.md §2.6 rul
 def metres_between(lon: float, lat: float, other_lon: float, other_lat: float) -> float:
     """Return the distance of two near points in metres (flat at their latitude: exact to 0.1 % within 10 km)."""
     return hypot((other_lon - lon) * cos(radians(lat)), other_lat - lat) * DEGREE_M
+
+
+def whole(field: str) -> Check:
+    """Return the check that a number, where it is given, has no fraction."""
+
+    def check(at: Situation, values: Values) -> Found:
+        value = values.get(field)
+        return None if value is None or value == int(value) else FieldError(field=field, code="whole", message="a whole number")
+
+    return check
 
 
 def _category_known(at: Situation, values: Values) -> Found:

@@ -19,7 +19,7 @@ from dispatch.clockwork import changes_until
 from dispatch.errors import NotAllowed
 from dispatch.fields import Field
 from dispatch.notices import compose
-from dispatch.registry import CHECKS, CHOOSERS, EFFECTS, FORBIDDING, GUARDS, SOURCES
+from dispatch.registry import CHECKS, CHOOSERS, EFFECTS, FORBIDDING, GUARDS, REASONS, SOURCES
 from dispatch.rules import Rules
 from dispatch.situation import Case, Situation
 from dispatch.states import STATES, TABLE, Transition, find, is_for_role, rows_for
@@ -31,8 +31,9 @@ __all__ = ["Decision", "apply", "catch_up", "decide", "offer", "permitted", "sys
 
 
 KEPT_NOTICES = 50  # of a case: far more than are born while a process that died has not been replaced
+SUBJECTS = ("case", "request", "task", "need")
 _CASE_STATES = frozenset(STATES)
-_ACTIONS = {subject: frozenset(row.action for row in TABLE if row.subject == subject) for subject in ("case", "request", "task")}
+_ACTIONS = {subject: frozenset(row.action for row in TABLE if row.subject == subject) for subject in SUBJECTS}
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -141,7 +142,7 @@ def _row_or_raise(at: Situation, action: str, subject: str, internal: bool) -> T
     if refusal in FORBIDDING:
         raise Forbidden(f"guard {refusal}", reason=refusal)
     if refusal is not None:
-        raise _not_allowed(at, subject, refusal)
+        raise _not_allowed(at, subject, REASONS.get(refusal, refusal))
     return row
 
 

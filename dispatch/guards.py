@@ -20,6 +20,7 @@ from dispatch.situation import (
     open_supervisions,
     task_units,
 )
+from dispatch.wanted import AT_WORK
 
 __all__ = [
     "FORBIDDING", "GUARDS", "RATED_IN", "Guard", "is_rated", "put_right_at", "rating_until", "sign_off_wanted",
@@ -89,11 +90,20 @@ def _lead_or_dispatcher(at: Situation) -> bool:
 
 
 def _may_know_reporter(at: Situation) -> bool:
-    """A unit never learns who made a 举报 or asked for confidence (domain.md §7.1)."""
+    """A unit never learns who made a 举报 or asked for confidence (domain.md §7.1), an organization nobody who did not agree
+    (§4.2)."""
     if "caller" not in at.case:
         return False
     hidden = at.case["appeal_type"] == "report" or at.case["caller"]["confidential"]
+    if at.actor.role == "org_coordinator":
+        return not hidden and bool(at.case.get("contact_shared")) and _helps(at)
     return at.actor.role != "unit_clerk" or (not hidden and holds_lead(at.case, at.actor))
+
+
+def _helps(at: Situation) -> bool:
+    """The actor's organization is at work on the case."""
+    mine = (task for task in at.case["tasks"] if task["kind"] == "org" and at.actor.serves(task["organization"]["code"]))
+    return any(task["state"] in AT_WORK for task in mine)
 
 
 def _placed(at: Situation) -> bool:

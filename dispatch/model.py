@@ -11,8 +11,8 @@ from datetime import date, datetime
 import msgspec
 
 __all__ = [
-    "AreaRef", "AssetRef", "Campaign", "Candidate", "Category", "Colleague", "Helper", "Match", "OrganizationRef", "Place",
-    "Point", "UnitRef",
+    "AreaRef", "AssetRef", "Campaign", "Candidate", "Category", "Colleague", "Fit", "Helper", "Match", "OrganizationRef",
+    "Place", "Point", "Reach", "UnitRef",
 ]  # fmt: skip
 
 URGENCIES = ("complex", "normal", "priority", "urgent", "emergency")  # weakest first
@@ -151,6 +151,26 @@ class Helper(msgspec.Struct, frozen=True, kw_only=True):
     score: float = 0.0
     parts: dict[str, float] = {}
     reason: str = ""
+
+
+class Fit(msgspec.Struct, frozen=True, kw_only=True):
+    """How a social organization fits what is asked for at a place: all that stands `against` it (`not_registered`, `wrong_kind`,
+    `outside_area`, `not_approved`), how far it is, how many cases it takes at once (`capacity`)."""
+
+    against: tuple[str, ...] = ()
+    distance_m: int | None = None
+    capacity: int = 0
+
+
+class Reach(msgspec.Struct, frozen=True, kw_only=True):
+    """What a social organization can be asked for: its kinds, best first; the areas that it serves, or `anywhere` (it has a point
+    and a radius); whether it may be asked in sensitive cases."""
+
+    kinds: tuple[str, ...]
+    areas: tuple[str, ...]
+    anywhere: bool
+    approved: bool
+    capacity: int
 
 
 class Match(msgspec.Struct, frozen=True, kw_only=True):

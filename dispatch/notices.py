@@ -159,6 +159,13 @@ def _withdrawn(case: Case, item: dict[str, Any] | None) -> list[str]:
     return [key for task in tasks for key in _unit(task["unit"]["code"])]
 
 
+def _dropped(case: Case, item: dict[str, Any] | None) -> list[str]:
+    """The organizations that were still at a need that the entry just made has closed."""
+    closed = [need for need in case.get("needs") or () if need.get("told") == case["head"]["seq"]]
+    codes = dict.fromkeys(code for need in closed for code in need["left"])
+    return [*("o:" + code for code in codes), *(["o:*"] if codes else [])]
+
+
 _HOLDERS = {
     "reported": "operators",
     "verifying": "verifier",
@@ -256,6 +263,7 @@ ADDRESSEES: dict[str, Callable[[Case, dict[str, Any] | None], list[str]]] = {
     "after_check": _after_check,
     "verifier": _verifier,
     "withdrawn": _withdrawn,
+    "dropped": _dropped,
     "third_urge": _third_urge,
     "holder": _holder,
     "supervisors": _role("supervisor"),

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from dispatch.model import AreaRef, AssetRef, Campaign, Colleague, Helper, Match, Place, UnitRef
+from dispatch.model import AreaRef, AssetRef, Campaign, Colleague, Fit, Helper, Match, Place, Reach, UnitRef
 
 __all__ = ["Directory", "Locator"]
 
@@ -86,6 +86,13 @@ class Directory(Protocol):
 
     def organization(self, code: str) -> Helper | None:
         """Return the organization with this code, or None."""
+
+    def fit(self, organization: str, place: Place, kind: str, at: datetime, *, sensitive: bool) -> Fit:
+        """Return how an organization fits what is asked of one kind of organizations at a place; unknown ones and those on the
+        list of abnormal ones are not registered."""
+
+    def reach(self, organization: str) -> Reach | None:
+        """Return what an organization can be asked for and where; None for one that may not be asked at all."""
 
     def is_approved(self, code: str) -> bool:
         """Tell whether the organization may be asked for help with sensitive cases."""

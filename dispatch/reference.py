@@ -49,6 +49,9 @@ def states_page() -> str:
         " `returned`; a later step of a joint template is `waiting` before it is given. One of an organization goes `invited` →"
         " `claimed` → `serving` → `submitted` → `confirmed`, or is `declined`, `released`, `expired` or `withdrawn`.",
         "",
+        "A need is `open` until all its places are claimed (`filled`), open again when one is given up; confirmed help makes it"
+        " `done`. It is `closed` by hand or with the case, and has `expired` when nobody came in time.",
+        "",
     ]
     return "\n".join(lines)
 
@@ -71,7 +74,7 @@ def _state_row(state: str) -> str:
 def actions_page() -> str:
     """Return the page of actions, each with who, guards and fields."""
     lines = [NOTE, "# Actions", "", "What the table of transitions permits. `T…` is the row of the domain model.", ""]
-    for subject, title in (("case", "On a case"), ("request", "On a request"), ("task", "On a task")):
+    for subject, title in (("case", "On a case"), ("request", "On a request"), ("task", "On a task"), ("need", "On a need")):
         lines += [f"## {title}", ""]
         for row in TABLE:
             if row.subject == subject:

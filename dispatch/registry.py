@@ -13,6 +13,7 @@ from typing import Any
 from dispatch import agreements, conditions, effects, guards
 from dispatch.chapters import (
     appeals,
+    consent,
     covering,
     elsewhere,
     emergency,
@@ -22,6 +23,7 @@ from dispatch.chapters import (
     joint,
     learning,
     limiting,
+    needs,
     on_behalf,
     onsite,
     oversight,
@@ -37,10 +39,11 @@ from dispatch.chapters import (
     voice,
 )
 
-__all__ = ["CHECKS", "CHOOSERS", "CONDITIONS", "EFFECTS", "FORBIDDING", "GUARDS", "SOURCES"]
+__all__ = ["CHECKS", "CHOOSERS", "CONDITIONS", "EFFECTS", "FORBIDDING", "GUARDS", "REASONS", "SOURCES"]
 
 CHAPTERS: tuple[ModuleType, ...] = (
     requests, returns, appeals, learning, suspension, verification, elsewhere, joining, joined_voices, teamwork, joint, covering,
+    needs, consent,
     partners, oversight, emergency, onsite, endings,
     spot_checks, on_behalf, rectification, limiting, recomputing, voice,
 )  # fmt: skip
@@ -63,3 +66,5 @@ CONDITIONS: dict[str, conditions.Condition] = _all("CONDITIONS", conditions.COND
 SOURCES: dict[str, conditions.Source] = _all("SOURCES", conditions.SOURCES)
 CHOOSERS: dict[str, effects.Chooser] = _all("CHOOSERS", effects.CHOOSERS)
 EFFECTS: dict[str, effects.Effect] = _all("EFFECTS", effects.EFFECTS)
+# What a guard that does not hold is called towards whoever is refused, where its own name says too little.
+REASONS: dict[str, str] = _all("REASONS", {})

@@ -9,12 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import UTC, datetime
-from hashlib import blake2b
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from dispatch import engine
+from dispatch.acting import Seen, WantedAction, action_key, check_rev, item_of
 from dispatch.actors import SYSTEM, Actor
 from dispatch.arriving import Arrival, Arriving
 from dispatch.board import Board
@@ -26,6 +26,7 @@ from dispatch.keys import shows
 from dispatch.lookback import DECIDING, find_recurrence, look_back, mark_repeats, wants_lookback
 from dispatch.merging import end_of_chain, write_two
 from dispatch.nearby import Duplicates, Nearby
+from dispatch.needed import BusyWith
 from dispatch.numbers import CaseNumbers
 from dispatch.recomputing import Recomputing
 from dispatch.relay import Announce, Relay, notices_of
@@ -34,12 +35,12 @@ from dispatch.reveals import Reveals
 from dispatch.rules import Rules
 from dispatch.situation import Case, Situation
 from dispatch.spans import Arithmetic, explain
-from dispatch.states import TABLE
 from dispatch.store import CaseQuery, CaseStore, list_filter
 from dispatch.sweeping import Sweep
+from dispatch.turns import Turns
 from dispatch.views import CaseView, EntryView, case_view, entry_view
 from storage.client import Database
-from storage.errors import FieldError, Invalid, NotFound, StaleRev, StorageUnavailable
+from storage.errors import NotFound, StorageUnavailable
 
 __all__ = ["CaseService", "Filed", "Page", "action_key", "utc_now"]
 
@@ -49,7 +50,6 @@ Views = list[CaseView]
 T = TypeVar("T")
 DRAIN_SECONDS = 5.0
 ATTEMPTS = 20
-_SORTED = msgspec.json.Encoder(order="sorted")
 
 
 class Filed(msgspec.Struct, Generic[T], frozen=True):
@@ -98,6 +98,8 @@ class CaseService:
         self._arriving = Arriving(rules, cipher, self.store, self._nearby, announce)
         self._reveals = Reveals(database)
         self._numbers = CaseNumbers(database, rules.case_prefix, rules.timezone)
+        self._turns = Turns()
+        self._busy = BusyWith(database)
         self._root_area = root_area
         self._clock = clock
         self.digests = Digests(self.board, rules, self.relay, clock)
@@ -191,6 +193,13 @@ class CaseService:
         """Take an action on a task of a case."""
         return await self._take("task", task_id, actor, case_id, action, rev, fields, key)
 
+    async def act_on_need(
+        self, *, actor: Actor, case_id: str, need_id: str, action: str, rev: int | None, fields: Mapping[str, Any],
+        key: str | None = None, seen: Seen = shows,
+    ) -> CaseView:  # fmt: skip
+        """Take an action on a need of a case; `seen` tells whether the actor may know of it at all."""
+        return await self._take("need", need_id, actor, case_id, action, rev, fields, key, seen=seen)
+
     async def note(
         self, *, actor: Actor, case_id: str, action: str, fields: Mapping[str, Any], key: str | None = None,
         request_id: str | None = None,
@@ -227,33 +236,43 @@ class CaseService:
 
     async def _take(
         self, subject: str, item_id: str | None, actor: Actor, case_id: str, action: str, rev: int | None,
-        fields: Mapping[str, Any], key: str | None, *, internal: bool = False,
+        fields: Mapping[str, Any], key: str | None, *, internal: bool = False, seen: Seen = shows,
     ) -> CaseView:  # fmt: skip
-        entry_key = action_key(case_id, actor, key)
-        digest = _action_digest(subject, item_id, action, fields)
-        for _ in range(ATTEMPTS):
-            case, done = await self._read(actor, case_id, entry_key)
-            now = self._clock()
-            if done is not None:
-                if done["digest"] != digest:
-                    raise IdempotencyMismatch("this key came with another action before")
-                return case_view(case, actor, now, self.rules)
-            at = Situation(case, actor, now, self.rules, _item(case, subject, item_id))
-            _check_rev(at, subject, action, rev)
-            if action == "merge":
-                fields = await end_of_chain(self.store, fields)
-            elif action in DECIDING and subject == "case":
-                case["looked_back"] = await look_back(self.store, self.rules.locator, self._recent.radius, case, fields)
-            decision = engine.decide(at, action, fields, key=entry_key, digest=digest, subject=subject, internal=internal)
-            if await self._write(decision, case, actor):
-                return case_view(decision.case, actor, now, self.rules)
+        wanted = WantedAction(subject, item_id, actor, case_id, action, rev, fields, key, internal, seen)
+        view = await self._attempt(wanted)
+        if view is not None:
+            return view
+        async with self._turns.at(case_id):  # others were first: now one after the other, so that many make a queue, not a crowd
+            for _ in range(ATTEMPTS):
+                view = await self._attempt(wanted)
+                if view is not None:
+                    return view
         raise StorageUnavailable("too many people act on this case at once; try again")
 
-    async def _read(self, actor: Actor, case_id: str, entry_key: str | None) -> tuple[Case, dict[str, Any] | None]:
-        if entry_key is None:
-            return await self._visible(actor, case_id), None
-        case, done = await self.store.find_with_entry(case_id, entry_key)
-        if case is None or (done is None and not shows(actor, case)):
+    async def _attempt(self, wanted: WantedAction) -> CaseView | None:
+        """Take an action on the case as it is now; None when another action came first."""
+        actor, action, fields, subject = wanted.actor, wanted.action, wanted.fields, wanted.subject
+        entry_key, digest = wanted.entry_key, wanted.digest
+        case, done = await self._read(actor, wanted.case_id, entry_key, wanted.seen)
+        now = self._clock()
+        if done is not None:
+            if done["digest"] != digest:
+                raise IdempotencyMismatch("this key came with another action before")
+            return case_view(case, actor, now, self.rules)
+        at = Situation(case, actor, now, self.rules, item_of(case, subject, wanted.item_id))
+        check_rev(at, subject, action, wanted.rev)
+        if action == "merge":
+            fields = await end_of_chain(self.store, fields)
+        elif action == "claim_need":
+            case["load"] = await self._busy.count(actor.organization, fields)
+        elif action in DECIDING and subject == "case":
+            case["looked_back"] = await look_back(self.store, self.rules.locator, self._recent.radius, case, fields)
+        decision = engine.decide(at, action, fields, key=entry_key, digest=digest, subject=subject, internal=wanted.internal)
+        return case_view(decision.case, actor, now, self.rules) if await self._write(decision, case, actor) else None
+
+    async def _read(self, actor: Actor, case_id: str, entry_key: str | None, seen: Seen) -> tuple[Case, dict[str, Any] | None]:
+        case, done = await self.store.find_with_entry(case_id, entry_key) if entry_key else (await self.store.find(case_id), None)
+        if case is None or (done is None and not seen(actor, case)):
             raise NotFound("case")
         return case, done
 
@@ -348,35 +367,3 @@ class CaseService:
         """Return open cases near a point that may be the same matter."""
         point = self.rules.locator.locate(lon, lat, crs).point
         return [] if point is None else self._nearby.near(category, point.lon, point.lat, self._clock(), actor)
-
-
-def action_key(case_id: str, actor: Actor, key: str | None) -> str | None:
-    if not key:
-        return None
-    return blake2b("\0".join((case_id, actor.source, actor.id, key)).encode(), digest_size=12).hexdigest()
-
-
-def _action_digest(subject: str, item_id: str | None, action: str, fields: Mapping[str, Any]) -> str:
-    return blake2b(_SORTED.encode((subject, item_id, action, fields)), digest_size=12).hexdigest()
-
-
-def _item(case: Case, subject: str, item_id: str | None) -> dict[str, Any] | None:
-    if subject == "case":
-        return None
-    items: list[dict[str, Any]] = case[f"{subject}s"]
-    found = next((item for item in items if item["id"] == item_id), None)
-    if found is None:
-        raise NotFound(subject)
-    return found
-
-
-def _check_rev(at: Situation, subject: str, action: str, rev: int | None) -> None:
-    """A deciding action must say which rev its maker saw."""
-    row = next((row for row in TABLE if row.subject == subject and row.action == action and at.actor.role in row.roles), None)
-    if row is None or not row.needs_rev:
-        return
-    live = at.case["live"]
-    if rev is None:
-        raise Invalid(errors=[FieldError(field="rev", code="required", message="the rev that you saw")])
-    if rev != live["rev"]:
-        raise StaleRev("the case has changed since", rev=live["rev"], state=live["state"])

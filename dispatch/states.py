@@ -16,6 +16,7 @@ from dispatch.rows import (
     intake,
     joined,
     learning,
+    needs,
     on_behalf,
     onsite,
     oversight,
@@ -23,11 +24,11 @@ from dispatch.rows import (
     teamwork,
     verification,
 )
-from dispatch.transition import ALIVE, ENDED, FINAL, HELD, REQUEST_STATES, STATES, TASK_STATES, Transition
+from dispatch.transition import ALIVE, ENDED, FINAL, HELD, NEED_STATES, REQUEST_STATES, STATES, TASK_STATES, Transition
 
 __all__ = [
-    "ALIVE", "ENDED", "FINAL", "HELD", "REQUEST_STATES", "STATES", "TABLE", "TABLE_VERSION", "TASK_STATES", "Transition",
-    "find", "is_for_role", "photo_fields", "rows_for",
+    "ALIVE", "ENDED", "FINAL", "HELD", "NEED_STATES", "REQUEST_STATES", "STATES", "TABLE", "TABLE_VERSION", "TASK_STATES",
+    "Transition", "find", "is_for_role", "photo_fields", "rows_for",
 ]  # fmt: skip
 
 TABLE_VERSION = 1
@@ -43,6 +44,7 @@ TABLE: tuple[Transition, ...] = (
     *requests.ROWS,
     *learning.ROWS,
     *teamwork.ROWS,
+    *needs.ROWS,
     *oversight.ROWS,
     *covering.ROWS,
     *on_behalf.ROWS,

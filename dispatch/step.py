@@ -19,6 +19,7 @@ from dispatch.rules import Rules
 from dispatch.situation import Case, Situation, lead_of
 from dispatch.todo import todo_of
 from dispatch.transition import Transition
+from dispatch.wanted import wanted_of
 from storage.shared import Shared, copied
 
 __all__ = ["Step", "entry_actor"]
@@ -27,7 +28,7 @@ TEXT_FIELDS = frozenset(
     {
     "note", "text", "reason", "basis", "opinion", "handling", "public_reply", "answer", "reply", "next_door",
     "unsolved_reason", "waive_reason", "address", "place", "people", "measures", "plan", "minutes",
-    "summary", "receipt", "feedback", "to",
+    "summary", "receipt", "feedback", "to", "what", "amount",
     }
 )  # fmt: skip
 _OF_LEAD = frozenset({"sign_in", "contact"})  # clocks that count by the lead unit's own working hours
@@ -179,6 +180,8 @@ class Step:
             self.set("next_light_at", following)
         if "spot_check" in self.case or "rectification" in self.case:
             self._follow_todo()
+        if "needs" in self.case:
+            self._follow_wanted()
         keys = case_keys(self.case)
         if keys != self.case.get("keys"):
             self.set("keys", keys)
@@ -202,6 +205,11 @@ class Step:
         todo = todo_of(self.case)
         if todo != self.case.get("todo"):
             self.set("todo", todo)
+
+    def _follow_wanted(self) -> None:
+        wanted = wanted_of(self.case)
+        if wanted != self.case.get("wanted"):
+            self.set("wanted", wanted)
 
     def record(self, row: Transition, before: str, after: str, actor: Actor) -> None:
         """Append the timeline entry of an applied row to the chain; what is empty is left out (docs/reference/case.md)."""

@@ -76,6 +76,11 @@ INDEXES: dict[str, list[Index]] = {
             partial={"tasks.confirmation.at": {"$type": "date"}},
             serves="help of organizations that was confirmed in a time, of one of them or of all",
         ),
+        Index(
+            [("wanted.keys", 1), ("wanted.until", 1), ("_id", 1)],
+            partial={"wanted.keys": {"$exists": True}},
+            serves="the needs that an organization could claim, first to end first",
+        ),
     ]
 }
 

@@ -15,13 +15,15 @@ from datetime import datetime
 from typing import Any
 
 from dispatch.clocks import Limit
+from dispatch.needs import close_needs, follow_needs
 from dispatch.recounting import WITH_UNIT, task_due
 from dispatch.shifting import case_clock
 from dispatch.situation import GONE, NOT_THERE, UNDONE, Case
 from dispatch.step import Step
+from dispatch.wanted import TAKEN
 
 __all__ = [
-    "HELPING", "TAKEN", "Task", "ask_organization", "assist_limit", "awaited_by", "begin_part", "case_due",
+    "HELPING", "TAKEN", "Task", "add_claim", "ask_organization", "assist_limit", "awaited_by", "begin_part", "case_due",
     "end_tasks", "follow_case", "follow_tasks", "give_part", "give_task", "go_on_in_order", "hand_in", "hold_part", "is_open",
     "stop_invitation", "task_now", "unit_due",
 ]  # fmt: skip
@@ -31,7 +33,6 @@ Task = dict[str, Any]
 ASSIST_PERCENT = 60  # of the lead's limit (domain.md §2.5)
 _LEAST = {"wd": Limit(4, "wh"), "d": Limit(14, "h"), "wh": Limit(1, "wh"), "h": Limit(36, "m"), "m": Limit(1, "m")}
 _OPEN = UNDONE | {"submitted", "invited", "claimed", "serving"}
-TAKEN = frozenset({"claimed", "serving", "submitted", "confirmed"})  # an organization has the place
 HELPING = TAKEN | {"invited"}  # an organization may see the case
 
 
@@ -124,19 +125,35 @@ def go_on_in_order(step: Step) -> None:
         step.then("begin_parts", {})
 
 
-def ask_organization(step: Step, organization: dict[str, Any], places: int, note: str | None = None) -> Task:
-    """Invite an organization: one of so many places among all that are invited by the same entry. It runs out by a timer."""
-    tasks = step.edit("tasks")
-    task: Task = {
-        "id": f"t{len(tasks) + 1}", "kind": "org", "unit": None, "state": "invited", "entry": _entry(step),
-        "organization": {"code": organization["code"], "name": organization["name"]},
-        "dispatched_at": step.now, "places": places, "expires_at": None, "note": note,
-    }  # fmt: skip
-    tasks.append(task)
+def ask_organization(
+    step: Step, organization: dict[str, Any], places: int, note: str | None = None, need: str | None = None
+) -> Task:
+    """Invite an organization: one of so many places among all that are invited by the same entry, or for a need of those that it
+    has. It runs out by a timer."""
+    task = _add_help(step, organization, "invited", places, need)
+    task["note"] = note
     limit = step.rules.node_limit(step.case, "invitation")
     if limit is not None:
         task["expires_at"] = step.rules.clock("invitation", limit, step.now)["due_at"]
         step.set_timer(_invitation(task), task["expires_at"], "task_expire", subject="task", item=task["id"])
+    return task
+
+
+def add_claim(step: Step, organization: dict[str, Any], need: dict[str, Any]) -> Task:
+    """Give an organization that came by itself a place in a need."""
+    return _add_help(step, organization, "claimed", need["places"], need["id"])
+
+
+def _add_help(step: Step, organization: dict[str, Any], state: str, places: int, need: str | None) -> Task:
+    tasks = step.edit("tasks")
+    task: Task = {
+        "id": f"t{len(tasks) + 1}", "kind": "org", "unit": None, "state": state, "entry": _entry(step),
+        "organization": {"code": organization["code"], "name": organization["name"]},
+        "dispatched_at": step.now, "places": places, "expires_at": None, "note": None,
+    }  # fmt: skip
+    if need is not None:
+        task["need"] = need
+    tasks.append(task)
     _mark(step, organization)
     return task
 
@@ -155,7 +172,7 @@ def _mark(step: Step, organization: dict[str, Any]) -> None:
     """Those that were not proposed are put down without a distance; `follow_tasks` writes the state."""
     organizations = step.edit("organizations")
     if all(item["code"] != organization["code"] for item in organizations):
-        organizations.append({**organization, "distance_m": None, "score": None, "reason": "", "task_state": None})
+        organizations.append({"distance_m": None, "score": None, "reason": "", **organization, "task_state": None})
 
 
 def stop_invitation(step: Step, task: Task) -> None:
@@ -180,9 +197,16 @@ def hand_in(task: Task, now: datetime, due: datetime | None) -> None:
 
 
 def end_tasks(step: Step, *, done: bool) -> None:
-    """Leave no task open: the case has come to its end or goes back. What was handed in counts when the case is `done`."""
-    if not any(is_open(task) for task in step.case["tasks"]):
-        return
+    """Leave no task open, nor any need: the case has come to its end or goes back. What was handed in counts when the case is
+    `done`."""
+    close_needs(step)
+    if any(is_open(task) for task in step.case["tasks"]):
+        _end_open(step, done=done)
+        _follow_organizations(step)
+    follow_needs(step)
+
+
+def _end_open(step: Step, *, done: bool) -> None:
     for task in step.edit("tasks"):
         if is_open(task):
             counts = done and task["state"] == "submitted"
@@ -191,13 +215,13 @@ def end_tasks(step: Step, *, done: bool) -> None:
                 task["confirmation"] = {"rating": None, "thanks": None, "role": step.actor.role, "at": step.now}
                 task["opinions"] = {}
             stop_invitation(step, task)
-    _follow_organizations(step)
 
 
 def follow_tasks(step: Step) -> None:
-    """Bring into line what is derived from the tasks: who sees the case, and the mark of each organization."""
+    """Bring into line what is derived from the tasks: who sees the case, the mark of each organization, what is still needed."""
     step.live["units"] = _units_now(step.case["tasks"])
     _follow_organizations(step)
+    follow_needs(step)
 
 
 def _follow_organizations(step: Step) -> None:

@@ -10,7 +10,7 @@ import msgspec
 from dispatch.fields import Field, text
 
 __all__ = [
-    "ALIVE", "DESK", "DISPATCH", "DOORS", "DRAFT", "ENDED", "FINAL", "HELD", "JOINED_ENDED", "NOTE", "PHOTOS",
+    "ALIVE", "DESK", "DISPATCH", "DOORS", "DRAFT", "ENDED", "FINAL", "HELD", "JOINED_ENDED", "NEED_STATES", "NOTE", "PHOTOS",
     "PHOTOS_NEEDED", "POSITION", "PROOF", "REASON", "REPORTERS", "REQUEST_STATES", "STATES", "SYSTEM_ONLY", "TASK_STATES",
     "UNIT", "WALKERS", "Transition",
 ]  # fmt: skip
@@ -47,6 +47,7 @@ TASK_STATES = (
     "waiting", "pending", "signed", "submitted", "accepted", "returned", "waived", "withdrawn",
     "invited", "claimed", "serving", "confirmed", "declined", "released", "expired",
 )  # fmt: skip
+NEED_STATES = ("open", "filled", "done", "closed", "expired")
 
 UNIT = frozenset({"unit_clerk"})
 DESK = frozenset({"operator"})

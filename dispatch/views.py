@@ -18,6 +18,7 @@ from dispatch.joined import matter_of
 from dispatch.rules import Rules
 from dispatch.situation import Case, Situation
 from dispatch.tasks import awaited_by
+from dispatch.wanted import shown_need
 from storage.shared import Shared
 
 __all__ = ["CaseView", "ClockView", "EntryView", "LocationView", "case_view", "entry_view", "hides_reporter", "moment", "packed"]
@@ -36,7 +37,8 @@ _NOTHING_LATER: dict[str, Any] = {
     "recurrence": None, "result": None, "visit": None, "visit_answer": None, "rating": None, "supervisions": [],
     "rectification": None, "spot_check": None, "todo": None, "special_close": None, "closures": [], "refusal": None,
     "verification": None, "transfer": None, "hand_overs": [], "scene": None, "merged_into": None, "matter": None,
-    "followers": [], "special_group": None, "on_behalf": None,
+    "followers": [], "special_group": None, "on_behalf": None, "needs": [],
+    "contact_shared": None,
 }  # fmt: skip
 _LATER = frozenset(_NOTHING_LATER) | {"main"}  # the parts of a stored case from which it comes
 
@@ -125,6 +127,8 @@ class CaseView(msgspec.Struct, kw_only=True):
     followers: Items
     special_group: str | None
     on_behalf: dict[str, Any] | None
+    needs: Items
+    contact_shared: dict[str, Any] | None
     flags: list[str]
     actions: Items
     query_code: str | msgspec.UnsetType = msgspec.UNSET  # said once, in the answer to the report
@@ -206,14 +210,15 @@ def case_view(case: Case, actor: Actor, now: datetime, rules: Rules) -> CaseView
         emergency_words=case["words"],
         proposals=case["proposals"],
         duplicates=case["duplicates"],
-        **(_NOTHING_LATER if _LATER.isdisjoint(case) else _later(case, actor)),
+        **(_NOTHING_LATER if _LATER.isdisjoint(case) else _later(case, at)),
         flags=[flag for flag in FLAGS if facts.get(flag)],
         actions=engine.offer(at),
     )
 
 
-def _later(case: Case, actor: Actor) -> dict[str, Any]:
+def _later(case: Case, at: Situation) -> dict[str, Any]:
     """What comes to a case after its report, or with few reports only."""
+    actor = at.actor
     return {
         "recurrence": None if actor.role in _OUTSIDE else _plain(case.get("recurrence")),
         "result": _plain(case.get("result")),
@@ -236,6 +241,8 @@ def _later(case: Case, actor: Actor) -> dict[str, Any]:
         "followers": _followers(case, actor),
         "special_group": None if hides_reporter(case, actor) else (case.get("special_group") or {}).get("group"),
         "on_behalf": _on_behalf(case, actor),
+        "needs": _needs(at),
+        "contact_shared": _contact_shared(case, actor),
     }
 
 
@@ -291,10 +298,20 @@ def _match(match: dict[str, Any]) -> dict[str, Any]:
 
 def _item(item: dict[str, Any], at: Situation, subject: str) -> dict[str, Any]:
     """A task or request with the actions open on it."""
-    within = Situation(at.case, at.actor, at.now, at.rules, item)
-    shown = _plain(item) or {}
-    shown["actions"] = engine.offer(within, subject)
-    return shown
+    return {**(_plain(item) or {}), "actions": _offered(item, at, subject)}
+
+
+def _offered(item: dict[str, Any], at: Situation, subject: str) -> Items:
+    return engine.offer(Situation(at.case, at.actor, at.now, at.rules, item), subject)
+
+
+def _needs(at: Situation) -> Items:
+    """What is asked of organizations; an organization is not shown what only others were invited to."""
+    case, actor = at.case, at.actor
+    mine = {task.get("need") for task in case["tasks"] if task["kind"] == "org" and actor.serves(task["organization"]["code"])}
+    own = actor.role == "org_coordinator"
+    needs = [one for one in case.get("needs") or () if not own or one["visibility"] == "open" or one["id"] in mine]
+    return [{**(_plain(shown_need(case, need)) or {}), "actions": _offered(need, at, "need")} for need in needs]
 
 
 def _shows(request: dict[str, Any], at: Situation) -> bool:
@@ -402,6 +419,14 @@ def _on_behalf(case: Case, actor: Actor) -> dict[str, Any] | None:
     if actor.role in _DESK_ROLES or actor.id == behalf["by"]:
         return _plain(behalf)
     return {"consent": behalf["consent"]}
+
+
+def _contact_shared(case: Case, actor: Actor) -> dict[str, Any] | None:
+    """That organizations which help may call who reported, and how they agreed."""
+    shared = case.get("contact_shared")
+    if not shared or hides_reporter(case, actor):
+        return None
+    return {"consent": shared["consent"], "at": moment(shared["at"])}
 
 
 def _caller(case: Case, actor: Actor) -> dict[str, Any] | None:

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from dispatch.model import AreaRef, Category, Colleague, Helper, Match, Place, UnitRef
+from dispatch.model import AreaRef, Category, Colleague, Fit, Helper, Match, Place, Reach, UnitRef
+from orgs.fitting import NOBODY, fit_of, reach_of
 from orgs.matching import Context, blocking, resolve
 from orgs.organizations import Organization, Party, helper_of
 from orgs.people import Person
@@ -176,6 +177,16 @@ class DirectorySnapshot:
         """Return the organization with this code (in good standing), or None."""
         party: Party | None = self.services.parties.get(code)
         return helper_of(party, 0.0, float("inf"), 0.0) if party else None
+
+    def fit(self, organization: str, place: Place, kind: str, at: datetime, *, sensitive: bool) -> Fit:
+        """Return how an organization fits what is asked of one kind of organizations at a place."""
+        party: Party | None = self.services.parties.get(organization)
+        return fit_of(party, place, kind, approved=not sensitive or self.is_approved(organization)) if party else NOBODY
+
+    def reach(self, organization: str) -> Reach | None:
+        """Return what an organization can be asked for and where; None for one that may not be asked at all."""
+        party: Party | None = self.services.parties.get(organization)
+        return reach_of(party, approved=self.is_approved(organization)) if party else None
 
     def is_approved(self, code: str) -> bool:
         """Tell whether the organization may be asked for help with sensitive cases."""

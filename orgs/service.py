@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from dispatch.model import Category, Colleague, Helper, Match, Place, UnitRef
+from dispatch.model import Category, Colleague, Fit, Helper, Match, Place, Reach, UnitRef
 from orgs import store
 from orgs.directory import DEFAULT_THRESHOLD, DirectorySnapshot, build
 from orgs.organizations import Organization
@@ -136,6 +136,14 @@ class Parties:
     def organization(self, code: str) -> Helper | None:
         """Return the organization with this code, or None."""
         return self.snapshot.organization(code)
+
+    def fit(self, organization: str, place: Place, kind: str, at: datetime, *, sensitive: bool) -> Fit:
+        """Return how an organization fits what is asked of one kind of organizations at a place."""
+        return self.snapshot.fit(organization, place, kind, at, sensitive=sensitive)
+
+    def reach(self, organization: str) -> Reach | None:
+        """Return what an organization can be asked for and where, or None."""
+        return self.snapshot.reach(organization)
 
     def is_approved(self, code: str) -> bool:
         """Tell whether the organization may be asked for help with sensitive cases."""

@@ -85,7 +85,8 @@ def _quality(parameters: str) -> float:
 def document(error: HeyunError, language: str) -> dict[str, Any]:
     """Return the problem document of an error in a language of `LANGUAGES`."""
     texts = catalogue(language)
-    text = texts.problems.get(error.code) or texts.status.get(str(error.status)) or texts.status["500"]
+    own = texts.problems.get(f"{error.code}.{error.data.get('reason')}")  # a reason that has words of its own
+    text = own or texts.problems.get(error.code) or texts.status.get(str(error.status)) or texts.status["500"]
     problem: dict[str, Any] = {
         "type": f"/api/docs#{error.code}",
         "title": text.title,

@@ -29,6 +29,7 @@ from dispatch import city as cities
 from dispatch import snapshots
 from dispatch.actors import SYSTEM
 from dispatch.city import City
+from dispatch.claims import Claims
 from dispatch.draws import PURPOSE
 from dispatch.jobs import Jobs
 from dispatch.links import Links
@@ -98,6 +99,7 @@ class Services:
     rules: RuleEditor
     rehearsals: Rehearsals
     queries: Queries
+    claims: Claims
     guesses: Throttle
     number_guesses: Throttle
     demo: bool
@@ -164,7 +166,8 @@ async def _build(settings: Settings, closing: contextlib.AsyncExitStack, clock: 
         drafts=Drafts(database, cipher, lambda: core.rules, clock),
         rules=rules, rehearsals=Rehearsals(database, parties, territory, rules, clock),
         rosters=Rosters(database, lambda: parties.snapshot.people, territory),
-        queries=Queries(core.cases, links, keyring.secret("case-queries")), guesses=Throttle(),
+        queries=Queries(core.cases, links, keyring.secret("case-queries")),
+        claims=Claims(core.cases, database, parties, clock), guesses=Throttle(),
         number_guesses=Throttle(limit=10, window_seconds=900), demo=demo, closing=closing,
     )  # fmt: skip
 

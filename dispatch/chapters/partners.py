@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from dispatch.agreements import Check
+from dispatch.agreements import Check, whole
+from dispatch.chapters.needs import invite_to_need
 from dispatch.conditions import Condition, Source
 from dispatch.effects import Chooser, Effect
 from dispatch.guards import Guard, rating_until, speaks_for_reporter
+from dispatch.needs import find_need
 from dispatch.situation import Situation, holds_lead
 from dispatch.step import Step
 from dispatch.tasks import HELPING, TAKEN, Task, ask_organization, follow_tasks, stop_invitation, task_now
+from dispatch.wanted import places_left
 from storage.errors import FieldError
 
 __all__ = ["CHECKS", "CHOOSERS", "CONDITIONS", "EFFECTS", "FORBIDDING", "GUARDS", "SOURCES"]
@@ -36,10 +39,14 @@ def _own_help_or_dispatcher(at: Situation) -> bool:
 
 
 def _place_left(at: Situation) -> bool:
-    """Places are shared by all who were invited with the same entry; one that was given up is free again."""
+    """Places are shared by all who were invited with the same entry, or by all who come for the same need; one that was given
+    up is free again."""
     item = at.item
     if item is None:
         return False
+    need = find_need(at.case, item.get("need"))
+    if need is not None:
+        return need["state"] == "open" and places_left(at.case, need) > 0
     taken = sum(task["state"] in TAKEN for task in _of_the_call(at, item))
     return bool(taken < item["places"])
 
@@ -79,7 +86,7 @@ FORBIDDING: frozenset[str] = frozenset({"own_help", "own_help_or_dispatcher", "t
 
 
 def _organizations_free(at: Situation, values: Values) -> Found:
-    chosen = {item["code"] for item in values["organizations"]}
+    chosen = {item["code"] for item in values.get("organizations", ())}
     if any(item["code"] in chosen and item["task_state"] in HELPING for item in at.case["organizations"]):
         return FieldError(field="organizations", code="asked_already", message="one of them has been asked or helps already")
     return None
@@ -89,16 +96,6 @@ def _places_fit(at: Situation, values: Values) -> Found:
     if values.get("places", 1) <= len(values["organizations"]):
         return None
     return FieldError(field="places", code="range", message="not more places than organizations")
-
-
-def whole(field: str) -> Check:
-    """Return the check that a number, where it is given, has no fraction."""
-
-    def check(at: Situation, values: Values) -> Found:
-        value = values.get(field)
-        return None if value is None or value == int(value) else FieldError(field=field, code="whole", message="a whole number")
-
-    return check
 
 
 CHECKS: dict[str, Check] = {
@@ -126,6 +123,9 @@ SOURCES: dict[str, Source] = {"near_organizations": _near_organizations}
 
 
 def _invite(step: Step) -> None:
+    if "need" in step.fields:
+        invite_to_need(step)
+        return
     chosen = step.fields["organizations"]
     places = int(step.fields.get("places") or len(chosen))
     tasks = [ask_organization(step, item, places, step.fields.get("note")) for item in chosen]

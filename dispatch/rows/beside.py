@@ -87,7 +87,7 @@ ROWS = (
     ),
     Transition(
         action="reveal", number="7.2", states=tuple(state for state in STATES if state != "archived"), next=None,
-        roles=DESK | DISPATCH | UNIT | {"supervisor"},
+        roles=DESK | DISPATCH | UNIT | {"supervisor", "org_coordinator"},
         adding=True, public=False, guards=("may_know_reporter",), fields=(text("reason", 2, most=200),), offered=False,
     ),
 )  # fmt: skip

@@ -63,7 +63,8 @@ ROWS: tuple[Transition, ...] = (
         guards=("lead_or_dispatcher",),
         fields=(
             Field(name="organizations", type="organizations", required=True, min=1, max=10, options_from="near_organizations"),
-            Field(name="places", type="number", min=1, max=10), NOTE,
+            Field(name="places", type="number", min=1, max=10),
+            Field(name="need", type="choice", options_from="open_needs", only_when="needs_open"), NOTE,
         ),
         checks=("organizations_known", "organizations_free", "places_fit"), effects=("invite",), notices=("given",),
         limit="invitation",

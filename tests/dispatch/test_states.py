@@ -8,7 +8,19 @@ from dispatch.actors import ROLES
 from dispatch.fields import TYPES
 from dispatch.notices import ADDRESSEES
 from dispatch.registry import CHECKS, CHOOSERS, CONDITIONS, EFFECTS, FORBIDDING, GUARDS, SOURCES
-from dispatch.states import ALIVE, ENDED, FINAL, REQUEST_STATES, STATES, TABLE, TASK_STATES, find, photo_fields, rows_for
+from dispatch.states import (
+    ALIVE,
+    ENDED,
+    FINAL,
+    NEED_STATES,
+    REQUEST_STATES,
+    STATES,
+    TABLE,
+    TASK_STATES,
+    find,
+    photo_fields,
+    rows_for,
+)
 from dispatch.transition import DRAFT
 
 NOT_IN_ACTIONS = {
@@ -25,6 +37,8 @@ NOT_IN_ACTIONS = {
     "ask_reporter",
     "auto_dispatch",
     "cover",
+    "end_needs",
+    "need_expire",
     "begin_parts",
     "escalate",
     "expire",
@@ -74,7 +88,7 @@ def test_state_when_open_can_always_come_to_an_end(state: str) -> None:
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: f"{row.number}-{row.action}")
 def test_row_when_read_names_only_what_exists(row) -> None:
-    states = {"case": (*STATES, "", DRAFT), "request": REQUEST_STATES, "task": TASK_STATES}[row.subject]
+    states = {"case": (*STATES, "", DRAFT), "request": REQUEST_STATES, "task": TASK_STATES, "need": NEED_STATES}[row.subject]
     assert row.roles and row.roles <= set(ROLES), "somebody may do it"
     assert set(row.states) <= set(states) and row.states
     assert row.next is None or row.next in states or row.next.removeprefix("by:") in CHOOSERS
@@ -90,7 +104,8 @@ def test_row_when_read_names_only_what_exists(row) -> None:
 
 
 def test_rows_when_looked_up_by_role_are_unambiguous() -> None:
-    for subject, states in (("case", ("", DRAFT, *STATES)), ("request", REQUEST_STATES), ("task", TASK_STATES)):
+    own = {"case": ("", DRAFT, *STATES), "request": REQUEST_STATES, "task": TASK_STATES, "need": NEED_STATES}
+    for subject, states in own.items():
         for state in states:
             for role in ROLES:
                 actions = [row.action for row in rows_for(subject, state, role)]

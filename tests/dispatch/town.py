@@ -19,7 +19,21 @@ from dispatch.city import params_of
 from dispatch.duplicates import RecentCases
 from dispatch.errors import OutOfArea, UnknownArea
 from dispatch.joint import JointStep, JointTemplate, JointTemplates
-from dispatch.model import AreaRef, AssetRef, Campaign, Candidate, Category, Colleague, Helper, Match, Place, Point, UnitRef
+from dispatch.model import (
+    AreaRef,
+    AssetRef,
+    Campaign,
+    Candidate,
+    Category,
+    Colleague,
+    Fit,
+    Helper,
+    Match,
+    Place,
+    Point,
+    Reach,
+    UnitRef,
+)
 from dispatch.reports import Caller, Location, NewReport
 from dispatch.rules import Rules
 from dispatch.service import CaseService
@@ -36,6 +50,11 @@ UNITS = {
     "water1": "甲区水务局", "water2": "乙区水务局", "urban1": "甲区城管局", "urban2": "乙区城管局",
     "town1": "甲街道办", "town2": "乙街道办", "root": "市政府",
 }  # fmt: skip
+# Organizations that only the tests of needs know: of another kind, of another area; `many1`, `many2`… are volunteers.
+HELPERS = {
+    "law1": Reach(kinds=("LAW",), areas=("52",), anywhere=False, approved=False, capacity=2),
+    "far1": Reach(kinds=("VOL",), areas=("522",), anywhere=False, approved=False, capacity=2),
+}
 _serial = itertools.count()
 
 
@@ -157,7 +176,25 @@ class TownDirectory:
         return self._ref(code) if code in UNITS and self.unit_covers(code, place) else None
 
     def organization(self, code: str) -> Helper | None:
+        if code in HELPERS or code.startswith("many"):
+            return Helper(code=code, name=f"组织{code}")
         return {"vol1": Helper(code="vol1", name="志愿服务队"), "vol2": Helper(code="vol2", name="爱心企业")}.get(code)
+
+    def fit(self, organization: str, place: Place, kind: str, at: datetime, *, sensitive: bool) -> Fit:
+        reach = self.reach(organization)
+        if reach is None:
+            return Fit(against=("not_registered",))
+        against = [] if kind in reach.kinds else ["wrong_kind"]
+        against += [] if set(reach.areas) & set(place.area_codes) else ["outside_area"]
+        against += ["not_approved"] if sensitive and not reach.approved else []
+        return Fit(against=tuple(against), distance_m=120, capacity=reach.capacity)
+
+    def reach(self, organization: str) -> Reach | None:
+        if organization in HELPERS:
+            return HELPERS[organization]
+        known = organization.startswith("many") or self.organization(organization) is not None
+        approved = self.is_approved(organization)
+        return Reach(kinds=("VOL",), areas=("52",), anywhere=False, approved=approved, capacity=2) if known else None
 
     def is_approved(self, code: str) -> bool:
         return code == "vol2"

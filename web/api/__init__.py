@@ -16,6 +16,7 @@ from web.api.duty import DutyHandler, RosterImport, RosterList, RosterRowHandler
 from web.api.intake import Events, EventsBatch, Tickets
 from web.api.joint import JointTemplateList
 from web.api.media import MediaHandler
+from web.api.needs import NeedAction, NeedClaim, NeedList
 from web.api.notices import NoticeRead, Notices
 from web.api.proposals import ProposalAccept, ProposalDismiss, ProposalList
 from web.api.public import CaseCode, CaseLink, PublicAppeal, PublicCaseHandler, PublicQuery, PublicRating, PublicVisit
@@ -48,6 +49,9 @@ ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
     ("/api/v1/cases/{id}/actions/{action}", CaseAction),
     ("/api/v1/cases/{id}/requests/{request}/actions/{action}", RequestAction),
     ("/api/v1/cases/{id}/tasks/{task}/actions/{action}", TaskAction),
+    ("/api/v1/cases/{id}/needs/{need}/actions/{action}", NeedAction),
+    ("/api/v1/needs", NeedList),
+    ("/api/v1/needs/{id}/claim", NeedClaim),
     ("/api/v1/public/query", PublicQuery),
     ("/api/v1/public/cases/{token}", PublicCaseHandler),
     ("/api/v1/public/cases/{token}/visit", PublicVisit),

@@ -16,11 +16,13 @@ from web.bodies import Body, check_keys
 from web.shapes import Items
 
 __all__ = [
+    "ActionHandler",
     "CaseAction",
     "CaseHandler",
     "CaseList",
     "CaseMap",
     "Due",
+    "Fields",
     "RequestAction",
     "Reveal",
     "Summary",
@@ -218,8 +220,8 @@ class Reveal(ApiHandler):
         self.answer(await self.services.cases.reveal(actor=self.actor, case_id=case_id, reason=body.reason))
 
 
-class _Acting(_OneCase):
-    """What actions on cases, requests and tasks have in common."""
+class ActionHandler(_OneCase):
+    """What actions on cases, requests, tasks and needs have in common."""
 
     def split(self, sent: Fields) -> tuple[int | None, Fields]:
         """Return the rev that the asker saw, and the fields. Raises `Invalid` for a rev that is no whole number."""
@@ -241,7 +243,7 @@ class _Acting(_OneCase):
         return found
 
 
-class CaseAction(_Acting):
+class CaseAction(ActionHandler):
     """POST /api/v1/cases/{id}/actions/{action}."""
 
     @operation(
@@ -262,7 +264,7 @@ class CaseAction(_Acting):
         self.answer_case(case)
 
 
-class RequestAction(_Acting):
+class RequestAction(ActionHandler):
     """POST /api/v1/cases/{id}/requests/{rid}/actions/{action}."""
 
     @operation("Decide or withdraw a request", permission="case.act", body=Fields, result=CaseView, idempotent=True)
@@ -283,7 +285,7 @@ class RequestAction(_Acting):
         self.answer_case(case)
 
 
-class TaskAction(_Acting):
+class TaskAction(ActionHandler):
     """POST /api/v1/cases/{id}/tasks/{tid}/actions/{action}."""
 
     @operation("Do something to a task of a unit or an organization", permission="case.act", body=Fields, result=CaseView,

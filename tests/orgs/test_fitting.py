@@ -1,0 +1,46 @@
+"""What stands against asking an organization for help at a place, and the agreement of that with how organizations are ranked."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dispatch.model import AreaRef, Place, Point
+from orgs.directory import build
+from orgs.fitting import NOBODY
+from orgs.organizations import Organization
+
+NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
+PLACE = Place(point=Point(106.605, 26.62), area_path=(AreaRef("52", "城", "city"), AreaRef("521", "甲区", "district")))
+ORGS = st.builds(
+    Organization, code=st.just("O1"), name=st.just("某组织"), kinds=st.sampled_from([("VOL",), ("ELD", "VOL"), ("LAW",)]),
+    standing=st.sampled_from(["normal", "abnormal"]), area_codes=st.sampled_from([(), ("521",), ("522",), ("52",)]),
+    lon=st.floats(106.5, 106.7), lat=st.floats(26.5, 26.7), radius_m=st.sampled_from([0.0, 500.0, 5_000.0]),
+    capacity=st.integers(1, 5), approved=st.booleans(),
+)  # fmt: skip
+
+
+@given(organization=ORGS, sensitive=st.booleans())
+def test_fit_when_nothing_stands_against_it_then_the_ranking_finds_it_too(organization: Organization, sensitive: bool) -> None:
+    directory = build(units=(), organizations=[organization])
+    fit = directory.fit("O1", PLACE, "VOL", NOW, sensitive=sensitive)
+    ranked = directory.services.rank(PLACE.point, PLACE.area_codes, ("VOL",), approved_only=sensitive)
+    assert bool(ranked) == (not fit.against)
+    if ranked:
+        assert ranked[0].distance_m == fit.distance_m and fit.capacity == organization.capacity
+
+
+def test_fit_when_everything_is_wrong_then_all_of_it_is_named() -> None:
+    organization = Organization(code="O1", name="某组织", kinds=("LAW",), area_codes=("522",))
+    directory = build(units=(), organizations=[organization])
+    assert directory.fit("O1", PLACE, "VOL", NOW, sensitive=True).against == ("wrong_kind", "outside_area", "not_approved")
+    assert directory.fit("O2", PLACE, "VOL", NOW, sensitive=False) == NOBODY and directory.reach("O2") is None
+
+
+def test_reach_when_it_has_a_radius_then_anywhere() -> None:
+    organization = Organization(code="O1", name="某组织", kinds=("VOL",), lon=106.6, lat=26.6, radius_m=500, area_codes=("521",))
+    directory = build(units=(), organizations=[organization])
+    reach = directory.reach("O1")
+    assert reach is not None and (reach.kinds, reach.areas, reach.anywhere, reach.approved) == (("VOL",), ("521",), True, False)
