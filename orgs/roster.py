@@ -126,7 +126,7 @@ class Roster:
         return self._acting(username, at.astimezone(self._zone)) or None
 
     def lent_areas(self, username: str, at: datetime) -> tuple[str, ...]:
-        """Return the areas in which somebody stands in for colleagues of their own role at an instant, besides their own."""
+        """Return the areas in which somebody stands in, at an instant, for colleagues of their own role who are away."""
         if username not in self._backed:
             return ()
         return tuple(self._lent(username, at.astimezone(self._zone), {username}))
@@ -169,12 +169,16 @@ class Roster:
         """Who stands in for somebody stands in for all whom that one would stand in for."""
         found: dict[str, None] = {}
         for row, codes in self._backed.get(username, ()):
-            if row.username not in seen and row.holds(local):
+            if row.username not in seen and row.holds(local) and self._is_lent(row, local):
                 seen.add(row.username)
                 found |= dict.fromkeys(codes)
                 if row.kind == "leave":
                     found |= self._lent(row.username, local, seen)
         return found
+
+    def _is_lent(self, row: Duty, local: datetime) -> bool:
+        """Who only stands behind a duty takes over when its holder is away and has named nobody else."""
+        return row.kind == "leave" or not self._acting(row.username, local)
 
     def _rows_about(self, role: str, codes: Sequence[str]) -> Iterator[Duty]:
         """All rows on which it depends who is on duty there."""

@@ -74,6 +74,13 @@ def test_lent_areas_when_somebody_stands_in_then_theirs_for_as_long() -> None:
     assert found.lent_areas("chen", local(24, 9)) == ()
 
 
+def test_lent_areas_when_somebody_only_stands_behind_then_none_until_the_other_is_away() -> None:
+    behind = Duty(username="wang", area_codes=(HERE,), substitute="zhao")
+    assert roster(behind).lent_areas("zhao", local(23, 9)) == ()
+    assert roster(behind, leave("wang", 23, 23)).lent_areas("zhao", local(23, 9)) == (HERE,)
+    assert roster(behind, leave("wang", 23, 23, "li")).lent_areas("zhao", local(23, 9)) == ()
+
+
 def test_lent_areas_when_the_substitute_has_another_role_then_none() -> None:
     assert roster(leave("wang", 23, 24, "chen")).lent_areas("chen", local(23, 9)) == ()
 

@@ -35,6 +35,7 @@ async def changes_of(service: Running, id: str) -> list[dict[str, Any]]:
 
 
 async def test_duty_when_asked_then_everybody_around_nearest_first(service: Running) -> None:
+    await renewed(service)
     answer = await service.get(DUTY, "worker_a")
     assert answer.status == 200
     roles = {one["role"]: [who["username"] for who in one["on_duty"]] for one in answer.json["roles"]}
