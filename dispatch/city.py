@@ -21,7 +21,7 @@ from dispatch.draws import Sampling, Share
 from dispatch.limits import Bounds
 from storage.client import Database
 
-__all__ = ["CITY", "Bounds", "City", "DispatchParams", "DuplicateParams", "Params", "load", "params_of", "save"]
+__all__ = ["CITY", "Bounds", "City", "DispatchParams", "DuplicateParams", "Params", "PatrolParams", "load", "params_of", "save"]
 
 CITY = "city"  # collection: one document with the same _id
 _DEFAULTS = Path(__file__).parent / "data" / "defaults.toml"
@@ -51,6 +51,21 @@ class DuplicateParams(_Table, frozen=True, kw_only=True, forbid_unknown_fields=T
     radius_by_category: dict[str, Metres] = {}
 
 
+class PatrolParams(_Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Patrols of grid workers (domain.md §5.5): norms, how near is there, how long tracks are kept."""
+
+    day_minutes: Annotated[int, msgspec.Meta(ge=0, le=1440)]
+    key_visits_a_week: Annotated[int, msgspec.Meta(ge=0, le=50)]
+    buffer_m: Metres
+    accuracy_m: Metres
+    visit_radius_m: Metres
+    valid_share: Share
+    early_minutes: Annotated[int, msgspec.Meta(ge=0, le=720)]
+    grace_minutes: Annotated[int, msgspec.Meta(ge=0, le=720)]
+    late_hours: Annotated[int, msgspec.Meta(ge=1, le=240)]
+    keep_days: Annotated[int, msgspec.Meta(ge=11, le=3650)]
+
+
 class Params(_Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Every threshold, weight and word of the city. `data/defaults.toml` explains each key."""
 
@@ -60,6 +75,7 @@ class Params(_Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     lights: LightRules
     bounds: Bounds
     sampling: Sampling
+    patrols: PatrolParams
     emergency_words: Words
     emergency_negations: Words = ()
     emergency_questions: Words = ()

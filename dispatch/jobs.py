@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
@@ -39,7 +39,11 @@ Work = Callable[[], Awaitable[int]]
 class Jobs:
     """The jobs of one process; `holder` names it in the lease."""
 
-    def __init__(self, database: Database, cases: CaseService, outside: Outside | None = None, *, holder: str) -> None:
+    def __init__(
+        self, database: Database, cases: CaseService, outside: Outside | None = None, *, holder: str,
+        doors: Sequence[tuple[int, str, Work]] = (),
+    ) -> None:  # fmt: skip
+        """`doors` is the work of the doors that is for all: every how many seconds, its name, what to call."""
         self._cases = cases
         self._outside = outside
         self._scheduler = AsyncIOScheduler(timezone="UTC", job_defaults={"coalesce": True})
@@ -53,6 +57,8 @@ class Jobs:
         self._every(RELAY_SECONDS, "relay", cases.relay.sweep, leased=True)
         self._every(RECOMPUTING_SECONDS, "recomputing", cases.recomputing.run, leased=True)
         self._every(DIGEST_SECONDS, "digests", cases.digests.run, leased=True)
+        for seconds, name, work in doors:
+            self._every(seconds, name, work, leased=True)
         if outside is not None and outside.is_on:
             self._every(OUTSIDE_SECONDS, "outside", outside.spread, leased=True)
             self._every(OUTSIDE_SECONDS, "deliveries", outside.sweep, leased=True)

@@ -37,10 +37,17 @@ class Layer:
 
     def label(self, code: str) -> tuple[float, float] | None:
         """Return the point inside the area where a map's text stands (lon, lat), or None for a code that is not here."""
+        number = self._number(code)
+        return None if number is None else self._feature(number).label
+
+    def geometry(self, code: str) -> Any:
+        """Return the geometry of an area (WGS-84 degrees), or None for a code that is not here."""
+        number = self._number(code)
+        return None if number is None else self.geometries[number]
+
+    def _number(self, code: str) -> int | None:
         number = bisect_left(self.areas, code, key=lambda area: area.code)
-        if number == len(self.areas) or self.areas[number].code != code:
-            return None
-        return self._feature(number).label
+        return None if number == len(self.areas) or self.areas[number].code != code else number
 
     def radius(self, code: str) -> float | None:
         """Return how far from its middle the area reaches, in whole metres, or None for a code that is not here."""

@@ -180,6 +180,10 @@ class Territory:
         """Return the areas from the city down to `code`; empty for an unknown code."""
         return self.snapshot.path(code)
 
+    def metres_outside(self, codes: Sequence[str], lons: Sequence[float], lats: Sequence[float]) -> list[float]:
+        """Return how far outside all of these areas each WGS-84 point lies, in metres."""
+        return self.snapshot.metres_outside(codes, lons, lats)
+
     def is_within(self, code: str, ancestor: str) -> bool:
         """Tell whether the area `code` is `ancestor` or lies below it."""
         return self.snapshot.is_within(code, ancestor)

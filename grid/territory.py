@@ -33,6 +33,7 @@ from grid.index_building import DOUBT_METRES, IndexTables, build_tables
 from grid.layers import Box, Layer
 from grid.name_search import NameSearch
 from grid.names import AreaNames
+from grid.nearness import metres_outside
 
 __all__ = ["Parts", "TerritorySnapshot", "assemble", "build", "grid_areas", "tables_for"]
 
@@ -181,6 +182,13 @@ class TerritorySnapshot:
     def path(self, code: str) -> tuple[AreaRef, ...]:
         """Return the areas from the city down to `code`; empty for an unknown code."""
         return self._tree.path(code)
+
+    def metres_outside(self, codes: Sequence[str], lons: Sequence[float], lats: Sequence[float]) -> list[float]:
+        """Return how far outside all of these areas each WGS-84 point lies: 0 inside and on the border, infinite where no area
+        has a polygon."""
+        found = [layer.geometry(code) for code in codes for layer in self._layers.values()]
+        far = metres_outside([geometry for geometry in found if geometry is not None], lons, lats)
+        return [float(metres) for metres in far]
 
     def is_within(self, code: str, ancestor: str) -> bool:
         """Tell whether the area `code` is `ancestor` or lies below it."""

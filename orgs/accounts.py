@@ -98,15 +98,15 @@ class Accounts:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         limits: Limits | None = None,
         throttle: Throttle | None = None,
-        lent: Callable[[str, datetime], tuple[str, ...]] | None = None,
+        lent: Callable[[str], tuple[str, ...]] | None = None,
     ) -> None:
         """`units` gives the present tree of units (for people who act for a subtree); `cipher` keeps one-time-code secrets;
-        `lent` says in which areas somebody stands in for others at an instant (`orgs.roster`)."""
+        `lent` says in which areas somebody stands in for others now (`orgs.roster`)."""
         self._database = database
         self._cipher = cipher
         self._units = units or (lambda: UnitTree(()))
         self._clock = clock
-        self._lent = lent or (lambda username, at: ())
+        self._lent = lent or (lambda username: ())
         self._limits = limits = limits or Limits()
         self._locks = Locks(database, failures=limits.failures, lock=limits.lock)
         self._throttle = throttle or Throttle()
@@ -358,7 +358,7 @@ class Accounts:
             raise Unauthorized("the session or token is not valid")
         tree = self._units()
         person = value_of(found, Person)
-        if lent := self._lent(username, self._clock()):
+        if lent := self._lent(username):
             person = msgspec.structs.replace(person, area_codes=(*person.area_codes, *lent))
         return actor_of(person, tree.subtree, whole=len(tree), session=session)
 

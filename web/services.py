@@ -21,6 +21,7 @@ import dispatch.recomputing
 import dispatch.relay
 import dispatch.reveals
 import dispatch.store
+import grid.patrol_store
 import grid.store
 import hotline.drafts
 import orgs.rehearsal
@@ -37,6 +38,8 @@ from dispatch.outside.service import Outside
 from dispatch.queries import Queries
 from dispatch.service import CaseService, utc_now
 from dispatch.texting import Texting
+from grid.on_patrol import OnPatrol
+from grid.patrolling import Patrols, Terms
 from grid.service import Territory
 from hotline.drafts import Drafts
 from orgs.accounts import Accounts
@@ -54,6 +57,7 @@ from storage.feed import Feed
 from storage.fields import FieldCipher, Keyring
 from web.auth import Authenticator, Hosts
 from web.core import Core, NoCity
+from web.holders import Holders
 from web.pictures import Pictures
 from web.settings import Settings
 from web.stream import Hub
@@ -61,6 +65,7 @@ from web.tiles import Tiles
 
 __all__ = ["Services", "build"]
 
+MINUTE, HOUR = 60, 3600
 WATCHED: Mapping[str, Sequence[str] | None] = {
     "cases": ("live", "case_no"),
     "tellings": ("items",),
@@ -73,6 +78,7 @@ INDEXES = (
     dispatch.store.INDEXES, dispatch.relay.INDEXES, dispatch.reveals.INDEXES, dispatch.links.INDEXES,
     dispatch.recomputing.INDEXES, dispatch.outside.service.INDEXES, grid.store.INDEXES, hotline.drafts.INDEXES,
     orgs.rehearsal.INDEXES, orgs.store.INDEXES, Pictures.INDEXES,
+    grid.patrol_store.INDEXES,
 )  # fmt: skip
 
 
@@ -98,11 +104,14 @@ class Services:
     rosters: Rosters
     rules: RuleEditor
     rehearsals: Rehearsals
+    patrols: Patrols
+    on_patrol: OnPatrol
     queries: Queries
     claims: Claims
     guesses: Throttle
     number_guesses: Throttle
     demo: bool
+    clock: Callable[[], datetime]
     closing: contextlib.AsyncExitStack
 
     @property
@@ -142,12 +151,11 @@ async def _build(settings: Settings, closing: contextlib.AsyncExitStack, clock: 
     cipher = FieldCipher(keyring)
     territory, parties, core = await _snapshots(database, cipher, feed, closing, clock)
     core.rules.draw_secret = keyring.secret(PURPOSE)
-    accounts = _accounts(database, cipher, parties, feed, closing)
+    accounts = _accounts(database, cipher, parties, feed, closing, clock)
     auth = Authenticator(accounts)
     hub = Hub(feed, auth, core.cases.board)
-    pictures, tiles = Pictures(database, core.cases), Tiles(lambda: territory.snapshot)
+    tiles = Tiles(lambda: territory.snapshot)
     closing.callback(tiles.close)
-    closing.callback(pictures.close)
     hub.know(core.cases.board.visible(SYSTEM.scope))
     hub.start()
     closing.callback(hub.close)
@@ -155,7 +163,16 @@ async def _build(settings: Settings, closing: contextlib.AsyncExitStack, clock: 
     links = Links(core.cases, database, keyring.secret("case-links"), clock)
     outside = _outside(settings, database, cipher, parties, core, feed, clock, links)
     closing.push_async_callback(outside.close)
-    jobs = Jobs(database, core.cases, outside, holder=f"{socket.gethostname()}:{os.getpid()}")
+    patrols = Patrols(database, territory, parties, cipher, Terms(lambda: core.city), clock)
+    on_patrol = OnPatrol(patrols, territory)
+    pictures = Pictures(database, Holders(core.cases, {"patrol": patrols.shows}))
+    closing.callback(pictures.close)
+    doors = (
+        (MINUTE, "patrols of the day", patrols.make_day),
+        (MINUTE, "patrols that are over", lambda: on_patrol.settle(clock())),
+        (HOUR, "old tracks", patrols.erase),
+    )
+    jobs = Jobs(database, core.cases, outside, holder=f"{socket.gethostname()}:{os.getpid()}", doors=doors)
     jobs.start()
     closing.push_async_callback(jobs.stop)
     demo = await accounts.has_demo_accounts()
@@ -165,10 +182,10 @@ async def _build(settings: Settings, closing: contextlib.AsyncExitStack, clock: 
         hosts=Hosts(loopback_only=demo), feed=feed, hub=hub, pictures=pictures, tiles=tiles, outside=outside, links=links,
         drafts=Drafts(database, cipher, lambda: core.rules, clock),
         rules=rules, rehearsals=Rehearsals(database, parties, territory, rules, clock),
-        rosters=Rosters(database, lambda: parties.snapshot.people, territory),
+        rosters=Rosters(database, lambda: parties.snapshot.people, territory), patrols=patrols, on_patrol=on_patrol,
         queries=Queries(core.cases, links, keyring.secret("case-queries")),
         claims=Claims(core.cases, database, parties, clock), guesses=Throttle(),
-        number_guesses=Throttle(limit=10, window_seconds=900), demo=demo, closing=closing,
+        number_guesses=Throttle(limit=10, window_seconds=900), demo=demo, clock=clock, closing=closing,
     )  # fmt: skip
 
 
@@ -217,10 +234,11 @@ async def _snapshots(
 
 
 def _accounts(
-    database: Database, cipher: FieldCipher, parties: Parties, feed: Feed, closing: contextlib.AsyncExitStack
-) -> Accounts:
-    def lent(username: str, at: datetime) -> tuple[str, ...]:
-        return parties.roster.lent_areas(username, at)
+    database: Database, cipher: FieldCipher, parties: Parties, feed: Feed, closing: contextlib.AsyncExitStack,
+    clock: Callable[[], datetime],
+) -> Accounts:  # fmt: skip
+    def lent(username: str) -> tuple[str, ...]:
+        return parties.roster.lent_areas(username, clock())
 
     accounts = Accounts(database, cipher=cipher, units=lambda: parties.units, lent=lent)
     closing.callback(accounts.close)

@@ -18,6 +18,18 @@ from web.api.joint import JointTemplateList
 from web.api.media import MediaHandler
 from web.api.needs import NeedAction, NeedClaim, NeedList
 from web.api.notices import NoticeRead, Notices
+from web.api.patrols import (
+    PatrolCancel,
+    PatrolEnd,
+    PatrolHandler,
+    PatrolList,
+    PatrolPlanHandler,
+    PatrolPlanList,
+    PatrolPoints,
+    PatrolStart,
+    PatrolTally,
+    PatrolVisits,
+)
 from web.api.proposals import ProposalAccept, ProposalDismiss, ProposalList
 from web.api.public import CaseCode, CaseLink, PublicAppeal, PublicCaseHandler, PublicQuery, PublicRating, PublicVisit
 from web.api.rule_checks import RuleCheck, RuleCheckHandler
@@ -90,6 +102,16 @@ ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
     ("/api/v1/rosters", RosterList),
     ("/api/v1/rosters:import", RosterImport),
     ("/api/v1/rosters/{id}", RosterRowHandler),
+    ("/api/v1/patrols", PatrolList),
+    ("/api/v1/patrols/tally", PatrolTally),
+    ("/api/v1/patrols/{id}:start", PatrolStart),
+    ("/api/v1/patrols/{id}:end", PatrolEnd),
+    ("/api/v1/patrols/{id}:cancel", PatrolCancel),
+    ("/api/v1/patrols/{id}/points", PatrolPoints),
+    ("/api/v1/patrols/{id}/visits", PatrolVisits),
+    ("/api/v1/patrols/{id}", PatrolHandler),
+    ("/api/v1/patrol-plans", PatrolPlanList),
+    ("/api/v1/patrol-plans/{id}", PatrolPlanHandler),
     ("/api/v1/notices", Notices),
     ("/api/v1/notices/{id}/read", NoticeRead),
     ("/api/v1/me/channels", MyChannels),

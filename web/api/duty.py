@@ -9,7 +9,6 @@ from typing import Annotated
 import msgspec
 
 from dispatch.model import AreaRef, Place
-from dispatch.service import utc_now
 from orgs.roster import Duty, Post, Roster, RowKind
 from orgs.rostering import Imported, Kept
 from storage.errors import FieldError, Invalid
@@ -137,7 +136,7 @@ class DutyHandler(ApiHandler):
     @operation("Who is on duty at a place", permission="duty.read", query=DutyQuery, result=DutyAnswer)
     async def get(self, query: DutyQuery) -> None:
         """Answer from the directory in memory."""
-        place, at = self._place(query), query.at or utc_now()
+        place, at = self._place(query), query.at or self.services.clock()
         roles = (query.role,) if query.role else ON_THE_GROUND
         found = [self._of_role(role, place.area_codes, at) for role in roles]
         self.answer(DutyAnswer(at=moment(at), area_path=place.area_path, roles=found))
@@ -188,13 +187,13 @@ class RosterRowHandler(ApiHandler):
         """Make the row hold exactly this; who is on duty follows within moments, in all processes."""
         if not _ID.fullmatch(id):
             raise field_error("id", "pattern")
-        kept = await self.services.rosters.put(self.actor, id, body.duty, utc_now(), rev=body.rev)
+        kept = await self.services.rosters.put(self.actor, id, body.duty, self.services.clock(), rev=body.rev)
         self.answer(_item(kept))
 
     @operation("Take a row out of the roster", permission="roster.edit", status=204)
     async def delete(self, id: str) -> None:
         """Take it out; one that is not there is out already."""
-        await self.services.rosters.remove(self.actor, id, utc_now())
+        await self.services.rosters.remove(self.actor, id, self.services.clock())
         self.set_status(204)
 
 
@@ -204,5 +203,5 @@ class RosterImport(ApiHandler):
     @operation("Import rows of the roster", permission="roster.edit", body=RosterImportBody, result=RosterImportAnswer)
     async def post(self, body: RosterImportBody) -> None:
         """Say what the table would do, or take it over as a whole; a row that is wrong is named and nothing is written."""
-        done: Imported = await self.services.rosters.take_over(self.actor, body.csv, utc_now(), dry_run=body.dry_run)
+        done: Imported = await self.services.rosters.take_over(self.actor, body.csv, self.services.clock(), dry_run=body.dry_run)
         self.answer(RosterImportAnswer(new=done.new, changed=done.changed, same=done.same, dry_run=body.dry_run))
