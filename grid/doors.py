@@ -11,7 +11,7 @@ from grid.metric import metres_per_degree
 
 __all__ = ["Guess", "KnownDoor", "guess", "metres_between"]
 
-DOOR_METRES = 40.0  # how far from its recorded point a door may lie
+DOOR_METRES = 60.0  # how far from its recorded point a door may lie
 _APART, _APART_EACH = 300.0, 30.0  # two numbers this far apart, and so much more for each number between, are of one road
 _BEYOND = 12  # numbers past the last known one that are still guessed
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from grid import weighing
-from grid.address import DOOR, HouseNumber, Reading, normalise, read
+from grid.address import DOOR, HouseNumber, Reading, ends_as_road, normalise, read, runs
 from grid.areas import Part
 from grid.doors import Guess, KnownDoor, guess
 from grid.gazetteer_index import GazetteerIndex
@@ -24,9 +24,10 @@ from grid.weighing import Candidate
 __all__ = ["Answer", "Gazetteer"]
 
 _NAMED_LEVELS = ("district", "township", "community")
-_MOST_OWNERS = 60  # places of one name that are looked at
-_LANDMARK_METRES, _ESTATE_METRES, _RELATION_METRES = 120.0, 250.0, 100.0
+_MOST_OWNERS, _MOST_PIECES = 60, 400  # places of one name, pieces of one road that are looked at
+_LANDMARK_METRES, _ESTATE_METRES, _RELATION_METRES = 150.0, 250.0, 100.0
 _PIECE, _PIECE_OF_ROAD = 0.75, 0.35  # what is left when a name may be a piece of a longer one
+_BESIDE_UNKNOWN_ROAD = 0.45  # when the address names a road that nobody knows: another name is only somewhere near
 
 Where = Callable[[float, float], str | None]
 
@@ -44,6 +45,7 @@ class _Asked(NamedTuple):
     reading: Reading
     mentions: list[Mention]
     within: str | None
+    unknown_road: tuple[int, int] | None = None
 
 
 class Gazetteer:
@@ -66,7 +68,7 @@ class Gazetteer:
         """Return what the address may mean, best first, each with its confidence; nothing for an address without a known name."""
         reading = read(address)
         mentions = recognise(self._index, reading)
-        asked = _Asked(reading, mentions, self._narrow(mentions))
+        asked = _Asked(reading, mentions, self._narrow(mentions), _unknown_road(reading, mentions))
         crossings = list(self._of_crossings(asked))
         points = weighing.supported([*self._of_mentions(asked, bool(crossings)), *crossings])
         found = weighing.ranked([*points, *self._of_area(asked)])
@@ -163,10 +165,12 @@ class Gazetteer:
         return Candidate(name, kind, weighing.of_door(one), group, one.lon, one.lat, radius_m=one.radius_m, doubt=doubt)
 
     def _of_name(self, asked: _Asked, mention: Mention, group: int) -> Iterator[Candidate]:
-        roads = [owner for owner in mention.places if self._index.kind(owner) == "road"]
-        yield from (self._along(course, asked, mention, group) for course in self._courses(mention))
+        courses = self._courses(mention)
+        yield from (self._along(course, asked, mention, group) for course in courses)
         length = mention.end - mention.start
-        for owner in [owner for owner in mention.places if owner not in roads][:_MOST_OWNERS]:
+        for owner in mention.places[:_MOST_OWNERS]:
+            if courses and (self._index.kind(owner) == "road" or ends_as_road(self._index.text(mention.text))):
+                continue  # a stop or a shop that is called as the road is
             kind, point = self._index.kind(owner), self._index.point(owner)
             lon, lat = point or (None, None)
             radius = None if point is None else _ESTATE_METRES if kind == "estate" else _LANDMARK_METRES
@@ -174,9 +178,12 @@ class Gazetteer:
             yield Candidate(self._index.name(owner), kind, sure, group, lon, lat, self._index.area(owner), radius)
 
     def _courses(self, mention: Mention) -> list[Course]:
-        """The roads that a name may mean. A road of which only house numbers are known has no course."""
+        """The roads that a name may mean. What is no road but called as one (a stop) shows where one is, if nothing better does;
+        a road of which only house numbers are known has no course."""
         owners = [owner for owner in mention.places if self._index.kind(owner) == "road"]
-        return courses_of([self._index.line(owner) for owner in owners[:400]])
+        if not owners and ends_as_road(self._index.text(mention.text)):
+            owners = list(mention.places)
+        return courses_of([self._index.line(owner) for owner in owners[:_MOST_PIECES]])
 
     def _along(self, course: Course, asked: _Asked, mention: Mention, group: int) -> Candidate:
         within = asked.within
@@ -185,7 +192,7 @@ class Gazetteer:
         doubt = (f"number_unknown:{mention.number.number}",) if mention.number else ()
         name = self._index.text(mention.text)
         lone = len(course.points) == 1  # a point alone says nothing of how far the road runs
-        sure, radius = (0.5, 600.0) if lone else (0.92 * near, max(reach, 60.0))
+        sure, radius = (0.5, 600.0) if lone else (0.92 * near, reach + 80.0)
         return Candidate(name, "road", sure, group, lon, lat, radius_m=radius, doubt=doubt)
 
     def _of_crossings(self, asked: _Asked) -> Iterator[Candidate]:
@@ -215,7 +222,10 @@ class Gazetteer:
         one = self._placed(asked, one)
         if mention.how != EXACT:
             one = one.lowered(mention.score, f"{mention.how}:{asked.reading.text[mention.start : mention.end]}")
-        if mention.is_piece and mention.number is None:
+        if asked.unknown_road is not None and mention.number is None:
+            start, end = asked.unknown_road
+            one = one.lowered(_BESIDE_UNKNOWN_ROAD, f"unknown:{asked.reading.text[start:end]}")
+        elif mention.is_piece and mention.number is None:
             one = one.lowered(_PIECE_OF_ROAD if one.kind == "road" else _PIECE, "beside_unknown")
         if any(word.kind == "relation" for word in asked.reading.words) and one.radius_m is not None:
             one = one._replace(radius_m=one.radius_m + _RELATION_METRES)
@@ -237,3 +247,12 @@ class Gazetteer:
     def _is_in(self, lon: float, lat: float, code: str) -> bool:
         at = self._where(lon, lat)
         return at is not None and self._tree.is_within(at, code)
+
+
+def _unknown_road(reading: Reading, mentions: Sequence[Mention]) -> tuple[int, int] | None:
+    """Return a stretch that was not understood and must be a road: it ends as one, or a house number follows."""
+    numbered = {number.start for number in reading.numbers}
+    for start, end in runs(reading, [(one.start, one.end) for one in mentions]):
+        if end - start > 1 and (end in numbered or ends_as_road(reading.text[start:end])):
+            return start, end
+    return None

@@ -16,7 +16,8 @@ _LEAST_HEARD = 3  # characters: two alone sound like too much
 _LEAST_SIMILAR = 0.6
 _MOST_RUNS = 3  # that are compared by likeness
 _CONNECTING = ("和", "与", "跟", "至", "到", "从", "去", "是", "住", "及")
-_NUMBER_GAP = 2  # characters between a name and its house number
+_BEFORE_NUMBER = ("", "的", "上", "街", "路")  # what may stand between a name and its house number
+_LEAST_LONGER = 0.7  # likeness from which a longer name is believed in place of a piece of it that is exact
 
 
 class Mention(NamedTuple):
@@ -40,6 +41,7 @@ class Mention(NamedTuple):
 def recognise(index: GazetteerIndex, reading: Reading) -> list[Mention]:
     """Return the names in the order in which they stand; none overlaps another."""
     mentions = [Mention(*one, EXACT, 1.0) for one in _longest_first(_named(index, reading))]
+    mentions = [_longer(index, reading, mentions, one) for one in mentions]
     mentions += list(_heard(index, reading, mentions))
     mentions += list(_similar(index, reading, mentions))
     left = runs(reading, [(one.start, one.end) for one in mentions])
@@ -57,6 +59,19 @@ def _longest_first(found: Iterable[Found]) -> Iterator[Found]:
         if one.start >= end:
             end = one.end
             yield one
+
+
+def _longer(index: GazetteerIndex, reading: Reading, mentions: Sequence[Mention], one: Mention) -> Mention:
+    """Return the longer name that is meant when an exact one is only its beginning, and the rest is misspelled:
+    朝阳门内 in 朝阳门内大该."""
+    after = [end for start, end in runs(reading, [(other.start, other.end) for other in mentions]) if start == one.end]
+    owners = index.owners(one.text)
+    if not after or after[0] - one.end < 2 or (owners and index.kind(owners[0]) in AREA_LEVELS):
+        return one
+    for other in index.alike(reading.text[one.start : after[0]], _LEAST_LONGER):
+        if other.start == 0 and other.end > one.end - one.start and len(index.text(other.text)) > one.end - one.start:
+            return Mention(one.start, one.start + other.end, other.text, SIMILAR, other.score**2)
+    return one
 
 
 def _heard(index: GazetteerIndex, reading: Reading, mentions: Sequence[Mention]) -> Iterator[Mention]:
@@ -78,15 +93,15 @@ def _similar(index: GazetteerIndex, reading: Reading, mentions: Sequence[Mention
     left = [run for run in runs(reading, [(one.start, one.end) for one in mentions]) if run[1] - run[0] >= _LEAST_HEARD]
     for start, end in left[:_MOST_RUNS]:
         for one in index.alike(reading.text[start:end], _LEAST_SIMILAR):
-            if one.end - one.start > 1:
+            if one.end - one.start >= min(_LEAST_HEARD, len(index.text(one.text))):
                 yield Mention(start + one.start, start + one.end, one.text, SIMILAR, one.score**2)
                 break
 
 
 def _completed(index: GazetteerIndex, reading: Reading, one: Mention, left: Sequence[tuple[int, int]]) -> Mention:
     owners = index.owners(one.text)
-    following = (number for number in reading.numbers if 0 <= number.start - one.end <= _NUMBER_GAP)
-    number = next((number for number in following if "," not in reading.text[one.end : number.start]), None)
+    following = (number for number in reading.numbers if number.start >= one.end)
+    number = next((number for number in following if reading.text[one.end : number.start] in _BEFORE_NUMBER), None)
     is_area = [index.kind(owner) in AREA_LEVELS for owner in owners]
     return one._replace(
         areas=tuple(owner for owner, area in zip(owners, is_area, strict=True) if area),

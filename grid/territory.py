@@ -69,7 +69,7 @@ class TerritorySnapshot:
         self._specials = pieces.specials
         self._campaigns = pieces.campaigns
         self._assets = pieces.assets
-        self._search = NameSearch(pieces.gazetteer, pieces.names, pieces.tree, pieces.layers, self._area_at)
+        self._search = NameSearch(pieces.gazetteer, pieces.names, pieces.tree, pieces.layers, self.area_at)
 
     def with_names(self, names: GazetteerIndex) -> TerritorySnapshot:
         """Return this territory with other names in its gazetteer."""
@@ -203,8 +203,8 @@ class TerritorySnapshot:
         holds it or is spelled so."""
         return self._search.search(text, limit)
 
-    def _area_at(self, lon: float, lat: float) -> str | None:
-        """The code of the narrowest area that holds the point."""
+    def area_at(self, lon: float, lat: float) -> str | None:
+        """Return the code of the narrowest area that holds a WGS-84 point, or None outside all of them."""
         grid = self._index.find(lon, lat)
         return self._layers["grid"].areas[grid].code if grid >= 0 else self._holder(lon, lat)
 

@@ -69,7 +69,7 @@ def test_ask_when_whole_address_then_door_with_its_parts_and_small_doubt() -> No
     answer = NAMES.ask("云岩区金阳南路8号世纪城龙福苑旁")
     first = answer.candidates[0]
     assert (first.name, first.kind) == ("金阳南路8号", "door")
-    assert first.confidence > 0.95 and first.radius_m is not None and first.radius_m <= 150 and not first.doubt
+    assert first.confidence > 0.95 and first.radius_m is not None and first.radius_m <= 200 and not first.doubt
     assert answer.parts == (
         Part("云岩区", "district", "云岩区", "exact"),
         Part("金阳南路", "road", "金阳南路", "exact"),
