@@ -15,7 +15,8 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any
 
@@ -26,7 +27,7 @@ from dispatch.actors import Actor, Scope
 from dispatch.chapters.voice import round_of, speaks_until
 from dispatch.errors import IdempotencyMismatch, LinkUnknown, LinkUsed, NotAllowed
 from dispatch.fields import LINK_PURPOSES
-from dispatch.plain import PublicCase, plain_case
+from dispatch.plain import PublicCase, PublicHelper, plain_case
 from dispatch.service import CaseService, action_key
 from dispatch.situation import Case, Situation
 from dispatch.views import moment
@@ -167,6 +168,29 @@ class Links:
         """Take the reporter's appeal against how the case ended. Raises `LinkUnknown`, `LinkUsed`, `Invalid`."""
         return await self._shown(await self._say(token, "appeal", reason))
 
+    async def thank(self, token: str, task_id: str, said: Mapping[str, Any]) -> PublicCase:
+        """Take what the reporter thinks of an organization's help; where it waits to be confirmed, it is by that. Raises
+        `LinkUnknown`, `LinkUsed`, `Invalid`."""
+        for _ in range(ATTEMPTS):
+            held = await self._hold(token)
+            case, key = held.at.case, f"thanks:{task_id}"
+            with suppress(StaleRev), _by_link():
+                await self._cases.act_on_task(
+                    actor=held.at.actor, case_id=case["_id"], task_id=task_id, action=await self._thanks(held.at, task_id, key),
+                    rev=case["live"]["rev"], fields=said, key=key,
+                )  # fmt: skip
+                return await self._shown(await self._hold(token))
+        raise StorageUnavailable("too many people act on this case at once; try again")
+
+    async def _thanks(self, at: Situation, task_id: str, key: str) -> str:
+        """What thanks come to; a replay comes to what it came to before."""
+        entry_key = action_key(at.case["_id"], at.actor, key)
+        _, done = await self._cases.store.find_with_entry(at.case["_id"], entry_key or "")
+        if done is not None:
+            return str(done["action"])
+        waits = any(task["id"] == task_id and task["state"] == "submitted" for task in at.case["tasks"])
+        return "task_confirm" if waits else "rate_help"
+
     async def _shown(self, held: _Held) -> PublicCase:
         """By whose answer the case was closed may rate it at once."""
         shown = _public(held)
@@ -179,17 +203,11 @@ class Links:
         for _ in range(ATTEMPTS):
             held = await self._hold(token, saying)
             case, action = held.at.case, _action(held, saying, fields)
-            try:
+            with suppress(StaleRev), _by_link():
                 await self._cases.act(
                     actor=held.at.actor, case_id=case["_id"], action=action, rev=case["live"]["rev"], fields=fields, key=saying
                 )
-            except StaleRev:
-                continue
-            except IdempotencyMismatch:
-                raise LinkUsed from None
-            except (NotAllowed, Forbidden, NotFound):  # the case has moved on since it was read
-                raise LinkUnknown from None
-            return await self._hold(token, saying)
+                return await self._hold(token, saying)
         raise StorageUnavailable("too many people act on this case at once; try again")
 
     async def _hold(self, token: str, saying: str | None = None) -> _Held:
@@ -219,6 +237,17 @@ def token_hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
+@contextmanager
+def _by_link() -> Iterator[None]:
+    """Tell whoever has a link no more than that it is used, or not good (any more)."""
+    try:
+        yield
+    except IdempotencyMismatch:
+        raise LinkUsed from None
+    except (NotAllowed, Forbidden, NotFound):  # the case has moved on since it was read
+        raise LinkUnknown from None
+
+
 def _named(hash: str) -> Actor:
     return Actor(id=f"link:{hash[:16]}", kind="link", role="link", source="link")
 
@@ -246,4 +275,14 @@ def _public(held: _Held) -> PublicCase:
     said = [purpose] if held.done is not None else []
     open_now = ((saying, held.fields_of(saying)) for saying in _SAYS[purpose] if saying not in said)
     shown.actions = [{"name": saying, "fields": fields} for saying, fields in open_now if fields is not None]
+    shown.helpers = [helper for task in held.at.case["tasks"] if (helper := _thankable(held.at, task)) is not None]
     return shown
+
+
+def _thankable(at: Situation, task: dict[str, Any]) -> PublicHelper | None:
+    """An organization that may be thanked now, by the fields of that."""
+    if task["kind"] != "org":
+        return None
+    offered = engine.offer(Situation(at.case, at.actor, at.now, at.rules, task), "task")
+    fields = next((action["fields"] for action in offered if action["name"] in ("task_confirm", "rate_help")), None)
+    return None if fields is None else PublicHelper(task["id"], task["organization"]["name"], fields)

@@ -15,7 +15,7 @@ from dispatch.masking import mask_text
 from dispatch.situation import Case
 from dispatch.views import moment
 
-__all__ = ["STEPS", "PublicCase", "PublicStep", "plain_case", "plain_steps"]
+__all__ = ["STEPS", "PublicCase", "PublicHelper", "PublicStep", "plain_case", "plain_steps"]
 
 # What a reporter wants to know of what happened; each has words on the page. All else goes on inside.
 STEPS = frozenset(
@@ -36,7 +36,8 @@ class PublicCase(msgspec.Struct, kw_only=True):
     their appeal against how it ended (pending, approved, rejected), `refusal` why it was not accepted and who can help instead.
     `actions` is what may be said now, each with its fields; its name is the last part of the address to send them to. `token`
     is that of another link than was asked for, where there is one by which more may be said. `purpose` and `expires_at` are
-    those of the link, null where none was asked for and nothing may be said.
+    those of the link, null where none was asked for and nothing may be said. `helpers` are the organizations that helped and may
+    be thanked now.
     """
 
     case_no: str
@@ -52,6 +53,15 @@ class PublicCase(msgspec.Struct, kw_only=True):
     expires_at: str | None
     actions: list[dict[str, Any]]
     token: str | None = None
+    helpers: list[PublicHelper] = []
+
+
+class PublicHelper(msgspec.Struct):
+    """An organization that helped: by which task it is thanked, its name, and the fields of that."""
+
+    task: str
+    name: str
+    fields: list[dict[str, Any]]
 
 
 class PublicStep(msgspec.Struct):

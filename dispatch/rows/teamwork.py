@@ -102,8 +102,8 @@ ROWS: tuple[Transition, ...] = (
         checks=("count_is_whole",), effects=("report_help",), notices=("lead",),
     ),
     Transition(
-        subject="task", action="task_confirm", number="2.4b", states=("submitted",), next="confirmed", roles=UNIT | {"citizen"},
-        guards=("help_task", "thanks_for_help"),
+        subject="task", action="task_confirm", number="2.4b", states=("submitted",), next="confirmed",
+        roles=UNIT | {"citizen", "link"}, guards=("help_task", "thanks_for_help"),
         fields=(Field(name="rating", type="number", min=1, max=5), text("text", most=200)), checks=("rating_is_whole",),
         effects=("confirm_help",), notices=("party",),
     ),

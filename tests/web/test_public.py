@@ -26,7 +26,7 @@ PRIVATE = (
 )  # fmt: skip
 SHOWN = {
     "case_no", "line", "state", "purpose", "reported_at", "closed_at", "public_reply", "refusal", "appeal", "answered_at",
-    "expires_at", "actions", "token",
+    "expires_at", "actions", "token", "helpers",
 }  # fmt: skip
 
 

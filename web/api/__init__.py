@@ -31,7 +31,16 @@ from web.api.patrols import (
     PatrolVisits,
 )
 from web.api.proposals import ProposalAccept, ProposalDismiss, ProposalList
-from web.api.public import CaseCode, CaseLink, PublicAppeal, PublicCaseHandler, PublicQuery, PublicRating, PublicVisit
+from web.api.public import (
+    CaseCode,
+    CaseLink,
+    PublicAppeal,
+    PublicCaseHandler,
+    PublicQuery,
+    PublicRating,
+    PublicThanks,
+    PublicVisit,
+)
 from web.api.rule_checks import RuleCheck, RuleCheckHandler
 from web.api.rules import RuleApply, RuleHandler, Rules, RuleVersionHandler, RuleVersionList, RuleVersionUndo
 from web.api.service import Docs, DocsStyle, Health, OpenApi
@@ -69,6 +78,7 @@ ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
     ("/api/v1/public/cases/{token}/visit", PublicVisit),
     ("/api/v1/public/cases/{token}/rate", PublicRating),
     ("/api/v1/public/cases/{token}/appeal", PublicAppeal),
+    ("/api/v1/public/cases/{token}/thanks", PublicThanks),
     ("/api/v1/callers:cases", CallerCases),
     ("/api/v1/match", MatchHandler),
     ("/api/v1/locate", Locate),

@@ -19,7 +19,10 @@ from dispatch.views import moment
 from web.base import ApiHandler, operation
 from web.bodies import Body
 
-__all__ = ["CaseCode", "CaseLink", "PublicAppeal", "PublicCaseHandler", "PublicQuery", "PublicRating", "PublicVisit"]
+__all__ = [
+    "CaseCode", "CaseLink", "PublicAppeal", "PublicCaseHandler", "PublicQuery", "PublicRating", "PublicThanks",
+    "PublicVisit",
+]  # fmt: skip
 
 BODY_LIMIT = 16 * 1024
 Words = Annotated[str, msgspec.Meta(max_length=2000)]
@@ -61,6 +64,14 @@ class AppealBody(Body, frozen=True, kw_only=True):
     """Why the case should be taken up again."""
 
     reason: Words
+
+
+class ThanksBody(Body, frozen=True, kw_only=True):
+    """Which help (`task` of `helpers`), a grade from 1 to 5, and words."""
+
+    task: Annotated[str, msgspec.Meta(max_length=20)]
+    rating: Grade
+    text: Annotated[str, msgspec.Meta(max_length=200)] | None = None
 
 
 class QueryBody(Body, frozen=True, kw_only=True):
@@ -149,6 +160,16 @@ class PublicAppeal(_Public):
     async def post(self, body: AppealBody, token: str) -> None:
         """Take the appeal; the same once more changes nothing."""
         self.answer(await self.services.links.appeal(token, _given(body)))
+
+
+class PublicThanks(_Public):
+    """POST /api/v1/public/cases/{token}/thanks."""
+
+    @operation("Thank an organization that helped", permission=None, body=ThanksBody, result=PublicCase)
+    async def post(self, body: ThanksBody, token: str) -> None:
+        """Take what the reporter thinks of it; the same once more changes nothing."""
+        said = _given(body)
+        self.answer(await self.services.links.thank(token, said.pop("task"), said))
 
 
 class PublicQuery(_Public):
