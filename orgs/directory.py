@@ -118,6 +118,11 @@ class DirectorySnapshot:
             version=self._version,
         )
 
+    @property
+    def minutes(self) -> tuple[int, ...]:
+        """The minutes of the city's local day from which on another rule may hold."""
+        return self._precedents.minutes
+
     def judge(self, place: Place, category: str | None, at: datetime, minute: int) -> Precedent:
         """Return who is responsible by the rules that hold at an instant, as at this minute of the city's local day; what is
         doubtful about the place itself does not count."""

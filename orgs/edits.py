@@ -230,7 +230,7 @@ def _check(edit: Edit, seen: set[str], terms: Terms) -> None:
     after = edit.after
     if after is None or (edit.before is not None and after == msgspec.structs.replace(edit.before, until=after.until)):
         return  # a rule that only ends may name what is gone: that may be why
-    errors = list(wrong_terms(after, terms))
+    errors = [FieldError(one.column, one.code, f"is `{one.cell}`; allowed: {one.allowed}") for one in wrong_terms(after, terms)]
     if after.until <= after.since:
         errors.append(FieldError("valid_to", "days", "not before it begins"))
     if errors:

@@ -203,8 +203,8 @@ class _Check:
             since=midnight(row.valid_from, self._zone) if row.valid_from else -inf,
             until=midnight(row.valid_to + timedelta(days=1), self._zone) if row.valid_to else inf,
         )
-        for error in wrong_terms(rule, self._terms):
-            self._report.error(file, number, error.field, error.message, code=error.code)
+        for wrong in wrong_terms(rule, self._terms):
+            self._wrong(file, number, *wrong)
         return rule
 
     def _organization(self, number: int, row: tables.OrganizationRow) -> Organization:

@@ -14,7 +14,7 @@ from math import isfinite
 import msgspec
 
 from dispatch.model import Candidate, UnitRef
-from orgs.hours import parse
+from orgs.hours import DAY, parse
 from orgs.matching import Context, assists_of, drafts, owners_near, rank, winner_doubt
 from orgs.rules import Rule, RuleIndex, Steps
 from orgs.units import UnitTree
@@ -46,6 +46,11 @@ class Precedents:
         self._telling = _areas_that_tell(rules, units)
         self._told: dict[str, tuple[Steps, Steps]] = {}  # by the finest area, with the steps that they are of
         self._days, self._minutes = _edges(rules)
+
+    @property
+    def minutes(self) -> tuple[int, ...]:
+        """The minutes of the day from which on some rule begins or ends to hold; midnight is always one."""
+        return tuple(sorted({minute % DAY for minute in self._minutes} | {0}))
 
     def find(self, context: Context) -> Precedent:
         """Return what holds for the place, category and time."""

@@ -22,6 +22,8 @@ from dispatch.past import PastCase, PastLine, recent, visible_lines
 from dispatch.ports import Locator
 from orgs.directory import DirectorySnapshot
 from orgs.edits import Edit
+from orgs.findings import Finding
+from orgs.rule_audit import findings_of_set
 from orgs.rule_editor import RuleEditor, RuleSet
 from orgs.rulebook import StaleRulebook
 from orgs.rules import Rule, RuleIndex
@@ -83,11 +85,13 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What a set of changes would have changed."""
+    """What a set of changes would have changed; `wrong` and `mended` are what it makes wrong with the rules and puts right."""
 
     counts: Counts
     moves: list[Move]
     tried: list[Tried]
+    wrong: list[Finding] = []
+    mended: list[Finding] = []
 
 
 class TriedCase(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,7 +105,8 @@ class TriedCase(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RehearsalView(msgspec.Struct, frozen=True, kw_only=True):
-    """A check: of which rulebook (`version`), as of when, what it counted, and one page of the cases that the asker may see."""
+    """A check: of which rulebook (`version`), as of when, what it counted, what the set makes wrong with the rules (`wrong`) and
+    puts right (`mended`), and one page of the cases that the asker may see."""
 
     id: str
     version: int
@@ -109,6 +114,8 @@ class RehearsalView(msgspec.Struct, frozen=True, kw_only=True):
     effective_at: datetime
     counts: Counts
     moves: list[Move]
+    wrong: list[Finding]
+    mended: list[Finding]
     items: list[TriedCase]
     next: str | None
 
@@ -149,6 +156,10 @@ class Rehearsals:
             at = effect_of(edits, now)
             both = await asyncio.to_thread(_apart, present, edits)
             outcome = await self._try(*both, at, cases)
+            wrong, mended = await asyncio.to_thread(
+                findings_of_set, present, edits, tuple(both[1].rules), self._editor.zones(), now.timestamp()
+            )
+        outcome = msgspec.structs.replace(outcome, wrong=wrong, mended=mended)
         document = {
             "_id": secrets.token_hex(12), "by": actor.id, "at": now, "version": asked.version, "effective_at": at,
             "expires_at": now + KEPT, "outcome": msgspec.json.encode(outcome),
@@ -193,7 +204,8 @@ class Rehearsals:
         behind = start + len(page)
         return RehearsalView(
             id=found["_id"], version=found["version"], at=found["at"], effective_at=found["effective_at"],
-            counts=outcome.counts, moves=outcome.moves, items=items, next=str(behind) if behind < len(outcome.tried) else None,
+            counts=outcome.counts, moves=outcome.moves, wrong=outcome.wrong, mended=outcome.mended, items=items,
+            next=str(behind) if behind < len(outcome.tried) else None,
         )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import date, datetime
 from hashlib import blake2b
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -21,26 +21,17 @@ from orgs import hours
 from orgs.people import Person
 from orgs.roster import Duty
 from orgs.store import ROSTER_CHANGES, ROSTERS, document_of, mark_changed, value_of
-from orgs.tables import DutyRow
+from orgs.tables import DutyRow, Wrong
 from storage.client import Database
 from storage.errors import FieldError, Forbidden, Invalid
 from storage.registers import Act, Register
 
-__all__ = ["ADDED", "MOST_ROWS", "Imported", "Kept", "Rosters", "Wrong", "wrong_in"]
+__all__ = ["ADDED", "MOST_ROWS", "Imported", "Kept", "Rosters", "wrong_in"]
 
 ADDED = "A-"  # how the ids begin that an import gives
 MOST_ROWS = 5000
 TABLE = "roster.csv"
 KEPT_BY_LEADS = frozenset({"grid_worker", "grid_lead", "group_leader"})  # roles whose rows a grid lead keeps
-
-
-class Wrong(NamedTuple):
-    """What is wrong with a row: the column, what stands there, what is allowed, a stable code."""
-
-    column: str
-    cell: str
-    allowed: str
-    code: str
 
 
 def wrong_in(duty: Duty, people: Collection[str], areas: Callable[[str], bool]) -> Iterator[Wrong]:

@@ -43,7 +43,7 @@ class RuleEditor:
     def __init__(self, book: RuleBook, parties: Snapshots, zones: Callable[[], Collection[str]]) -> None:
         self.book = book
         self._parties = parties
-        self._zones = zones
+        self.zones = zones
 
     async def apply(self, *, actor: Actor, asked: RuleSet, reason: str, now: datetime, key: str) -> Version:
         """Make one new version of a set of changes; sent again under its key it is the version that was made.
@@ -74,7 +74,7 @@ class RuleEditor:
         snapshot = self._parties.snapshot
         timing = Timing(self._effect(asked, now), now.timestamp(), snapshot.zone, asked.version + 1)
         book = await self.book.rules(named(asked.changes, timing.version))
-        return plan(asked.changes, book, terms_of(snapshot, self._zones()), timing)
+        return plan(asked.changes, book, terms_of(snapshot, self.zones()), timing)
 
     def _effect(self, asked: RuleSet, now: datetime) -> float:
         """When the set takes effect: a day that is today, or a moment that has just passed, is now."""

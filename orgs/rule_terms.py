@@ -8,8 +8,8 @@ import msgspec
 
 from orgs import hours
 from orgs.rules import ANY, Rule
+from orgs.tables import Wrong
 from orgs.units import split_post
-from storage.errors import FieldError
 
 __all__ = ["Terms", "wrong_terms"]
 
@@ -25,29 +25,25 @@ class Terms(msgspec.Struct, frozen=True):
     zones: Collection[str] | None = None
 
 
-def wrong_terms(rule: Rule, terms: Terms) -> Iterator[FieldError]:
-    """Give what a rule names and is not there, by the columns of `rules.csv`; each message says what is allowed."""
+def wrong_terms(rule: Rule, terms: Terms) -> Iterator[Wrong]:
+    """Give what a rule names and is not there, by the columns of `rules.csv`."""
     if rule.category != ANY and rule.category not in terms.categories and rule.category not in terms.majors:
-        yield _wrong("category", rule.category, "a 小类 of categories.csv, its 大类 of two digits, or *", "unknown_category")
+        yield Wrong("category", rule.category, "a 小类 of categories.csv, its 大类 of two digits, or *", "unknown_category")
     if rule.area and rule.area not in terms.areas:
-        yield _wrong("area_code", rule.area, "the code of an area, or empty", "unknown_code")
+        yield Wrong("area_code", rule.area, "the code of an area, or empty", "unknown_code")
     if rule.zone and terms.zones is not None and rule.zone not in terms.zones:
-        yield _wrong("zone", rule.zone, "the code of a zone, or empty", "unknown_code")
+        yield Wrong("zone", rule.zone, "the code of a zone, or empty", "unknown_code")
     for column, lead in (("lead", rule.lead), *(("assists", assist) for assist in rule.assists)):
         yield from _wrong_lead(column, lead, terms)
     try:
         hours.parse(rule.hours)
     except ValueError as error:
-        yield FieldError("hours", "not_allowed", f"is {error}")
+        yield Wrong("hours", rule.hours, str(error).partition("allowed: ")[2] or str(error), "not_allowed")
 
 
-def _wrong_lead(column: str, lead: str, terms: Terms) -> Iterator[FieldError]:
+def _wrong_lead(column: str, lead: str, terms: Terms) -> Iterator[Wrong]:
     post = split_post(lead)
     if post is None and lead not in terms.units:
-        yield _wrong(column, lead, "the code of a unit, or type@level", "unknown_unit")
+        yield Wrong(column, lead, "the code of a unit, or type@level", "unknown_unit")
     elif post is not None and post not in terms.posts:
-        yield _wrong(column, lead, "a type@level that some unit of units.csv has", "unknown_post")
-
-
-def _wrong(column: str, cell: str, allowed: str, code: str) -> FieldError:
-    return FieldError(column, code, f"is `{cell}`; allowed: {allowed}")
+        yield Wrong(column, lead, "a type@level that some unit of units.csv has", "unknown_post")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 
 from orgs.people import PERSON_ROLES, PROGRAM_ROLES
 from orgs.roster import RowKind
 
-__all__ = ["DutyRow", "OfferRow", "OrganizationRow", "PersonRow", "RuleRow", "UnitRow"]
+__all__ = ["DutyRow", "OfferRow", "OrganizationRow", "PersonRow", "RuleRow", "UnitRow", "Wrong"]
 
 _LISTED = (*PERSON_ROLES, *PROGRAM_ROLES)
 _ROLE_WORDS = f"one of {', '.join(_LISTED)}"
@@ -25,6 +25,15 @@ Metres = Annotated[float, msgspec.Meta(ge=0, le=200_000)]
 Weekday = Annotated[int, msgspec.Meta(ge=1, le=7)]
 Role = Annotated[str, msgspec.Meta(pattern=f"^({'|'.join(_LISTED)})$", extra_json_schema={"description": _ROLE_WORDS})]
 Crs = Literal["WGS-84", "CGCS2000", "GCJ-02", "BD-09"]
+
+
+class Wrong(NamedTuple):
+    """What is wrong with a row: the column, what stands there, what is allowed, a stable code."""
+
+    column: str
+    cell: str
+    allowed: str
+    code: str
 
 
 class UnitRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from tornado import httputil
 from tornado.web import Application, HTTPError, OutputTransform, RequestHandler
 
 from dispatch.actors import Actor, permission
+from dispatch.spreadsheets import written
 from storage.errors import (
     FieldError,
     Forbidden,
@@ -250,6 +251,12 @@ class ApiHandler(RequestHandler):
             self.set_status(status)
         self.put_header("Content-Length", str(len(body)))
         self.finish(body)
+
+    def answer_table(self, name: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        """Send a table as a CSV file of this name (of our own making), in which nothing can be run as a formula."""
+        self.put_header("Content-Type", "text/csv; charset=UTF-8")
+        self.put_header("Content-Disposition", f'attachment; filename="{name}"')
+        self.answer_encoded(written(columns, rows).encode())
 
     def answer_versioned(self, value: Any, tag: str) -> None:
         """Send a value with its ETag; 304 when the asker holds this version already."""

@@ -46,6 +46,7 @@ from orgs.accounts import Accounts
 from orgs.recipients import PeopleBehind
 from orgs.rehearsal import Rehearsals
 from orgs.rostering import Rosters
+from orgs.rule_audit import RuleAudit
 from orgs.rule_editor import RuleEditor
 from orgs.rulebook import RuleBook
 from orgs.service import Parties
@@ -106,6 +107,7 @@ class Services:
     rehearsals: Rehearsals
     patrols: Patrols
     on_patrol: OnPatrol
+    rule_audit: RuleAudit
     queries: Queries
     claims: Claims
     guesses: Throttle
@@ -176,12 +178,13 @@ async def _build(settings: Settings, closing: contextlib.AsyncExitStack, clock: 
     jobs.start()
     closing.push_async_callback(jobs.stop)
     demo = await accounts.has_demo_accounts()
-    rules = RuleEditor(RuleBook(database), parties, lambda: territory.snapshot.special_codes)
+    rules = RuleEditor(RuleBook(database), parties, zones := lambda: territory.snapshot.special_codes)
     return Services(
         settings=settings, database=database, territory=territory, parties=parties, core=core, accounts=accounts, auth=auth,
         hosts=Hosts(loopback_only=demo), feed=feed, hub=hub, pictures=pictures, tiles=tiles, outside=outside, links=links,
         drafts=Drafts(database, cipher, lambda: core.rules, clock),
         rules=rules, rehearsals=Rehearsals(database, parties, territory, rules, clock),
+        rule_audit=RuleAudit(database, parties, territory, zones, clock),
         rosters=Rosters(database, lambda: parties.snapshot.people, territory), patrols=patrols, on_patrol=on_patrol,
         queries=Queries(core.cases, links, keyring.secret("case-queries")),
         claims=Claims(core.cases, database, parties, clock), guesses=Throttle(),

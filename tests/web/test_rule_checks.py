@@ -102,3 +102,34 @@ async def test_past_when_read_is_the_newest_first_and_counted_by_category_and_ar
     counted = await count_cases(services.database, utc_now().replace(hour=0), ["520102", "520103"])
     here = await services.database.count(CASES, {"live.category": "0201", "live.areas": "520103"})
     assert 0 < counted["0201", "520103"] <= here
+
+
+async def test_check_when_the_set_makes_a_tie_says_so(service: Running) -> None:
+    rival = {"category": "0201", "area_code": "520103", "lead": "520103-urban", "priority": 10, "valid_to": "2999-12-31"}
+    found = (await check(service, {"op": "add", "rule": rival}, {"op": "end", "id": "R-0701-A"})).json
+    assert found["wrong"] == [], "the newer one wins"
+    twins = [{"op": "add", "rule": rival | {"area_code": GRID, "lead": lead}} for lead in ("520103-urban", "520103-water")]
+    found = (await check(service, *twins)).json
+    assert [one["kind"] for one in found["wrong"]] == ["contradictory", "contradictory"] and found["mended"] == []
+
+
+async def test_findings_when_asked_are_counted_and_listed_for_those_who_keep_rules(service: Running) -> None:
+    found = await service.get("/api/v1/rules/findings?limit=1", "sys_admin")
+    assert found.status == 200 and set(found.json["counts"]) == {"contradictory", "dangling", "shadowed", "expired"}
+    assert found.json["version"] == await version_of(service)
+    assert (await service.get("/api/v1/rules/findings", "supervisor")).status == 403
+    assert (await service.get("/api/v1/rules/findings?kind=ugly", "dispatcher")).status == 422
+
+
+async def test_coverage_when_asked_is_sent_and_as_a_table_without_formulas(service: Running) -> None:
+    found = (await service.get("/api/v1/rules/coverage?days=366", "dispatcher")).json
+    cells = {(one["area"], one["category"]): one for one in found["items"]}
+    assert cells["520102", "0201"]["answer"] == "one" and cells["520102", "0201"]["rule"] == "R-0201-A"
+    assert cells["520103", "0301"]["answer"] == "none" and sum(found["cells"].values()) == len(cells)
+    below = (await service.get("/api/v1/rules/coverage?parent=520102&major=02&answer=one", "dispatcher")).json
+    assert {one["area"] for one in below["items"]} == {"520102001"} and all(one["category"][:2] == "02" for one in below["items"])
+    table = await service.get("/api/v1/rules/coverage?format=csv&answer=one", "dispatcher")
+    assert table.headers["Content-Type"] == "text/csv; charset=UTF-8" and table.body.startswith(b"\xef\xbb\xbfarea,area_name")
+    assert len(table.body.decode().splitlines()) == 1 + found["cells"]["one"]
+    assert (await service.get("/api/v1/rules/coverage?parent=999", "dispatcher")).json["errors"][0]["field"] == "parent"
+    assert (await service.get("/api/v1/rules/coverage", "clerk_a")).status == 403

@@ -41,7 +41,7 @@ from web.api.public import (
     PublicThanks,
     PublicVisit,
 )
-from web.api.rule_checks import RuleCheck, RuleCheckHandler
+from web.api.rule_checks import RuleCheck, RuleCheckHandler, RuleCoverage, RuleFindings
 from web.api.rules import RuleApply, RuleHandler, Rules, RuleVersionHandler, RuleVersionList, RuleVersionUndo
 from web.api.service import Docs, DocsStyle, Health, OpenApi
 from web.api.sessions import CurrentSession, Sessions
@@ -94,6 +94,8 @@ ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
     ("/api/v1/rules:apply", RuleApply),
     ("/api/v1/rules:check", RuleCheck),
     ("/api/v1/rules/checks/{id}", RuleCheckHandler),
+    ("/api/v1/rules/findings", RuleFindings),
+    ("/api/v1/rules/coverage", RuleCoverage),
     ("/api/v1/rules/versions", RuleVersionList),
     ("/api/v1/rules/versions/{version}:undo", RuleVersionUndo),
     ("/api/v1/rules/versions/{version}", RuleVersionHandler),
