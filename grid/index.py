@@ -5,7 +5,7 @@ the grid with the greater code is open along that border: of two neighbours exac
 
 >>> import numpy, shapely
 >>> west, east = shapely.box(0, 0, 1, 1), shapely.box(1, 0, 2, 1)
->>> index = PointIndex(build_tables(numpy.array([west, east]), numpy.array([0, 1])), [west, east])
+>>> index = PointIndex(build_tables(numpy.array([west, east]), numpy.array([0, 1])), Shapes.of([west, east]))
 >>> index.find(0.5, 0.5), index.find(1.0, 0.5), index.find(1.0000001, 0.5), index.find(2.0, 0.5), index.find(2.1, 0.5)
 (0, 0, 1, 1, -1)
 """
@@ -13,7 +13,6 @@ the grid with the greater code is open along that border: of two neighbours exac
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 
 from grid.index_building import BITS, IndexTables, build_tables
 from grid.metric import metres_per_degree, segment_distance
+from grid.shapes import Shapes
 
 __all__ = ["PointIndex", "build_tables"]
 
@@ -39,8 +39,8 @@ class PointIndex:
         "_tree", "_west",
     )  # fmt: skip
 
-    def __init__(self, tables: IndexTables, polygons: Sequence[Any]) -> None:
-        """`polygons` are the shapely geometries that the tables were built from, in the same order."""
+    def __init__(self, tables: IndexTables, polygons: Shapes) -> None:
+        """`polygons` are those that the tables were built from, in the same order."""
         self._size = tables.size
         self._west, self._south = tables.west, tables.south
         self._lon_scale, self._lat_scale = tables.lon_scale, tables.lat_scale
@@ -54,8 +54,6 @@ class PointIndex:
         self._ring_starts = array("i", tables.ring_starts)
         self._ring_lon, self._ring_lat = array("d", tables.ring_lon), array("d", tables.ring_lat)
         self._polygons = polygons
-        starts = self._ring_starts
-        shapely.prepare([shape for number, shape in enumerate(polygons) if starts[number] == starts[number + 1]])
 
     def find(self, lon: float, lat: float) -> int:
         """Return the position of the polygon that holds the point (on a shared border the smallest), or -1."""
@@ -101,7 +99,7 @@ class PointIndex:
 
         >>> import numpy, shapely
         >>> west, east = shapely.box(0, 0, 1, 1), shapely.box(1, 0, 2, 1)
-        >>> index = PointIndex(build_tables(numpy.array([west, east]), numpy.array([0, 1])), [west, east])
+        >>> index = PointIndex(build_tables(numpy.array([west, east]), numpy.array([0, 1])), Shapes.of([west, east]))
         >>> index.find_many(numpy.array([0.5, 1.0, 1.5, 2.1]), numpy.array([0.5, 0.5, 0.5, 0.5])).tolist()
         [0, 0, 1, -1]
         """
@@ -110,12 +108,11 @@ class PointIndex:
         mixed = np.flatnonzero(leaves > self._size)
         numbers = leaves[mixed] - self._size - 1
         starts, candidates = np.frombuffer(self._candidate_starts, np.int32), np.frombuffer(self._candidates, np.int32)
-        polygons = np.asarray(self._polygons, dtype=object)
         place, ends = starts[numbers], starts[numbers + 1]
         while len(mixed := mixed[place < ends]):  # candidates lie in rising order: the first that holds the point is the smallest
             place, ends = place[place < ends], ends[place < ends]
             tried = candidates[place]
-            holds = shapely.intersects_xy(polygons[tried], lons[mixed], lats[mixed])
+            holds = shapely.intersects_xy(self._polygons.take(tried), lons[mixed], lats[mixed])
             found[mixed[holds]] = tried[holds]
             mixed, place, ends = mixed[~holds], place[~holds] + 1, ends[~holds]
         return found

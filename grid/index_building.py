@@ -23,6 +23,7 @@ BITS = 8  # of each coordinate inside a root box: four splits into 4 × 4
 DOUBT_METRES = 20.0
 _MOST_POLYGONS = 3
 _MOST_EDGES = 6
+_MOST_BOXES = 1 << 20  # root boxes; with too few for 200,000 grids nearly all are split into 16, and building takes twice as long
 _SMALLEST_METRES = 15.0
 _SMALL_RING = 64  # vertices up to which a test in Python beats one by GEOS
 _SLACK = 1e-9  # degrees that boxes are enlarged by, so that rounding never puts a point into the wrong box
@@ -109,7 +110,7 @@ def build_tables(polygons: NDArray[Any], communities: NDArray[np.int64]) -> Inde
     ends, owner = _edges_of(polygons)
     border, sides = _borders(ends, communities[owner])
     bounds = shapely.total_bounds(polygons) if size else np.array([0.0, 0.0, 0.001, 0.001])
-    frame = _Frame(bounds, max(64, min(65536, len(owner) // 14)))
+    frame = _Frame(bounds, max(64, min(_MOST_BOXES, len(owner) // 14)))
     margins = DOUBT_METRES / frame.lon_metres, DOUBT_METRES / frame.lat_metres
     growth = _Growth(frame, _Edges(ends, _SLACK, _SLACK), owner, _Edges(border, *margins))
     tree, leaves = growth.grow()

@@ -3,91 +3,126 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
 from math import hypot
 from typing import Any
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 
-from grid.areas import Area, Feature
+from grid.area_table import AreaTable
+from grid.areas import Feature
 from grid.metric import metres_per_degree
+from grid.shapes import Shapes
 
-__all__ = ["Layer"]
+__all__ = ["Box", "Layer"]
 
 Box = tuple[float, float, float, float]
 
 
 class Layer:
-    """Areas with their shapely geometries (WGS-84 degrees), by code. Immutable."""
+    """The areas of a level that have a polygon, by code. What is drawn is decoded then; nothing that it answers ever changes."""
 
-    __slots__ = ("_tree", "areas", "geometries")
+    __slots__ = ("_bounds", "_level", "_positions", "_table", "shapes")
 
-    def __init__(self, areas: Sequence[Area], geometries: Sequence[Any]) -> None:
-        """`geometries[i]` belongs to `areas[i]`; both in the order of codes. The areas need their `wkb` no longer."""
-        self.areas = areas
-        self.geometries = geometries
-        self._tree = shapely.STRtree(geometries)
+    def __init__(self, table: AreaTable, shapes: Shapes, level: str) -> None:
+        self._table = table
+        self._level = level
+        self._positions = np.frombuffer(table.layers[level], dtype=np.int32)
+        self.shapes = shapes.chosen(self._positions)
+        self._bounds: NDArray[np.float64] = np.frombuffer(table.bounds, dtype=np.float64).reshape(-1, 4)[self._positions]
+
+    def __len__(self) -> int:
+        return len(self._positions)
+
+    def position(self, number: int) -> int:
+        """Return the place of an area of this layer in the order of all codes."""
+        return int(self._positions[number])
+
+    def code(self, number: int) -> str:
+        """Return the code of an area of this layer."""
+        return self._table.codes[self.position(number)]
+
+    def bounds(self) -> Box | None:
+        """Return west, south, east, north of all of them; None where there is none."""
+        if not len(self._bounds):
+            return None
+        (west, south), (east, north) = self._bounds[:, :2].min(axis=0).tolist(), self._bounds[:, 2:].max(axis=0).tolist()
+        return west, south, east, north
 
     def features(self, bbox: Box | None = None) -> list[Feature]:
         """Return the areas whose bounds meet the box (west, south, east, north), or all, by code."""
-        if bbox is None:
-            return [self._feature(number) for number in range(len(self.areas))]
-        return [self._feature(number) for number in sorted(self._tree.query(shapely.box(*bbox)).tolist())]
+        found = range(len(self)) if bbox is None else self._meeting(bbox)
+        return [self._feature(number) for number in found]
 
     def label(self, code: str) -> tuple[float, float] | None:
         """Return the point inside the area where a map's text stands (lon, lat), or None for a code that is not here."""
         number = self._number(code)
-        return None if number is None else self._feature(number).label
+        return None if number is None else self._label(self.position(number))
 
     def geometry(self, code: str) -> Any:
         """Return the geometry of an area (WGS-84 degrees), or None for a code that is not here."""
         number = self._number(code)
-        return None if number is None else self.geometries[number]
-
-    def _number(self, code: str) -> int | None:
-        number = bisect_left(self.areas, code, key=lambda area: area.code)
-        return None if number == len(self.areas) or self.areas[number].code != code else number
+        return None if number is None else self.shapes[number]
 
     def radius(self, code: str) -> float | None:
         """Return how far from its middle the area reaches, in whole metres, or None for a code that is not here."""
-        number = bisect_left(self.areas, code, key=lambda area: area.code)
-        if number == len(self.areas) or self.areas[number].code != code:
+        number = self._number(code)
+        if number is None:
             return None
-        west, south, east, north = self.geometries[number].bounds
+        west, south, east, north = self._bounds[number].tolist()
         lon_metres, lat_metres = metres_per_degree((south + north) / 2)
         return float(round(hypot((east - west) * lon_metres, (north - south) * lat_metres) / 2))
 
-    def _feature(self, number: int) -> Feature:
-        area = self.areas[number]
-        geometry = self.geometries[number]
-        if area.label is None:
-            inside = shapely.point_on_surface(geometry)
-            label = (inside.x, inside.y)
-        else:
-            label = area.label
-        return Feature(area.code, area.name, area.name_en, area.level, area.kind, geometry, label)
-
     def holding(self, lon: float, lat: float) -> int:
-        """Return the position of the area that holds the point (on a border the smallest code), or -1."""
-        found = self._tree.query(shapely.Point(lon, lat), predicate="intersects")
-        return int(found.min()) if len(found) else -1
+        """Return the number of the area that holds the point (on a border the smallest code), or -1."""
+        for number in self._meeting((lon, lat, lon, lat)):
+            if shapely.intersects_xy(self.shapes[number], lon, lat):
+                return number
+        return -1
 
     def nearest(self, lon: float, lat: float, most_metres: float) -> tuple[int, float]:
-        """Return the position of the nearest area and its distance in metres, or (-1, inf) when none is in reach."""
+        """Return the number of the nearest area and its distance in metres, or (-1, inf) when none is in reach."""
         lon_metres, lat_metres = metres_per_degree(lat)
-        reach = shapely.box(
+        box = (
             lon - most_metres / lon_metres,
             lat - most_metres / lat_metres,
             lon + most_metres / lon_metres,
             lat + most_metres / lat_metres,
         )
-        best = (float("inf"), -1)
-        for number in self._tree.query(reach).tolist():
-            clipped = shapely.intersection(self.geometries[number], reach)
+        reach, best = shapely.box(*box), (float("inf"), -1)
+        for number in self._meeting(box):
+            clipped = shapely.intersection(self.shapes[number], reach)
             scaled = shapely.transform(clipped, lambda at: (at - np.array([lon, lat])) * np.array([lon_metres, lat_metres]))
             best = min(best, (float(shapely.distance(scaled, _ORIGIN)), number)) if not scaled.is_empty else best
         return (best[1], best[0]) if best[0] <= most_metres else (-1, float("inf"))
+
+    def _number(self, code: str) -> int | None:
+        number = bisect_left(self._positions, code, key=self._table.codes.__getitem__)
+        return number if number < len(self) and self.code(number) == code else None
+
+    def _meeting(self, box: Box) -> list[int]:
+        """Those whose bounds meet the box, by code."""
+        west, south, east, north = box
+        bounds = self._bounds
+        meets = (bounds[:, 0] <= east) & (bounds[:, 2] >= west) & (bounds[:, 1] <= north) & (bounds[:, 3] >= south)
+        return [int(number) for number in np.flatnonzero(meets)]
+
+    def _label(self, position: int) -> tuple[float, float]:
+        lon, lat = np.frombuffer(self._table.labels, np.float64, 2, offset=16 * position).tolist()
+        return lon, lat
+
+    def _feature(self, number: int) -> Feature:
+        position, table = self.position(number), self._table
+        return Feature(
+            table.codes[position],
+            table.names[position],
+            table.names_en.get(position, ""),
+            self._level,
+            table.kinds[table.kind_of[position]],
+            self.shapes[number],
+            self._label(position),
+        )
 
 
 _ORIGIN = shapely.Point(0.0, 0.0)

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from dispatch.model import AreaRef, AssetRef, Campaign, Place
 from grid import store
-from grid.areas import Area, Entry, Feature, NameHit
-from grid.build_process import build_names_apart, build_tables_apart
-from grid.gazetteer_building import entries_of_areas
+from grid.areas import Feature, NameHit
+from grid.build_process import make_apart, names_apart
 from grid.gazetteer_index import GazetteerIndex
-from grid.hierarchy import AreaTree
 from grid.layers import Box
-from grid.territory import Parts, TerritorySnapshot, assemble, communities, grid_areas
+from grid.territory import TerritorySnapshot, assemble
 from storage.client import Database
 from storage.feed import GAP, Change
 
-__all__ = ["Territory", "build_apart", "build_names"]
+__all__ = ["Territory"]
 
 log = logging.getLogger(__name__)
 
@@ -31,41 +29,22 @@ class _Feed(Protocol):
         """Call back for every change of the collection; returns how to stop it."""
 
 
-async def build_apart(parts: Parts, entries: AsyncIterable[Sequence[Entry]]) -> TerritorySnapshot:
-    """Return the snapshot of these parts and of the entries of the gazetteer. The heavy work is done by two other processes, the
-    rest in steps of milliseconds."""
-    grids = grid_areas(parts.areas)
+async def _load(database: Database) -> tuple[TerritorySnapshot, str]:
+    """Return the territory and the version of its names. What changes meanwhile has a later version.
+
+    The heavy work is done by two other processes, the rest in steps of milliseconds.
+    """
+    version = await store.load_names_version(database)
+    made, names = await asyncio.gather(make_apart(database), names_apart(database))
     await asyncio.sleep(0)
-    _, community_of = communities(grids, AreaTree(parts.areas))
-    tables, names = await asyncio.gather(
-        build_tables_apart([area.wkb for area in grids], community_of), build_names(parts.areas, entries)
-    )
-    steps = assemble(parts, tables, names)
+    steps = assemble(made, GazetteerIndex(names))
     while True:
         try:
             next(steps)
         except StopIteration as done:
             snapshot: TerritorySnapshot = done.value
-            return snapshot
+            return snapshot, version
         await asyncio.sleep(0)
-
-
-async def build_names(areas: Sequence[Area], entries: AsyncIterable[Sequence[Entry]]) -> GazetteerIndex:
-    """Return the names of these areas and entries, ready to be asked. The heavy work is done by another process."""
-
-    async def all_entries() -> AsyncIterator[Sequence[Entry]]:
-        yield entries_of_areas(areas)
-        async for some in entries:
-            yield some
-
-    return GazetteerIndex(await build_names_apart(all_entries()))
-
-
-async def _load(database: Database) -> tuple[TerritorySnapshot, str]:
-    """Return the territory and the version of its names. What changes meanwhile has a later version."""
-    version = await store.load_names_version(database)
-    parts = await store.load_parts(database)
-    return await build_apart(parts, store.entries(database)), version
 
 
 class Territory:
@@ -100,7 +79,7 @@ class Territory:
         version = await store.load_names_version(self._database)
         if version == self._names_version:
             return False
-        names = await build_names(await store.load_named_areas(self._database), store.entries(self._database))
+        names = GazetteerIndex(await names_apart(self._database))
         self.snapshot, self._names_version = self.snapshot.with_names(names), version
         log.info("gazetteer version %s", version)
         return True

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from grid.areas import AREA_LEVELS, Area, Asset, Entry, Zone
-from grid.territory import Parts
+from grid.making import Parts
 from storage.client import Database
 from storage.errors import Conflict
 from storage.indexes import Index

@@ -1,16 +1,16 @@
 """The territory of a city as an immutable snapshot in memory: where a point, an area code or an address is.
 
-Building it takes a second or two for 15,000 grids, nearly all of it in `build_tables`. A service has the tables built by a
-process of its own (`grid.build_process`) and puts the rest together by `assemble`, whose steps are small enough to take turns
-with other work on an event loop; `build` does both at once. So it is with the names of the gazetteer (`grid.gazetteer_building`).
+Making it takes seconds (`grid.making`, and `grid.gazetteer_building` for the names). A service has that done by processes of
+their own (`grid.build_process`) and puts the tables together by `assemble`, whose steps are small enough to take turns with other
+work on an event loop; `build` does both at once. Objects are made of the tables when somebody asks for them, and kept.
 """
 
 from __future__ import annotations
 
 import copy
+from array import array
 from collections.abc import Generator, Sequence
-from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -29,29 +29,18 @@ from grid.gazetteer_building import entries_of_areas
 from grid.gazetteer_index import GazetteerIndex
 from grid.hierarchy import AreaTree
 from grid.index import PointIndex
-from grid.index_building import DOUBT_METRES, IndexTables, build_tables
+from grid.index_building import DOUBT_METRES
 from grid.layers import Box, Layer
+from grid.making import Made, Outline, Parts, make
 from grid.name_search import NameSearch
 from grid.names import AreaNames
 from grid.nearness import metres_outside
 
-__all__ = ["Parts", "TerritorySnapshot", "assemble", "build", "grid_areas", "tables_for"]
+__all__ = ["TerritorySnapshot", "assemble", "build"]
 
 GAP_METRES = 50.0  # a point in a gap belongs to the nearest grid up to here
 COARSE_METRES = 500.0  # an accuracy worse than this says nothing about the grid
-_CHUNK = 250
 _ZONE_SQUARE = 0.005
-
-
-class Parts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a snapshot is made of. It answers from `switch_at` on (None: at once)."""
-
-    areas: Sequence[Area]
-    zones: Sequence[Zone] = ()
-    assets: Sequence[Asset] = ()
-    gazetteer: Sequence[Entry] = ()
-    version: str = ""
-    switch_at: datetime | None = None
 
 
 class TerritorySnapshot:
@@ -59,17 +48,17 @@ class TerritorySnapshot:
 
     def __init__(self, pieces: _Pieces) -> None:
         """Use `assemble` or `build`."""
-        self.version = pieces.version
-        self._tree = pieces.tree
-        self._layers = pieces.layers
+        outline, self._layers, self._tree = pieces.outline, pieces.layers, pieces.tree
+        self.version = outline.version
         self._index = pieces.points
-        self._size = len(pieces.paths)
-        self._paths = pieces.paths
-        self._community_codes, self._community_of = pieces.communities
+        self._grids = pieces.layers["grid"]
+        self._size = len(self._grids)
+        self._paths: list[tuple[AreaRef, ...] | None] = [None] * self._size
+        self._community_codes, self._community_of = outline.table.communities, array("i", outline.table.community_of)
         self._specials = pieces.specials
         self._campaigns = pieces.campaigns
         self._assets = pieces.assets
-        self._search = NameSearch(pieces.gazetteer, pieces.names, pieces.tree, pieces.layers, self.area_at)
+        self._search = NameSearch(pieces.gazetteer, AreaNames(outline.table), pieces.tree, pieces.layers, self.area_at)
 
     def with_names(self, names: GazetteerIndex) -> TerritorySnapshot:
         """Return this territory with other names in its gazetteer."""
@@ -103,7 +92,7 @@ class TerritorySnapshot:
         leaf = index.leaf(x, y)
         grid = leaf if leaf < self._size else index.find_in(leaf, x, y)
         if grid >= 0:
-            path = self._paths[grid]
+            path = self._paths[grid] or self._path(grid)
             sure = leaf < self._size and (accuracy_m is None or accuracy_m <= DOUBT_METRES)
             doubt = () if sure else self._border_doubt(leaf, grid, x, y, accuracy_m)
         else:
@@ -135,13 +124,13 @@ class TerritorySnapshot:
     def find_grid(self, lon: float, lat: float) -> str | None:
         """Return the code of the grid that holds a WGS-84 point (on a shared border the smallest), or None."""
         grid = self._index.find(lon, lat)
-        return self._layers["grid"].areas[grid].code if grid >= 0 else None
+        return self._grids.code(grid) if grid >= 0 else None
 
     def find_grids(self, lons: Sequence[float], lats: Sequence[float], crs: str) -> list[str | None]:
         """Return the code of the grid that holds each of many points, or None; no special grids. Raises `UnknownCrs`."""
         x, y = to_wgs84(np.asarray(lons, dtype=float), np.asarray(lats, dtype=float), crs)
-        areas = self._layers["grid"].areas
-        return [areas[grid].code if grid >= 0 else None for grid in self._index.find_many(x, y).tolist()]
+        code = self._grids.code
+        return [code(grid) if grid >= 0 else None for grid in self._index.find_many(x, y).tolist()]
 
     def locate_area(self, code: str, *, address: str | None = None) -> Place:
         """Return the place of an area alone, with `area_only` doubt. Raises `UnknownArea`."""
@@ -206,7 +195,7 @@ class TerritorySnapshot:
     def area_at(self, lon: float, lat: float) -> str | None:
         """Return the code of the narrowest area that holds a WGS-84 point, or None outside all of them."""
         grid = self._index.find(lon, lat)
-        return self._layers["grid"].areas[grid].code if grid >= 0 else self._holder(lon, lat)
+        return self._grids.code(grid) if grid >= 0 else self._holder(lon, lat)
 
     def features(self, level: str, bbox: Box | None = None) -> list[Feature]:
         """Return the areas of a level (`dispatch.model.LEVELS`) that meet the box (west, south, east, north) for the map."""
@@ -214,7 +203,7 @@ class TerritorySnapshot:
 
     def bounds(self) -> Box:
         """Return west, south, east, north of the whole territory (zeros when it has no polygons)."""
-        found = [geometry.bounds for level in LEVELS for geometry in self._layers[level].geometries]
+        found = [box for level in LEVELS if (box := self._layers[level].bounds()) is not None]
         if not found:
             return 0.0, 0.0, 0.0, 0.0
         west, south, east, north = zip(*found, strict=True)
@@ -236,21 +225,27 @@ class TerritorySnapshot:
 
         That also takes in a point up to 50 m outside the city: no positioning is better than that along a border.
         """
-        layer = self._layers["grid"]
-        grid, metres = layer.nearest(x, y, GAP_METRES)
+        grid, metres = self._grids.nearest(x, y, GAP_METRES)
         holder = self._holder(x, y)
         if grid >= 0:
-            return self._paths[grid], (f"gap:{metres:.0f}",)
+            return self._path(grid), (f"gap:{metres:.0f}",)
         if holder is None:
             raise OutOfArea("the point lies outside the city", lon=x, lat=y)
         return self._tree.path(holder), (f"gap:>{GAP_METRES:.0f}",)
+
+    def _path(self, grid: int) -> tuple[AreaRef, ...]:
+        """The path of a grid; made when it is asked for first."""
+        path = self._paths[grid]
+        if path is None:
+            path = self._paths[grid] = self._tree.path_at(self._grids.position(grid))
+        return path
 
     def _holder(self, x: float, y: float) -> str | None:
         for level in reversed(LEVELS[:-1]):
             layer = self._layers[level]
             found = layer.holding(x, y)
             if found >= 0:
-                return layer.areas[found].code
+                return layer.code(found)
         return None
 
 
@@ -259,10 +254,9 @@ class _Specials:
 
     __slots__ = ("_buckets", "_polygons", "_refs")
 
-    def __init__(self, parts: Parts) -> None:
-        of_areas: list[Area | Zone] = [area for area in parts.areas if area.is_special and area.wkb]
-        of_zones = [zone for zone in parts.zones if zone.kind == "special" and zone.wkb]
-        found = sorted([*of_areas, *of_zones], key=lambda item: item.code)
+    def __init__(self, outline: Outline) -> None:
+        of_zones = (zone for zone in outline.zones if zone.kind == "special" and zone.wkb)
+        found: list[Area | Zone] = sorted([*outline.specials, *of_zones], key=lambda item: item.code)
         self._refs = [AreaRef(item.code, item.name, "special", item.name_en) for item in found]
         self._polygons = shapely.from_wkb([item.wkb for item in found])
         shapely.prepare(self._polygons)
@@ -281,79 +275,30 @@ class _Specials:
         return None
 
 
-def grid_areas(areas: Sequence[Area]) -> list[Area]:
-    """Return the grids that a point is looked up in, by code: those with a polygon, special ones left out."""
-    return sorted((area for area in areas if area.level == "grid" and area.wkb and not area.is_special), key=_code)
-
-
-def communities(grids: Sequence[Area], tree: AreaTree) -> tuple[list[str], list[int]]:
-    """Return the codes of the communities of the grids, sorted, and the position in them for each grid.
-
-    A grid that belongs to no community counts as one of its own.
-    """
-    above = {parent: tree.above(parent, "community") for parent in {area.parent for area in grids} if parent}
-    codes = [above.get(area.parent or "") or area.code for area in grids]
-    found = sorted(set(codes))
-    number = {code: position for position, code in enumerate(found)}
-    return found, [number[code] for code in codes]
-
-
-def grid_paths(grids: Sequence[Area], tree: AreaTree) -> list[tuple[AreaRef, ...]]:
-    """Return the path from the city for each grid."""
-    above = {parent: tree.path(parent) for parent in {area.parent for area in grids} if parent}
-    refs = (tree.get(area.code) for area in grids)
-    return [(*above.get(area.parent or "", ()), ref) for area, ref in zip(grids, refs, strict=True) if ref is not None]
-
-
 class _Pieces(NamedTuple):
     """What `assemble` has made."""
 
-    version: str
+    outline: Outline
     tree: AreaTree
     layers: dict[str, Layer]
     points: PointIndex
-    paths: list[tuple[AreaRef, ...]]
-    communities: tuple[list[str], list[int]]
     specials: _Specials
     campaigns: CampaignIndex
     assets: AssetIndex
-    names: AreaNames
     gazetteer: GazetteerIndex
 
 
-def tables_for(wkb: Sequence[bytes], community_of: Sequence[int]) -> IndexTables:
-    """Build the tables of the point index from the WKB of the grids (in the order of codes). Pure, a second or two."""
-    polygons = np.array(shapely.from_wkb(list(wkb)), dtype=object)
-    return build_tables(polygons, np.array(community_of, dtype=np.int64))
-
-
-def assemble(parts: Parts, tables: IndexTables, gazetteer: GazetteerIndex) -> Generator[None, None, TerritorySnapshot]:
-    """Put a snapshot together in steps of milliseconds; the last one returns it. The entries of `parts` are not looked at."""
-    tree = AreaTree(parts.areas)
+def assemble(made: Made, gazetteer: GazetteerIndex) -> Generator[None, None, TerritorySnapshot]:
+    """Put a snapshot together in steps of milliseconds; the last one returns it."""
+    outline, polygons = made.outline, made.polygons()
+    tree = AreaTree(outline.table)
     yield
-    layers: dict[str, Layer] = {}
-    for level in LEVELS:
-        of_level = [area for area in parts.areas if area.level == level and area.wkb]
-        areas = grid_areas(of_level) if level == "grid" else sorted(of_level, key=_code)
-        geometries: list[Any] = []
-        for start in range(0, len(areas), _CHUNK):
-            geometries.extend(shapely.from_wkb([area.wkb for area in areas[start : start + _CHUNK]]).tolist())
-            yield
-        layers[level] = Layer([msgspec.structs.replace(area, wkb=b"") for area in areas], geometries)
-        yield
-    grids = layers["grid"].areas
-    index = PointIndex(tables, layers["grid"].geometries)
+    layers = {level: Layer(outline.table, polygons, level) for level in LEVELS}
     yield
-    paths = grid_paths(grids, tree)
+    index = PointIndex(made.points, layers["grid"].shapes)
     yield
-    numbered = communities(grids, tree)
-    yield
-    specials, campaigns, assets = _Specials(parts), CampaignIndex(parts.zones), AssetIndex(parts.assets)
-    yield
-    names = AreaNames(parts.areas)
-    return TerritorySnapshot(
-        _Pieces(parts.version, tree, layers, index, paths, numbered, specials, campaigns, assets, names, gazetteer)
-    )
+    specials, campaigns, assets = _Specials(outline), CampaignIndex(outline.zones), AssetIndex(outline.assets)
+    return TerritorySnapshot(_Pieces(outline, tree, layers, index, specials, campaigns, assets, gazetteer))
 
 
 def build(
@@ -365,18 +310,11 @@ def build(
     version: str = "",
 ) -> TerritorySnapshot:
     """Return the snapshot of these areas at once (blocks for as long as it takes; see the module)."""
-    parts = Parts(areas=areas, zones=zones, assets=assets, gazetteer=gazetteer, version=version)
-    grids = grid_areas(areas)
-    tables = tables_for([area.wkb for area in grids], communities(grids, AreaTree(areas))[1])
-    names = GazetteerIndex(build_names([*entries_of_areas(areas), *gazetteer]))
-    steps = assemble(parts, tables, names)
+    made = make(Parts(areas=areas, zones=zones, assets=assets, version=version))
+    steps = assemble(made, GazetteerIndex(build_names([*entries_of_areas(areas), *gazetteer])))
     while True:
         try:
             next(steps)
         except StopIteration as done:
             snapshot: TerritorySnapshot = done.value
             return snapshot
-
-
-def _code(area: Area) -> str:
-    return area.code

@@ -88,8 +88,9 @@ def _ours(method: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
 class Database:
     """One database of a replica set or a sharded cluster, through either driver. Make one with `connect`."""
 
-    def __init__(self, client: Any, straight: Any, name: str, driver: str) -> None:
+    def __init__(self, client: Any, straight: Any, name: str, driver: str, uri: str = "") -> None:
         self.name = name
+        self.uri = uri  # may hold a password: for another process of ours that connects itself, never for a log
         self.driver = driver
         self._client = client
         self._database = client[name]
@@ -102,7 +103,7 @@ class Database:
         when none answers within 5 s (or the `serverSelectionTimeoutMS` of the URI), `StorageFailure` when it refuses the user."""
         options = drivers.options_for(uri, max_pool)
         client = drivers.make_client(uri, driver, options)
-        database = cls(client, drivers.straight_client(client, uri, options), name, driver)
+        database = cls(client, drivers.straight_client(client, uri, options), name, driver, uri)
         try:
             await database._check()
         except BaseException:

@@ -43,4 +43,4 @@ def index_of(entries: Sequence[Entry], areas: Sequence[Area] = AREAS) -> Gazette
 
 def gazetteer(entries: Sequence[Entry] = ()) -> Gazetteer:
     """Return the gazetteer of the areas above and these entries."""
-    return Gazetteer(index_of(entries), AreaTree(AREAS), _where)
+    return Gazetteer(index_of(entries), AreaTree.of(AREAS), _where)

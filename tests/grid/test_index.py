@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from bench.made_city import make_city
 from grid.index import PointIndex, build_tables
 from grid.metric import metres_per_degree
+from grid.shapes import Shapes
 from tests.grid.factories import small_city, square
 
 
 def index_of(polygons: list[Any], communities: list[int] | None = None) -> PointIndex:
     array = np.array(polygons, dtype=object)
-    return PointIndex(build_tables(array, np.array(communities or range(len(polygons)), dtype=np.int64)), polygons)
+    return PointIndex(build_tables(array, np.array(communities or range(len(polygons)), dtype=np.int64)), Shapes.of(polygons))
 
 
 def brute_force(polygons: Any, points: np.ndarray) -> np.ndarray:

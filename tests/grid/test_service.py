@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from pathlib import Path
 
 import msgspec
@@ -15,7 +14,7 @@ from dispatch.model import LEVELS
 from dispatch.packs import PackReport
 from grid import store
 from grid.areas import Asset, Entry, Zone
-from grid.build_process import BuildFailed, build_tables_apart
+from grid.build_process import BuildFailed, make_apart
 from grid.importing import TerritoryPack, read, write
 from grid.service import Territory
 from storage.client import Database
@@ -122,9 +121,11 @@ async def test_load_when_building_then_the_loop_goes_on(database: Database, pack
     assert beats > 20
 
 
-async def test_build_tables_apart_when_the_process_fails_then_says_so(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.ERROR), pytest.raises(BuildFailed, match="status 1"):
-        await build_tables_apart([b"no geometry"], [0])
+async def test_make_apart_when_the_process_fails_then_says_so(database: Database, pack: TerritoryPack) -> None:
+    await write(database, pack)
+    await database.update_one(store.AREAS, {"level": "grid"}, {"$set": {"wkb": b"no geometry"}})
+    with pytest.raises(BuildFailed, match="status 1"):
+        await make_apart(database)
 
 
 async def test_features_when_asked_for_tiles_then_shapes_by_level(database: Database, pack: TerritoryPack) -> None:

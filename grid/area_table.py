@@ -1,0 +1,142 @@
+"""The areas of a territory as columns, not as objects: they travel between processes and are loaded in milliseconds.
+
+A city of 200,000 grids would be some millions of objects, which take seconds to make and stop the event loop when they are let
+go. What somebody asks for is made then (`grid.hierarchy`, `grid.layers`, `grid.shapes`) and kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from dispatch.model import LEVELS
+from grid.areas import Area
+
+__all__ = ["AreaTable", "Ground", "ground_of"]
+
+_DEEPEST = 8  # of a path; a circle of parents ends here
+
+
+class AreaTable(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """All areas in the order of their codes; position i of every column belongs to `codes[i]`. Numbers are little-endian bytes.
+
+    `level_of` (uint8) counts in `dispatch.model.LEVELS`, `kind_of` (uint8) in `kinds`; `parent_of` (int32) is -1 where there is
+    none; the areas below i are `children[child_starts[i]:child_starts[i + 1]]` (int32). `layers` are the positions (int32) of
+    the areas of each level that points are looked up in. `bounds` (float64: west, south, east, north) and `labels` (float64: lon,
+    lat of a point inside) are NaN for an area without a polygon. `community_of` (int32) says for each position of the layer of
+    the grids which of `communities` it belongs to; a grid that belongs to none counts as one of its own. `typed` holds all names,
+    lower case, a line for each area, wide ones first: line k begins at `typed_starts[k]` and is of area `typed_order[k]` (int32).
+    """
+
+    codes: list[str]
+    names: list[str]
+    names_en: dict[int, str]
+    kinds: list[str]
+    level_of: bytes
+    kind_of: bytes
+    parent_of: bytes
+    child_starts: bytes
+    children: bytes
+    layers: dict[str, bytes]
+    bounds: bytes
+    labels: bytes
+    communities: list[str]
+    community_of: bytes
+    typed: str
+    typed_starts: bytes
+    typed_order: bytes
+
+
+class Ground(NamedTuple):
+    """The areas as columns, and their polygons: WKB one after the other, that of area i from `shape_starts[i]` (int64) on; and
+    decoded (None where there is none)."""
+
+    table: AreaTable
+    shape_starts: bytes
+    shapes: bytes
+    polygons: NDArray[Any]
+
+
+def ground_of(areas: Sequence[Area]) -> Ground:
+    """Return the areas as columns. Of two areas with one code the last counts."""
+    ordered = sorted({area.code: area for area in areas}.values(), key=lambda area: area.code)
+    number = {area.code: position for position, area in enumerate(ordered)}
+    parents = np.array([number.get(area.parent or "", -1) for area in ordered], dtype=np.int32)
+    kinds = sorted({area.kind for area in ordered})
+    by_parent = np.argsort(parents, kind="stable").astype(np.int32)
+    starts = np.searchsorted(parents[by_parent], np.arange(len(ordered) + 1))
+    layers = {level: _layer(ordered, level) for level in LEVELS}
+    communities, community_of = _communities(ordered, parents, layers["grid"])
+    polygons = np.asarray(shapely.from_wkb([area.wkb or None for area in ordered]), dtype=object)
+    bounds, labels = shapely.bounds(polygons), _labels(ordered, polygons)
+    typed, typed_starts, typed_order = _typed(ordered)
+    table = AreaTable(
+        codes=[area.code for area in ordered],
+        names=[area.name for area in ordered],
+        names_en={position: area.name_en for position, area in enumerate(ordered) if area.name_en},
+        kinds=kinds,
+        level_of=bytes(LEVELS.index(area.level) for area in ordered),
+        kind_of=bytes(kinds.index(area.kind) for area in ordered),
+        parent_of=parents.tobytes(),
+        child_starts=starts.astype(np.int32).tobytes(),
+        children=by_parent.tobytes(),
+        layers={level: positions.tobytes() for level, positions in layers.items()},
+        bounds=bounds.tobytes(),
+        labels=labels.tobytes(),
+        communities=communities,
+        community_of=community_of.tobytes(),
+        typed=typed,
+        typed_starts=typed_starts.tobytes(),
+        typed_order=typed_order.tobytes(),
+    )
+    lengths = np.array([0, *(len(area.wkb) for area in ordered)], dtype=np.int64)
+    return Ground(table, np.cumsum(lengths).tobytes(), b"".join(area.wkb for area in ordered), polygons)
+
+
+def _layer(areas: Sequence[Area], level: str) -> NDArray[np.int32]:
+    """Special grids are left out: they lie over the duty grids."""
+    found = (position for position, area in enumerate(areas) if area.level == level and area.wkb and not area.is_special)
+    return np.fromiter(found, dtype=np.int32)
+
+
+def _communities(
+    areas: Sequence[Area], parents: NDArray[np.int32], grids: NDArray[np.int32]
+) -> tuple[list[str], NDArray[np.int32]]:
+    codes = [_community_above(areas, parents, position) for position in grids.tolist()]
+    found = sorted(set(codes))
+    number = {code: position for position, code in enumerate(found)}
+    return found, np.array([number[code] for code in codes], dtype=np.int32)
+
+
+def _community_above(areas: Sequence[Area], parents: NDArray[np.int32], position: int) -> str:
+    step = position
+    for _ in range(_DEEPEST):
+        if areas[step].level == "community":
+            return areas[step].code
+        step = int(parents[step])
+        if step < 0:
+            break
+    return areas[position].code
+
+
+def _typed(areas: Sequence[Area]) -> tuple[str, NDArray[np.int32], NDArray[np.int32]]:
+    order = np.argsort([LEVELS.index(area.level) for area in areas], kind="stable").astype(np.int32)
+    named = (areas[position] for position in order.tolist())
+    lines = [f"{area.name} {area.name_en}".replace("\n", " ").casefold() + "\n" for area in named]
+    starts = np.cumsum([0, *map(len, lines)], dtype=np.int32)[:-1]
+    return "".join(lines), starts, order
+
+
+def _labels(areas: Sequence[Area], polygons: NDArray[Any]) -> NDArray[np.float64]:
+    """A point inside each; that which the area brings along is kept."""
+    points = shapely.point_on_surface(polygons)
+    placed = np.column_stack([shapely.get_x(points), shapely.get_y(points)])
+    for position, area in enumerate(areas):
+        if area.label is not None:
+            placed[position] = area.label
+    return placed
