@@ -24,8 +24,7 @@ from cities.data import DATA, read_rows
 from cities.nyc.convert import type_key
 from cities.pingshan.aliases import load_aliases
 from cities.pingshan.convert import EVENTS
-from dispatch.learning.measuring import Figures, Judged, measure
-from dispatch.learning.model import Model
+from dispatch.learning.measuring import Judged, measure
 from dispatch.learning.questions import Question
 from training.fitting import Example, fit, judge
 
@@ -44,18 +43,11 @@ console = Console(stderr=True)
 Dated = tuple[str, Example]
 
 
-class Outcome(msgspec.Struct):
-    """The cases as judged; `alone`: which of them the threshold of its own training lets go without a person."""
-
-    judged: list[Judged]
-    alone: list[bool]
-
-
 def main(train: str | None = None, test: str | None = None) -> dict[str, Any]:
     """Measure, print and return the figures: of two files, or of the records beside the checkout by folds and by time."""
     if train and test:
         learned, asked = ([one for _, one in read(Path(path))] for path in (train, test))
-        figures = {"train_test": _figures(_answer(learned, asked))}
+        figures = {"train_test": _figures(judge(fit(learned), asked))}
         return _printed(figures) | figures["train_test"]
     figures = _protocols("pingshan", DATA / EVENTS)
     nyc = _protocols("nyc", DATA / NYC) if (DATA / NYC).is_file() else {}
@@ -118,37 +110,22 @@ def _protocols(name: str, path: Path) -> dict[str, dict[str, float]]:
     rows = [one for _, one in read(path)]
     first = round(FIRST * len(rows))
     with console.status(f"{name}: in order of time"):
-        ordered = _figures(_answer(rows[:first], rows[first:]))
+        ordered = _figures(judge(fit(rows[:first]), rows[first:]))
     return {"folds": _figures(_by_folds(name, rows)), "time_ordered": ordered}
 
 
-def _by_folds(name: str, rows: Sequence[Example]) -> Outcome:
+def _by_folds(name: str, rows: Sequence[Example]) -> list[Judged]:
     folds = np.random.default_rng(0).permutation(len(rows)) % FOLDS
-    found = Outcome([], [])
+    found: list[Judged] = []
     for fold in range(FOLDS):
         with console.status(f"{name}: fold {fold + 1} of {FOLDS}"):
-            learned = [one for one, at in zip(rows, folds, strict=True) if at != fold]
-            part = _answer(learned, [one for one, at in zip(rows, folds, strict=True) if at == fold])
-        found.judged += part.judged
-        found.alone += part.alone
+            fitted = fit([one for one, at in zip(rows, folds, strict=True) if at != fold])
+            found += judge(fitted, (one for one, at in zip(rows, folds, strict=True) if at == fold))
     return found
 
 
-def _answer(learned: Sequence[Example], asked: Sequence[Example]) -> Outcome:
-    fitted = fit(learned)
-    judged = judge(Model(fitted.weights), asked)
-    return Outcome(judged, [one.p >= fitted.threshold for one in judged])
-
-
-def _figures(outcome: Outcome) -> dict[str, float]:
-    """The figures, with the shares of what went alone by the threshold of each row's own training."""
-    whole: Figures = measure(outcome.judged, 0.0)
-    alone = [one.place == 0 for one, alone in zip(outcome.judged, outcome.alone, strict=True) if alone]
-    own = {
-        "auto_precision": round(sum(alone) / len(alone), 4) if alone else 1.0,
-        "auto_coverage": round(len(alone) / whole.cases, 4) if whole.cases else 0.0,
-    }
-    figures: dict[str, float] = msgspec.to_builtins(whole) | own
+def _figures(judged: Sequence[Judged]) -> dict[str, float]:
+    figures: dict[str, float] = msgspec.to_builtins(measure(judged))
     return figures
 
 

@@ -28,6 +28,7 @@ HELP = """\
   replay FILE --pack PACK     send recorded requests through the intake API and compare with what was recorded
   user · token USER           accounts and bearer tokens
   audit verify                check every hash chain
+  learn [--json]              learn from closed cases who handles what; a person switches it on
   bench [NAME] [--json]       measure
   lint                        ruff, mypy, import-linter, vue-tsc, eslint
   docs                        write the generated pages again
@@ -35,7 +36,7 @@ HELP = """\
 """
 
 SERVING = {"up", "demo", "serve", "replay"}
-NEED_DATABASE = SERVING | {"import", "user", "token", "audit", "bench"}
+NEED_DATABASE = SERVING | {"import", "user", "token", "audit", "bench", "learn"}
 
 
 def main(arguments: Sequence[str]) -> int:

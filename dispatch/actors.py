@@ -32,6 +32,8 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     ),
     "directory.read": frozenset(ROLES) - {"system", "link"},
     "rules.edit": frozenset({"sys_admin", "dispatcher"}),
+    "learning.read": frozenset({"dispatcher", "supervisor", "leader", "assessor", "discipline", "sys_admin", "audit_admin"}),
+    "learning.switch": frozenset({"supervisor", "sys_admin"}),
     "rules.decide": frozenset({"dispatcher", "supervisor"}),
     "stream.listen": frozenset(ROLES) - {"system", "link", "citizen"},
     "audit.read": frozenset({"audit_admin", "discipline", "supervisor"}),

@@ -21,7 +21,10 @@ from dispatch.draws import Sampling, Share
 from dispatch.limits import Bounds
 from storage.client import Database
 
-__all__ = ["CITY", "Bounds", "City", "DispatchParams", "DuplicateParams", "Params", "PatrolParams", "load", "params_of", "save"]
+__all__ = [
+    "CITY", "Bounds", "City", "DispatchParams", "DuplicateParams", "LearningParams", "Params", "PatrolParams", "load",
+    "params_of", "save",
+]  # fmt: skip
 
 CITY = "city"  # collection: one document with the same _id
 _DEFAULTS = Path(__file__).parent / "data" / "defaults.toml"
@@ -39,6 +42,14 @@ class DispatchParams(_Table, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     auto_score: Share
     propose_confidence: Share
+
+
+class LearningParams(_Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whether and how often the service has what closed cases teach learned anew."""
+
+    scheduled: bool
+    every_days: Annotated[int, msgspec.Meta(ge=1, le=365)]
+    least_cases: Annotated[int, msgspec.Meta(ge=20, le=100_000)]
 
 
 class DuplicateParams(_Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -70,6 +81,7 @@ class Params(_Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Every threshold, weight and word of the city. `data/defaults.toml` explains each key."""
 
     dispatch: DispatchParams
+    learning: LearningParams
     duplicates: DuplicateParams
     limits: LimitTable
     lights: LightRules

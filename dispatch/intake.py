@@ -23,6 +23,7 @@ from dispatch.chapters.verification import can_be_visited, must_be_verified
 from dispatch.checks import ID_LENGTH
 from dispatch.errors import IdempotencyKeyRequired
 from dispatch.fields import CONSENTS, ORDINARY_URGENCIES, SPECIAL_GROUPS
+from dispatch.learning.ordering import question_about
 from dispatch.masking import mask_name, mask_phone, mask_text
 from dispatch.model import APPEAL_TYPES, Category, Match, Place
 from dispatch.placing import category_document, helpers_document, line_of, match_document, place_document
@@ -150,6 +151,11 @@ def sense(report: NewReport, rules: Rules, now: datetime) -> Sensed:
         ]
         category = rules.catalogue.get(proposals[0]["code"]) if proposals and proposals[0]["score"] >= rules.confident else None
     match = rules.directory.match(place, category.code if category else None, now)
+    if rules.learned is not None and match.doubt:
+        question = question_about(
+            category, place.area_path, appeal=report.appeal_type, channel=report.channel, text=report.description
+        )
+        match = rules.learned.ordered(match, question, place, rules.directory)
     urgency = "emergency" if words else report.urgency or (category.urgency if category else "normal")
     return Sensed(place, category, proposals, words, match, urgency)
 

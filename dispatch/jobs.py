@@ -19,7 +19,7 @@ from storage.client import Database
 from storage.errors import HeyunError
 from storage.lease import Lease
 
-__all__ = ["LEASE", "LEASE_SECONDS", "LIGHT_SECONDS", "RELAY_SECONDS", "RENEW_SECONDS", "Jobs"]
+__all__ = ["LEASE", "LEASE_SECONDS", "LIGHT_SECONDS", "RELAY_SECONDS", "RENEW_SECONDS", "Jobs", "Work"]
 
 LIGHT_SECONDS = 30
 RELAY_SECONDS = 5

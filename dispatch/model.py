@@ -11,8 +11,8 @@ from datetime import date, datetime
 import msgspec
 
 __all__ = [
-    "AreaRef", "AssetRef", "Campaign", "Candidate", "Category", "Colleague", "Fit", "Helper", "Match", "OrganizationRef",
-    "Place", "Point", "Reach", "UnitRef",
+    "AreaRef", "AssetRef", "Campaign", "Candidate", "Category", "Colleague", "Fit", "Helper", "LearnedPart", "Match",
+    "OrganizationRef", "Place", "Point", "Reach", "UnitRef",
 ]  # fmt: skip
 
 URGENCIES = ("complex", "normal", "priority", "urgent", "emergency")  # weakest first
@@ -173,11 +173,22 @@ class Reach(msgspec.Struct, frozen=True, kw_only=True):
     capacity: int
 
 
+class LearnedPart(msgspec.Struct, frozen=True):
+    """What a model had to do with a match: its version, how likely it holds the first candidate, and what the rules alone said:
+    the candidates (code, score) in their order and the doubts."""
+
+    version: str
+    p: float
+    by_rules: tuple[tuple[str, float], ...]
+    doubt: tuple[str, ...]
+
+
 class Match(msgspec.Struct, frozen=True, kw_only=True):
     """Who is responsible for a category at a place at a time, best first, who assists, who can help, and what is doubtful.
 
     `decided` is `auto` when one clear winner may be dispatched without a person, else `manual`. `doubt` holds the reasons
-    against (`boundary`, `tie`, `sensitive`, `low_score`, `no_owner`, `area_only`, `no_category`, …).
+    against (`boundary`, `tie`, `sensitive`, `low_score`, `no_owner`, `area_only`, `no_category`, …). `learned` is there where a
+    model has ordered what the rules left open.
     """
 
     decided: str = "manual"
@@ -186,6 +197,7 @@ class Match(msgspec.Struct, frozen=True, kw_only=True):
     assists: tuple[UnitRef, ...] = ()
     organizations: tuple[Helper, ...] = ()
     version: str = ""
+    learned: LearnedPart | None = None
 
     @property
     def lead(self) -> UnitRef | None:

@@ -6,8 +6,12 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
+from dispatch.learning.ordering import question_about
+from dispatch.learning.questions import Question
 from dispatch.model import AreaRef, Candidate, Category, Match, Place
-from dispatch.rules import placed
+from dispatch.rules import place_of, placed
 from dispatch.step import Step
 from storage.shared import Shared
 
@@ -90,7 +94,7 @@ def category_document(category: Category) -> dict[str, Any]:
 
 def match_document(match: Match, at: datetime) -> dict[str, Any]:
     """Return the stored form of a match: the first candidates with rule, basis and parts of the score."""
-    return {
+    found = {
         "decided": match.decided,
         "doubt": list(match.doubt),
         "candidates": [_CANDIDATES.of(item) for item in match.candidates[:KEPT_CANDIDATES]],
@@ -98,6 +102,9 @@ def match_document(match: Match, at: datetime) -> dict[str, Any]:
         "version": match.version,
         "at": at,
     }
+    if match.learned is not None:
+        found["learned"] = msgspec.structs.asdict(match.learned)
+    return found
 
 
 def line_of(case: dict[str, Any]) -> str:
@@ -122,10 +129,19 @@ def helpers_document(match: Match) -> list[dict[str, Any]]:
     ]
 
 
+def _question(step: Step) -> Question:
+    case = step.case
+    category, path = step.rules.category_of(case), place_of(case).area_path
+    return question_about(category, path, appeal=case["appeal_type"], channel=case["channel"], text=case["description"])
+
+
 def rematch(step: Step) -> None:
     """Ask the directory again for the case as it is now. Organizations that were asked already stay."""
     code = step.case["category"]["code"] if step.case["category"] else None
-    match = step.rules.directory.match(placed(step.case, step.rules.locator), code, step.now)
+    place, learned = placed(step.case, step.rules.locator), step.rules.learned
+    match = step.rules.directory.match(place, code, step.now)
+    if learned is not None and match.doubt:
+        match = learned.ordered(match, _question(step), place, step.rules.directory)
     step.set("match", match_document(match, step.now))
     asked = [item for item in step.case["organizations"] if item["task_state"] is not None]
     known = {item["code"] for item in asked}

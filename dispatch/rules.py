@@ -27,6 +27,7 @@ from dispatch.clocks import (
 )
 from dispatch.draws import NO_SAMPLING, Sampling
 from dispatch.joint import NO_TEMPLATES, JointTemplates
+from dispatch.learning.ordering import Learned
 from dispatch.limits import DEFAULT_BOUNDS, Bounds
 from dispatch.model import AreaRef, Campaign, Category, Place, Point
 from dispatch.ports import Directory, Locator
@@ -96,6 +97,7 @@ class Rules:
     sampling: Sampling = NO_SAMPLING
     draw_secret: bytes = b""
     joint_templates: JointTemplates = NO_TEMPLATES
+    learned: Learned | None = None
     case_prefix: str = "GY"
     timezone: str = "Asia/Shanghai"
     _instant: tuple[datetime | None, datetime] = (None, datetime.min)  # clocks of one write begin together

@@ -63,6 +63,11 @@ INDEXES: dict[str, list[Index]] = {
             partial={"rule_proposed_at": {"$type": "date"}},
             serves="rules that returned cases propose",
         ),
+        Index(
+            [("match.learned.version", 1), ("live.open", 1)],
+            partial={"match.learned.version": {"$exists": True}},
+            serves="how a version of the model does on closed cases",
+        ),
         Index([("case_no", 1)], serves="search by the number of a case"),
         Index([("next_light_at", 1)], partial={"next_light_at": {"$type": "date"}}, serves="the sweep of lights"),
         Index([("told_at", 1)], sparse=True, serves="notices that a process which is gone may have left untold"),

@@ -293,7 +293,10 @@ def _clock(clock: dict[str, Any]) -> ClockView:
 
 
 def _match(match: dict[str, Any]) -> dict[str, Any]:
-    return {name: match[name] for name in ("decided", "doubt", "candidates", "assists", "version")}
+    found = {name: match[name] for name in ("decided", "doubt", "candidates", "assists", "version")}
+    if (learned := match.get("learned")) is not None:
+        found["learned"] = learned
+    return found
 
 
 def _item(item: dict[str, Any], at: Situation, subject: str) -> dict[str, Any]:

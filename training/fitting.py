@@ -76,14 +76,15 @@ def fit(examples: Sequence[Example], *, progress: Progress | None = None, seed: 
     return Fitted(_weights(examples, units, mix), threshold)
 
 
-def judge(model: Model, examples: Iterable[Example]) -> list[Judged]:
-    """Return how the model does on examples that it was not learned from."""
+def judge(fitted: Fitted, examples: Iterable[Example]) -> list[Judged]:
+    """Return how what was learned does on examples that it was not learned from."""
+    model = Model(fitted.weights)
     best_of = cache(model.best)
     found = []
     for one in examples:
         best = best_of(one.question)
         place = next((at for at, guess in enumerate(best) if guess.unit == one.unit), None)
-        found.append(Judged(best[0].p, place))
+        found.append(Judged(best[0].p, place, best[0].p >= fitted.threshold))
     return found
 
 

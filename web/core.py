@@ -19,6 +19,7 @@ from dispatch.categories import Catalogue
 from dispatch.city import City
 from dispatch.duplicates import RecentCases
 from dispatch.joint import JointTemplates
+from dispatch.learning import versions
 from dispatch.ports import Directory
 from dispatch.relay import Announce
 from dispatch.rules import Rules
@@ -34,7 +35,7 @@ from storage.fields import FieldCipher
 __all__ = ["Core", "NoCity"]
 
 log = logging.getLogger("heyun.core")
-WATCHED = frozenset({"catalogue", "calendar", snapshots.JOINT_TEMPLATES})
+WATCHED = frozenset({"catalogue", "calendar", snapshots.JOINT_TEMPLATES, versions.KIND})
 PRUNE_SECONDS = 600.0
 OPEN = {"keys": {"$in": ["a:*", "s:*"]}, "live.open": True}
 
@@ -89,6 +90,7 @@ class Core:
             timezone=city.timezone,
             confident=params.dispatch.propose_confidence,
             joint_templates=await snapshots.load_joint_templates(database),
+            learned=await versions.load_active(database),
         )
         return cls(database, city, rules, _recent(city, catalogue), cipher, announce, clock)
 
@@ -166,10 +168,11 @@ class Core:
         calendar = await snapshots.load_calendar(self._database, city)
         templates = await snapshots.load_joint_templates(self._database)
         rules = self.rules
+        learned = await versions.load_active(self._database, rules.learned)
         self.city, rules.catalogue, rules.signals, rules.calendar = city, catalogue, signals, calendar
         rules.limits, rules.lights, rules.bounds = params.limits, params.lights, params.bounds
         rules.sampling = params.sampling
-        rules.confident, rules.joint_templates = params.dispatch.propose_confidence, templates
+        rules.confident, rules.joint_templates, rules.learned = params.dispatch.propose_confidence, templates, learned
         log.info("catalogue version %s", catalogue.version)
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import dispatch.learning.versions
 import dispatch.links
 import dispatch.outside.service
 import dispatch.outside.settings
@@ -32,7 +33,7 @@ from dispatch.actors import SYSTEM
 from dispatch.city import City
 from dispatch.claims import Claims
 from dispatch.draws import PURPOSE
-from dispatch.jobs import Jobs
+from dispatch.jobs import Jobs, Work
 from dispatch.links import Links
 from dispatch.outside.service import Outside
 from dispatch.queries import Queries
@@ -59,6 +60,7 @@ from storage.fields import FieldCipher, Keyring
 from web.auth import Authenticator, Hosts
 from web.core import Core, NoCity
 from web.holders import Holders
+from web.learning import Learning
 from web.pictures import Pictures
 from web.settings import Settings
 from web.stream import Hub
@@ -77,7 +79,8 @@ WATCHED: Mapping[str, Sequence[str] | None] = {
 }
 INDEXES = (
     dispatch.store.INDEXES, dispatch.relay.INDEXES, dispatch.reveals.INDEXES, dispatch.links.INDEXES,
-    dispatch.recomputing.INDEXES, dispatch.outside.service.INDEXES, grid.store.INDEXES, hotline.drafts.INDEXES,
+    dispatch.recomputing.INDEXES, dispatch.learning.versions.INDEXES, dispatch.outside.service.INDEXES, grid.store.INDEXES,
+    hotline.drafts.INDEXES,
     orgs.rehearsal.INDEXES, orgs.store.INDEXES, Pictures.INDEXES,
     grid.patrol_store.INDEXES,
 )  # fmt: skip
@@ -169,14 +172,17 @@ async def _build(settings: Settings, closing: contextlib.AsyncExitStack, clock: 
     on_patrol = OnPatrol(patrols, territory)
     pictures = Pictures(database, Holders(core.cases, {"patrol": patrols.shows}))
     closing.callback(pictures.close)
-    doors = (
+    doors: tuple[tuple[int, str, Work], ...] = (
         (MINUTE, "patrols of the day", patrols.make_day),
         (MINUTE, "patrols that are over", lambda: on_patrol.settle(clock())),
         (HOUR, "old tracks", patrols.erase),
     )
+    learning = Learning(settings, database, lambda: core.city.params.learning, clock)
+    doors += learning.doors
     jobs = Jobs(database, core.cases, outside, holder=f"{socket.gethostname()}:{os.getpid()}", doors=doors)
     jobs.start()
     closing.push_async_callback(jobs.stop)
+    closing.callback(learning.close)  # before that: what is being learned is not waited for
     demo = await accounts.has_demo_accounts()
     rules = RuleEditor(RuleBook(database), parties, zones := lambda: territory.snapshot.special_codes)
     return Services(

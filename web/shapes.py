@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from dispatch.model import AreaRef, Candidate, Helper, Match, Place, UnitRef
+from dispatch.model import AreaRef, Candidate, Helper, LearnedPart, Match, Place, UnitRef
 from dispatch.views import moment
 
 __all__ = ["Items", "LocateAnswer", "MatchAnswer", "Ref", "locate_answer", "match_answer", "moment"]
@@ -50,6 +50,7 @@ class MatchAnswer(msgspec.Struct, kw_only=True):
     organizations: tuple[Helper, ...]
     place: LocateAnswer
     version: str
+    learned: LearnedPart | None
 
 
 def locate_answer(place: Place) -> LocateAnswer:
@@ -75,4 +76,5 @@ def match_answer(match: Match, place: Place) -> MatchAnswer:
         organizations=match.organizations,
         place=locate_answer(place),
         version=match.version,
+        learned=match.learned,
     )

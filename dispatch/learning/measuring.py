@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from math import sqrt
 
 import msgspec
 import numpy as np
 
-__all__ = ["NEVER", "Figures", "Judged", "measure", "threshold_for"]
+__all__ = ["NEVER", "Figures", "Judged", "Live", "measure", "threshold_for"]
 
 BINS = 10
 WANTED = 0.95  # of what goes to a unit without a person
 MARGIN = 1.28  # standard errors kept below: one in ten thresholds may turn out too low
 NEVER = 1.01  # a threshold that no probability reaches
+LEAST_DIFFERENT = 10  # closed cases on which model and rules differ, before the model is judged by them
 LEAST = 30  # cases below which no share is trusted
 
 
 class Judged(msgspec.Struct, frozen=True):
     """One case with a known end: how likely the first guess was said to be, and the place of the right unit (0: first; None:
-    not among the guesses)."""
+    not among the guesses); `alone`: it would go without a person."""
 
     p: float
     place: int | None
+    alone: bool = False
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,16 +40,16 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     calibration_error: float
 
 
-def measure(judged: Sequence[Judged], threshold: float) -> Figures:
-    """Return the figures of cases; `threshold` is the least probability that goes without a person.
+def measure(judged: Sequence[Judged]) -> Figures:
+    """Return the figures of cases.
 
-    >>> measure([Judged(0.9, 0), Judged(0.6, 1)], 0.8)
+    >>> measure([Judged(0.9, 0, alone=True), Judged(0.6, 1)])
     Figures(cases=2, top1=0.5, top3=1.0, auto_precision=1.0, auto_coverage=0.5, calibration_error=0.35)
     """
     number = len(judged)
     if not number:
         return Figures(cases=0, top1=0.0, top3=0.0, auto_precision=1.0, auto_coverage=0.0, calibration_error=0.0)
-    alone = [one.place == 0 for one in judged if one.p >= threshold]
+    alone = [one.place == 0 for one in judged if one.alone]
     return Figures(
         cases=number,
         top1=round(sum(one.place == 0 for one in judged) / number, 4),
@@ -86,3 +89,28 @@ def _calibration_error(judged: Sequence[Judged]) -> float:
     bins = np.minimum((said * BINS).astype(int), BINS - 1)
     gaps = np.bincount(bins, right - said, minlength=BINS)
     return float(np.abs(gaps).sum() / len(judged))
+
+
+class Live(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of closed cases that a version ordered: how often its first unit handled them, how often the rules' first; and
+    how often only one of the two was right."""
+
+    at: datetime
+    cases: int
+    learned_right: int
+    rules_right: int
+    only_learned: int
+    only_rules: int
+
+    @property
+    def is_worse(self) -> bool:
+        """Tell whether the rules are better by more than chance: a sign test at two standard errors, from ten differences on.
+
+        >>> now = datetime(2026, 11, 22)
+        >>> Live(at=now, cases=40, learned_right=20, rules_right=30, only_learned=1, only_rules=11).is_worse
+        True
+        >>> Live(at=now, cases=40, learned_right=24, rules_right=26, only_learned=5, only_rules=7).is_worse
+        False
+        """
+        differ = self.only_learned + self.only_rules
+        return differ >= LEAST_DIFFERENT and self.only_rules - self.only_learned > 2 * sqrt(differ)

@@ -51,6 +51,7 @@ class Model:
         self._linear = np.frombuffer(weights.linear, dtype=np.float32).reshape(len(weights.features) + 1, self._width)
         names = sorted(set(weights.roles))
         self._role_of = np.array([names.index(role) for role in weights.roles], dtype=np.intp)
+        self._means = self._linear.mean(axis=1)
         self._roles = len(names)
         self._by_role, self._within = _rows(weights.by_role), _rows(weights.within_role)
         self._by_place = _rows(weights.by_place)
@@ -91,8 +92,7 @@ class Model:
         for name in names_of(question):
             row = self._features.get(name)
             if row is not None:
-                weights = self._linear[row]
-                found.append(Evidence(name, float(self._mix[0] * (weights[column] - weights.mean()))))
+                found.append(Evidence(name, float(self._mix[0] * (self._linear[row, column] - self._means[row]))))
         found.sort(key=lambda evidence: -evidence.weight)
         return tuple(evidence for evidence in found[:number] if evidence.weight > 0)
 

@@ -11,7 +11,9 @@ import dispatch.learning.measuring
 import dispatch.learning.questions
 from dispatch.learning.measuring import LEAST, NEVER, Judged, measure, threshold_for
 
-CASES = st.lists(st.builds(Judged, st.floats(0, 1), st.sampled_from([0, 0, 0, 0, 0, 0, 0, 0, 1, None])), max_size=200)
+CASES = st.lists(
+    st.builds(Judged, st.floats(0, 1), st.sampled_from([0, 0, 0, 0, 0, 0, 0, 0, 1, None]), st.booleans()), max_size=200
+)
 
 
 @given(CASES)
@@ -25,9 +27,9 @@ def test_threshold_when_chosen_then_what_is_above_was_right_enough(judged: list[
         assert sum(one.place == 0 for one in above) / len(above) >= 0.95
 
 
-@given(CASES, st.floats(0, 1))
-def test_figures_when_measured_then_shares_and_in_order(judged: list[Judged], threshold: float) -> None:
-    figures = measure(judged, threshold)
+@given(CASES)
+def test_figures_when_measured_then_shares_and_in_order(judged: list[Judged]) -> None:
+    figures = measure(judged)
     assert 0 <= figures.top1 <= figures.top3 <= 1
     assert 0 <= figures.calibration_error <= 1
     assert 0 <= figures.auto_coverage <= 1

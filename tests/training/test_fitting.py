@@ -45,7 +45,7 @@ def shuffled(given: list[Example], seed: int) -> list[Example]:
 
 def test_model_when_a_rule_is_there_then_found_and_calibrated() -> None:
     fitted = fit(examples(400, seed=1))
-    figures = measure(judge(Model(fitted.weights), examples(400, seed=2)), fitted.threshold)
+    figures = measure(judge(fitted, examples(400, seed=2)))
     assert figures.top1 > 0.88, "one in ten is another office, a third of those by chance the right one"
     assert figures.calibration_error < 0.06
 
@@ -63,21 +63,15 @@ def test_model_when_labels_are_shuffled_then_no_better_than_chance() -> None:
     found = []
     for seed in range(5):  # there are twelve different questions only: one shuffle alone may be lucky
         fitted = fit(shuffled(examples(400, seed=1, noise=0.0), seed=seed))
-        found.append(measure(judge(Model(fitted.weights), examples(300, seed=2, noise=0.0)), fitted.threshold))
+        found.append(measure(judge(fitted, examples(300, seed=2, noise=0.0))))
     assert np.mean([figures.top1 for figures in found]) < 0.25, "the likeliest of nine units has one case in six"
     assert not any(figures.auto_coverage for figures in found), "nothing goes without a person on chance"
 
 
 def test_answers_when_the_tested_rows_had_other_units_then_the_same() -> None:
-    model, asked = Model(fit(examples(200, seed=1)).weights), examples(100, seed=2)
-    assert [one.p for one in judge(model, asked)] == [one.p for one in judge(model, shuffled(asked, seed=5))]
-
-
-def test_bench_when_tested_rows_have_other_units_then_the_same_answers_alone() -> None:
-    learned, asked = examples(200, seed=1), examples(100, seed=2)
-    first, second = matching._answer(learned, asked), matching._answer(learned, shuffled(asked, seed=5))
-    assert first.alone == second.alone
-    assert [one.p for one in first.judged] == [one.p for one in second.judged]
+    fitted, asked = fit(examples(200, seed=1)), examples(100, seed=2)
+    said = [[(one.p, one.alone) for one in judge(fitted, cases)] for cases in (asked, shuffled(asked, seed=5))]
+    assert said[0] == said[1]
 
 
 def test_fit_when_done_twice_then_the_same_bytes() -> None:
@@ -167,7 +161,7 @@ def test_pingshan_when_learned_by_time_then_the_goals_are_kept() -> None:
         pytest.skip("the recorded events are missing")
     rows = matching.examples_of(matching.DATA / EVENTS)
     first = round(0.7 * len(rows))
-    figures = matching._figures(matching._answer(rows[:first], rows[first:]))
+    figures = msgspec.to_builtins(measure(judge(fit(rows[:first]), rows[first:])))
     assert figures["top1"] >= 0.66
     assert figures["top3"] >= 0.82
     assert figures["auto_precision"] >= 0.95

@@ -16,6 +16,7 @@ from web.api.duty import DutyHandler, RosterImport, RosterList, RosterRowHandler
 from web.api.intake import Events, EventsBatch, Tickets
 from web.api.joint import JointTemplateList
 from web.api.media import MediaHandler
+from web.api.models import ModelActivate, ModelDeactivate, ModelHandler, ModelList
 from web.api.needs import NeedAction, NeedClaim, NeedList
 from web.api.notices import NoticeRead, Notices
 from web.api.patrols import (
@@ -103,6 +104,10 @@ ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
     ("/api/v1/rule-proposals", ProposalList),
     ("/api/v1/rule-proposals/{id}/accept", ProposalAccept),
     ("/api/v1/rule-proposals/{id}/dismiss", ProposalDismiss),
+    ("/api/v1/models", ModelList),
+    ("/api/v1/models/{id}:activate", ModelActivate),
+    ("/api/v1/models/{id}:deactivate", ModelDeactivate),
+    ("/api/v1/models/{id}", ModelHandler),
     ("/api/v1/categories", Categories),
     ("/api/v1/joint-templates", JointTemplateList),
     ("/api/v1/city", CityHandler),

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from dispatch.learning.ordering import question_about
 from dispatch.model import Place
 from grid.areas import NameHit
 from web.base import ApiHandler, field_error, operation
@@ -108,11 +109,15 @@ class MatchHandler(ApiHandler):
                query=MatchQuery, result=MatchAnswer)  # fmt: skip
     async def get(self, query: MatchQuery) -> None:
         """Answer from territory and directory in memory."""
-        if self.services.core.catalogue.get(query.category) is None:
+        category = self.services.core.catalogue.get(query.category)
+        if category is None:
             raise field_error("category", "unknown_category")
         place = self.place_of(query)
         at = query.at or datetime.now(UTC)
-        self.answer(match_answer(self.services.parties.match(place, query.category, at.astimezone(UTC)), place))
+        match = self.services.parties.match(place, query.category, at.astimezone(UTC))
+        if (learned := self.services.core.rules.learned) is not None:
+            match = learned.ordered(match, question_about(category, place.area_path), place, self.services.parties)
+        self.answer(match_answer(match, place))
 
     def place_of(self, query: MatchQuery) -> Place:
         """Return the place asked for. Raises `Invalid` where neither a whole point nor an area is given, or both are."""

@@ -20,6 +20,7 @@ VERBS = {
     "token": "web.cli.accounts:token",
     "deliveries": "web.cli.deliveries:deliveries",
     "audit": "web.cli.audit:audit",
+    "learn": "web.cli.learn:learn",
     "bench": "web.cli.bench:bench",
     "docs": "web.cli.pages:docs",
     "doctor": "web.cli.doctor:doctor",

@@ -12,22 +12,26 @@ from web.cli.city import connected
 from web.cli.supervise import Supervisor, exclusive, running_at
 from web.settings import Settings
 
-__all__ = ["borrowed"]
+__all__ = ["borrowed", "reachable"]
 
 
 @asynccontextmanager
 async def borrowed(settings: Settings) -> AsyncIterator[Database]:
     """Open the installation's database for one verb, whether the service runs or not."""
+    async with reachable(settings) as found, connected(found) as database:
+        yield database
+
+
+@asynccontextmanager
+async def reachable(settings: Settings) -> AsyncIterator[Settings]:
+    """Give the settings with the address of the installation's database, which runs meanwhile."""
     uri = settings.mongodb_uri or (running_uri(settings.data) if running_at(settings) else None)
     if uri:
-        async with connected(replace(settings, mongodb_uri=uri)) as database:
-            yield database
+        yield replace(settings, mongodb_uri=uri)
         return
     with exclusive(settings):
         supervisor = Supervisor(settings)
         try:
-            uri = supervisor.start_database()
-            async with connected(replace(settings, mongodb_uri=uri)) as database:
-                yield database
+            yield replace(settings, mongodb_uri=supervisor.start_database())
         finally:
             supervisor.stop()
