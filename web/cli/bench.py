@@ -10,7 +10,7 @@ import click
 
 __all__ = ["bench"]
 
-NAMES = ("intake", "geo", "stream", "memory", "lifecycle", "lists", "matching-speed", "matching", "gazetteer")
+NAMES = ("intake", "geo", "stream", "memory", "lifecycle", "lists", "claims", "matching-speed", "matching", "gazetteer")
 
 
 @click.command()
