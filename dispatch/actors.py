@@ -46,6 +46,10 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "patrol.walk": frozenset({"grid_worker", "grid_lead"}),
     "roster.edit": frozenset({"grid_lead", "sys_admin"}),
     "territory.edit": frozenset({"sys_admin"}),
+    "organizations.read": frozenset({"sys_admin", "dispatcher", "supervisor", "leader", "assessor", "org_coordinator"}),
+    "organizations.edit": frozenset({"sys_admin", "org_coordinator"}),
+    "organizations.keep": frozenset({"sys_admin"}),
+    "organizations.reveal": frozenset({"sys_admin", "dispatcher", "supervisor", "org_coordinator"}),
     "self": frozenset(ROLES) - {"system"},
 }
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from dispatch.model import URGENCIES
 from dispatch.rules import place_of
-from dispatch.situation import Situation, lead_of
+from dispatch.situation import Situation, lead_of, sensitive_category
 from storage.errors import FieldError
 
 __all__ = ["CHECKS", "CLOCK_SKEW", "ON_THE_SPOT_M", "Check", "metres_between", "whole"]
@@ -67,8 +67,9 @@ def _assists_fit(at: Situation, values: Values) -> Found:
 
 def _organizations_known(at: Situation, values: Values) -> Found:
     """Sensitive cases are for approved organizations only."""
-    chosen = values.get("organizations", ()) if at.case["live"]["sensitive"] else ()
-    if all(at.rules.directory.is_approved(item["code"]) for item in chosen):
+    category = sensitive_category(at.case)
+    chosen = () if category is None else values.get("organizations", ())
+    if all(at.rules.directory.is_approved(item["code"], category, at.now) for item in chosen):
         return None
     return FieldError(field="organizations", code="sensitive", message="only approved ones for a sensitive case")
 

@@ -25,7 +25,7 @@ from dispatch.needed import BusyWith, OpenNeeds
 from dispatch.needs import find_need
 from dispatch.ports import Directory
 from dispatch.service import CaseService
-from dispatch.situation import Case
+from dispatch.situation import Case, sensitive_category
 from dispatch.turns import Turns
 from dispatch.views import CaseView, moment
 from dispatch.wanted import ANYWHERE, for_all, is_invited, place_of_need, places_left, wanted_keys
@@ -89,13 +89,13 @@ class Claims:
     async def list(self, *, actor: Actor, organization: str | None, limit: int, cursor: str | None) -> NeedPage:
         """Return a page of what the organization could claim now. Raises `Invalid` where it is not said for which."""
         code = _organization_or_raise(actor, organization)
-        reach, after = self._directory.reach(code), _order_of(cursor)
+        now = self._clock()
+        reach, after = self._directory.reach(code, now), _order_of(cursor)
         if reach is None:
             raise Invalid(errors=[FieldError(field="organization", code="not_registered", message="")])
         load = await self._busy.count(code, {})
         if load >= reach.capacity:
             return NeedPage(items=[], next=None, load=load, capacity=reach.capacity)
-        now = self._clock()
         cases = await self._needs.find(_keys(reach, code), now, MOST_LOOKED_AT)
         found = sorted(self._claimable(cases, code, reach, now), key=lambda pair: pair[0])
         rest = [pair for pair in found if after is None or pair[0] > after]
@@ -119,20 +119,22 @@ class Claims:
 
     def _finds(self, code: str, case: Case, need_id: str) -> bool:
         """Whether an organization may know of a need without seeing its case; also of one that was open until just now."""
-        need, reach = find_need(case, need_id), self._directory.reach(code)
-        if need is None or not for_all(need, self._clock()):
+        now = self._clock()
+        need, reach = find_need(case, need_id), self._directory.reach(code, now)
+        if need is None or not for_all(need, now):
             return False
         return not case["live"]["sensitive"] or (reach is not None and reach.approved)
 
     def _claimable(self, cases: Sequence[Case], code: str, reach: Reach, now: datetime) -> Iterator[tuple[Order, NeedView]]:
         for case in cases:
-            sensitive = case["live"]["sensitive"]
+            sensitive_for = sensitive_category(case)
             for need in case["needs"]:
                 place, invited = place_of_need(case, need), is_invited(case, need, code)
                 if not (_is_open(need, now) and (invited or for_all(need, now))):
                     continue
-                if not self._directory.fit(code, place, need["kind"], now, sensitive=sensitive).against:
-                    near = self._directory.fit(code, _rounded(place), need["kind"], now, sensitive=sensitive).distance_m
+                if not self._directory.fit(code, place, need["kind"], now, sensitive_for=sensitive_for).against:
+                    rounded = _rounded(place)
+                    near = self._directory.fit(code, rounded, need["kind"], now, sensitive_for=sensitive_for).distance_m
                     view = _view(case, need, place, invited=invited, metres=near)
                     yield _order(view, reach), view
 

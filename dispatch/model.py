@@ -164,7 +164,7 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True):
 
 class Reach(msgspec.Struct, frozen=True, kw_only=True):
     """What a social organization can be asked for: its kinds, best first; the areas that it serves, or `anywhere` (it has a point
-    and a radius); whether it may be asked in sensitive cases."""
+    and a radius, or a polygon); whether it may be asked in sensitive cases."""
 
     kinds: tuple[str, ...]
     areas: tuple[str, ...]

@@ -14,7 +14,7 @@ from storage.client import Database
 __all__ = ["INDEX", "BusyWith", "OpenNeeds", "wanted_filter"]
 
 INDEX = [("wanted.keys", 1), ("wanted.until", 1), ("_id", 1)]
-_PARTS = {"needs": 1, "tasks": 1, "place": 1, "live.urgency": 1, "live.sensitive": 1}  # nothing of who reported what
+_PARTS = {"needs": 1, "tasks": 1, "place": 1, "live.urgency": 1, "live.sensitive": 1, "category.code": 1}  # not who reported what
 
 
 def wanted_filter(keys: Sequence[str], now: datetime) -> dict[str, Any]:

@@ -87,15 +87,15 @@ class Directory(Protocol):
     def organization(self, code: str) -> Helper | None:
         """Return the organization with this code, or None."""
 
-    def fit(self, organization: str, place: Place, kind: str, at: datetime, *, sensitive: bool) -> Fit:
+    def fit(self, organization: str, place: Place, kind: str, at: datetime, *, sensitive_for: str | None) -> Fit:
         """Return how an organization fits what is asked of one kind of organizations at a place; unknown ones and those on the
-        list of abnormal ones are not registered."""
+        list of abnormal ones are not registered. `sensitive_for` is the 小类 of a sensitive matter, None for all others."""
 
-    def reach(self, organization: str) -> Reach | None:
+    def reach(self, organization: str, at: datetime) -> Reach | None:
         """Return what an organization can be asked for and where; None for one that may not be asked at all."""
 
-    def is_approved(self, code: str) -> bool:
-        """Tell whether the organization may be asked for help with sensitive cases."""
+    def is_approved(self, code: str, category: str | None, at: datetime) -> bool:
+        """Tell whether the organization may be asked for help with sensitive cases of a category (None: of any) at an instant."""
 
     def units_below(self, code: str) -> tuple[UnitRef, ...]:
         """Return the active units directly below a unit, by code."""

@@ -15,7 +15,8 @@ from dispatch.rules import Rules
 
 __all__ = [
     "FOR_CALLERS", "GONE", "NOT_THERE", "PARTS", "UNDONE", "Case", "Situation", "holds_lead", "in_area", "is_citizen_case",
-    "lead_of", "may_be_texted", "must_contact", "open_supervisions", "spot_check_awaited", "task_units", "undone_parts",
+    "lead_of", "may_be_texted", "must_contact", "open_supervisions", "sensitive_category", "spot_check_awaited",
+    "task_units", "undone_parts",
 ]  # fmt: skip
 
 Case = dict[str, Any]
@@ -51,6 +52,14 @@ class Situation(msgspec.Struct, frozen=True, gc=False):
 def lead_of(case: Case) -> str | None:
     """The code of the unit that answers for the case now, or None."""
     return case["lead"]["code"] if case.get("lead") else None
+
+
+def sensitive_category(case: Case) -> str | None:
+    """The 小类 for which an organization must be approved to hear of the case: empty while it has none, None when the case is not
+    sensitive."""
+    if not case["live"]["sensitive"]:
+        return None
+    return case["category"]["code"] if case["category"] else ""
 
 
 def undone_parts(case: Case) -> list[dict[str, Any]]:

@@ -8,23 +8,26 @@ and the category does not ask for an asset's owner: then the answer would be the
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from copy import copy
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from dispatch.model import AreaRef, Category, Colleague, Fit, Helper, Match, Place, Reach, UnitRef
 from orgs.fitting import NOBODY, fit_of, reach_of
 from orgs.matching import Context, blocking, resolve
+from orgs.offers import Offer, published_by_organization
 from orgs.organizations import Organization, Party, helper_of
 from orgs.people import Person
 from orgs.precedents import Precedent, Precedents
 from orgs.roster import Duty, Roster
 from orgs.rules import Rule, RuleIndex, Steps, steps_of
-from orgs.serving import LIMIT, ServiceIndex
+from orgs.serving import LIMIT, Question, ServiceIndex
 from orgs.units import Unit, UnitTree
 
 __all__ = ["DEFAULT_THRESHOLD", "DirectorySnapshot", "build"]
 
 DEFAULT_THRESHOLD = 0.8
+NOTHING: Mapping[str, int] = {}
 _MINUTE = timedelta(minutes=1)
 _Way = tuple[Steps, tuple[str, ...]]
 
@@ -34,6 +37,7 @@ def build(
     units: Iterable[Unit],
     rules: Iterable[Rule] = (),
     organizations: Iterable[Organization] = (),
+    offers: Iterable[Offer] = (),
     people: Iterable[Person] = (),
     duties: Iterable[Duty] = (),
     categories: Iterable[Category] = (),
@@ -42,17 +46,22 @@ def build(
     threshold: float = DEFAULT_THRESHOLD,
     version: str = "",
     book: int = 0,
+    loads: Mapping[str, int] | None = None,
+    asked: Mapping[str, int] | None = None,
 ) -> DirectorySnapshot:
     """Build a snapshot. `parents` is the tree of areas (code → code above), `threshold` the least score to dispatch by itself,
     `book` the version of the rulebook that `rules` are."""
     zone = ZoneInfo(timezone)
-    people = tuple(people)
+    published = published_by_organization(offers)
+    people, organizations = tuple(people), sorted(organizations, key=lambda org: org.code)
     return DirectorySnapshot(
         parents=parents or {},
         book=book,
         units=UnitTree(units),
         rules=RuleIndex(rules, parents),
-        services=ServiceIndex(organizations),
+        services=ServiceIndex(organizations, published, loads=loads or NOTHING, asked=asked or NOTHING),
+        offers=published,
+        registry={org.code: org for org in organizations},
         roster=Roster(people, duties, zone),
         people={person.username: person for person in people},
         categories={category.code: category for category in categories},
@@ -71,6 +80,8 @@ class DirectorySnapshot:
         units: UnitTree,
         rules: RuleIndex,
         services: ServiceIndex,
+        registry: Mapping[str, Organization],
+        offers: Mapping[str, Sequence[Offer]],
         roster: Roster,
         people: Mapping[str, Person],
         categories: Mapping[str, Category],
@@ -86,6 +97,8 @@ class DirectorySnapshot:
         self.units = units
         self.rules = rules
         self.services = services
+        self.registry = registry
+        self.offers = offers
         self.people = people
         self.categories = categories
         self.threshold = threshold
@@ -93,17 +106,33 @@ class DirectorySnapshot:
         self.roster = roster
         self._ways: dict[str, tuple[tuple[AreaRef, ...], _Way]] = {}  # by the finest area, with the path that it is of
         self._minute = datetime(1970, 1, 1, tzinfo=UTC), 0
+        self._day = date(1970, 1, 1)
         self._version = version
+
+    def with_workload(self, loads: Mapping[str, int], asked: Mapping[str, int]) -> DirectorySnapshot:
+        """Return the same snapshot with its organizations prepared anew for a workload."""
+        other = copy(self)
+        other.services = ServiceIndex(self.registry.values(), self.offers, loads=loads, asked=asked)
+        return other
 
     @property
     def version(self) -> str:
         """Name of this snapshot."""
         return self._version
 
-    def match(self, place: Place, category: str | None, at: datetime, *, loads: Mapping[str, int] | None = None) -> Match:
+    def match(
+        self,
+        place: Place,
+        category: str | None,
+        at: datetime,
+        *,
+        loads: Mapping[str, int] = NOTHING,
+        asked: Mapping[str, int] = NOTHING,
+    ) -> Match:
         """Return the explained match. Never raises for an unknown category: the answer then has `no_category` in its doubt.
 
-        `loads` says how many cases an organization is busy with now, where that is known better than in the snapshot.
+        `loads` says how many cases an organization is busy with now, where that is known better than in the snapshot; `asked` how
+        many it was asked for of late.
         """
         known = self.categories.get(category) if category else None
         context = self._context(place, known, at)
@@ -114,7 +143,7 @@ class DirectorySnapshot:
             doubt=doubt,
             candidates=found.candidates,
             assists=found.assists,
-            organizations=self._helpers(context, LIMIT, loads),
+            organizations=self._helpers(context, LIMIT, loads, asked),
             version=self._version,
         )
 
@@ -136,6 +165,8 @@ class DirectorySnapshot:
             units=self.units,
             rules=rules,
             services=self.services,
+            registry=self.registry,
+            offers=self.offers,
             roster=self.roster,
             people=self.people,
             categories=self.categories,
@@ -147,10 +178,17 @@ class DirectorySnapshot:
         )
 
     def organizations(
-        self, place: Place, category: str, at: datetime, *, limit: int = LIMIT, loads: Mapping[str, int] | None = None
+        self,
+        place: Place,
+        category: str,
+        at: datetime,
+        *,
+        limit: int = LIMIT,
+        loads: Mapping[str, int] = NOTHING,
+        asked: Mapping[str, int] = NOTHING,
     ) -> tuple[Helper, ...]:
         """Return the organizations that can help here, best first; for a sensitive category only approved ones."""
-        return self._helpers(self._context(place, self.categories.get(category), at), limit, loads)
+        return self._helpers(self._context(place, self.categories.get(category), at), limit, loads, asked)
 
     def unit(self, code: str) -> UnitRef | None:
         """Return the active unit with this code, or None."""
@@ -181,22 +219,26 @@ class DirectorySnapshot:
     def organization(self, code: str) -> Helper | None:
         """Return the organization with this code (in good standing), or None."""
         party: Party | None = self.services.parties.get(code)
-        return helper_of(party, 0.0, float("inf"), 0.0) if party else None
+        return helper_of(party, 0.0, float("inf"), 0.0, party.idle) if party else None
 
-    def fit(self, organization: str, place: Place, kind: str, at: datetime, *, sensitive: bool) -> Fit:
+    def fit(self, organization: str, place: Place, kind: str, at: datetime, *, sensitive_for: str | None) -> Fit:
         """Return how an organization fits what is asked of one kind of organizations at a place."""
         party: Party | None = self.services.parties.get(organization)
-        return fit_of(party, place, kind, approved=not sensitive or self.is_approved(organization)) if party else NOBODY
+        if party is None or not party.organization.is_valid_on(at.astimezone(self.zone).date()):
+            return NOBODY
+        approved = sensitive_for is None or self.is_approved(organization, sensitive_for, at)
+        return fit_of(party, place, kind, approved=approved)
 
-    def reach(self, organization: str) -> Reach | None:
+    def reach(self, organization: str, at: datetime) -> Reach | None:
         """Return what an organization can be asked for and where; None for one that may not be asked at all."""
         party: Party | None = self.services.parties.get(organization)
-        return reach_of(party, approved=self.is_approved(organization)) if party else None
+        return reach_of(party, approved=self.is_approved(organization, None, at)) if party else None
 
-    def is_approved(self, code: str) -> bool:
-        """Tell whether the organization may be asked for help with sensitive cases."""
+    def is_approved(self, code: str, category: str | None, at: datetime) -> bool:
+        """Tell whether the organization may be asked for help with sensitive cases of the category at this instant: on the list,
+        with a named person who is trained and bound to secrecy."""
         party: Party | None = self.services.parties.get(code)
-        return party is not None and party.organization.approved
+        return party is not None and party.organization.is_approved_on(at.astimezone(self.zone).date(), category)
 
     def units_below(self, code: str) -> tuple[UnitRef, ...]:
         """Return the active units directly below a unit, by code."""
@@ -229,26 +271,41 @@ class DirectorySnapshot:
         found.sort(key=lambda unit: (not unit.name.casefold().startswith(wanted), len(unit.name), unit.code))
         return tuple(found[:limit])
 
-    def search_organizations(self, text: str, *, limit: int = 20) -> tuple[Organization, ...]:
-        """Return organizations in good standing whose code begins with, or whose name holds, the text."""
+    def list_organizations(
+        self,
+        *,
+        text: str = "",
+        kind: str | None = None,
+        area: str | None = None,
+        standing: str = "normal",
+        free: bool = False,
+        loads: Mapping[str, int] = NOTHING,
+        limit: int = 50,
+        after: str = "",
+    ) -> tuple[tuple[Organization, ...], str | None]:
+        """Return a page of organizations that fit all that is asked, in the order of codes, and the code after which the next
+        page begins (None: no more). With `text` the page holds the shortest fitting names and is the only one."""
         wanted = text.strip().casefold()
-        known = (party.organization for party in self.services.parties.values())
-        found = [org for org in known if org.code.casefold().startswith(wanted) or wanted in org.name.casefold()]
-        return tuple(sorted(found, key=lambda org: (len(org.name), org.code))[:limit])
+        found = [
+            org
+            for org in self.registry.values()
+            if org.code > after
+            and org.standing == standing
+            and (kind is None or kind in org.kinds)
+            and (area is None or area in org.area_codes)
+            and (not free or loads.get(org.code, org.load) < org.capacity)
+            and (not wanted or org.code.casefold().startswith(wanted) or wanted in org.name.casefold())
+        ]
+        if wanted:
+            return tuple(sorted(found, key=lambda org: (len(org.name), org.code))[:limit]), None
+        return tuple(found[:limit]), found[limit - 1].code if len(found) > limit else None
 
-    def _helpers(self, context: Context, limit: int, loads: Mapping[str, int] | None) -> tuple[Helper, ...]:
+    def _helpers(self, context: Context, limit: int, loads: Mapping[str, int], asked: Mapping[str, int]) -> tuple[Helper, ...]:
         category = context.category
         if category is None or not category.org_kinds:
             return ()
-        return self.services.rank(
-            context.place.point,
-            context.codes,
-            category.org_kinds,
-            minute=context.minute,
-            approved_only=category.sensitive,
-            loads=loads,
-            limit=limit,
-        )
+        question = Question(context.minute, self._day, category.code if category.sensitive else None, loads, asked)
+        return self.services.rank(context.place.point, context.codes, category.org_kinds, question, limit=limit)
 
     def _context(self, place: Place, category: Category | None, at: datetime) -> Context:
         steps, codes = (steps_of(place), place.area_codes) if place.special is not None else self._way(place)
@@ -268,7 +325,7 @@ class DirectorySnapshot:
         begin, minute = self._minute
         if not begin <= at < begin + _MINUTE:
             local = at.astimezone(self.zone)
-            minute = local.hour * 60 + local.minute
+            minute, self._day = local.hour * 60 + local.minute, local.date()
             self._minute = at - timedelta(seconds=local.second, microseconds=local.microsecond), minute
         return minute
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shapely
+
 from dispatch.model import Fit, Place, Reach
-from orgs.organizations import Organization, Party, distance_m
+from orgs.organizations import Party, distance_m
 
 __all__ = ["NOBODY", "fit_of", "reach_of"]
 
@@ -16,7 +18,7 @@ def fit_of(party: Party, place: Place, kind: str, *, approved: bool) -> Fit:
     organization, metres = party.organization, _metres(party, place)
     conditions = (
         ("wrong_kind", kind in organization.kinds),
-        ("outside_area", _serves(organization, place, metres)),
+        ("outside_area", _serves(party, place, metres)),
         ("not_approved", approved),
     )
     against = tuple(code for code, holds in conditions if not holds)
@@ -27,17 +29,22 @@ def fit_of(party: Party, place: Place, kind: str, *, approved: bool) -> Fit:
 def reach_of(party: Party, *, approved: bool) -> Reach:
     """Return what a registered organization can be asked for, and where."""
     organization = party.organization
-    anywhere = party.placed and organization.radius_m > 0
+    anywhere = party.placed and (organization.radius_m > 0 or party.polygon is not None)
     return Reach(
         kinds=organization.kinds, areas=organization.area_codes, anywhere=anywhere, approved=approved,
         capacity=organization.capacity,
     )  # fmt: skip
 
 
-def _serves(organization: Organization, place: Place, metres: float | None) -> bool:
-    """One of its areas lies on the path of the place, or the place lies within its radius (the edge belongs to it)."""
-    is_near = metres is not None and organization.radius_m > 0 and metres <= organization.radius_m
-    return is_near or not set(organization.area_codes).isdisjoint(place.area_codes)
+def _serves(party: Party, place: Place, metres: float | None) -> bool:
+    """One of its areas lies on the path of the place, or the place lies within its radius (the edge belongs to it) or in its
+    polygon."""
+    organization, point = party.organization, place.point
+    if metres is not None and organization.radius_m > 0 and metres <= organization.radius_m:
+        return True
+    if party.polygon is not None and point is not None and shapely.contains_xy(party.polygon, point.lon, point.lat):
+        return True
+    return not set(organization.area_codes).isdisjoint(place.area_codes)
 
 
 def _metres(party: Party, place: Place) -> float | None:

@@ -14,28 +14,45 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from dispatch.packs import PackReport, Row, rows
+from dispatch.masking import mask_name
+from dispatch.packs import PackReport, Row, rows, rows_of
 from orgs import hours, tables
-from orgs.organizations import Organization
+from orgs.offers import Offer, reach_of
+from orgs.organizations import Organization, Qualified
 from orgs.people import ANY_ORGANIZATION, PARTNER_AGENCIES, PROGRAM_ROLES, Person
+from orgs.registering import errors_of, shown_contact
+from orgs.registry import Secret, sealed_parts
 from orgs.roster import Duty
 from orgs.rostering import wrong_in
 from orgs.rule_terms import Terms, wrong_terms
 from orgs.rule_times import midnight
 from orgs.rulebook import RuleBook
 from orgs.rules import Rule
-from orgs.store import INDEXES, OFFERS, ORGANIZATIONS, PEOPLE, UNITS, Offer, mark_changed, replace_all, replace_rosters
+from orgs.store import (
+    INDEXES,
+    OFFERS,
+    ORGANIZATIONS,
+    PEOPLE,
+    UNITS,
+    document_of,
+    mark_changed,
+    replace_all,
+    replace_rosters,
+)
 from orgs.units import Unit, cycles
 from storage.client import Database
+from storage.errors import FieldError, Invalid
+from storage.fields import FieldCipher
 from storage.indexes import ensure
 
-__all__ = ["Parsed", "read", "write"]
+__all__ = ["Parsed", "ToWgs84", "read", "read_organizations", "write"]
 
 ToWgs84 = Callable[[float, float, str], tuple[float, float]]
+ALLOWED = {"credit_code": "18 digits and capital letters, the last one checks the others (GB 32100)"}
 
 
 class Parsed(msgspec.Struct, frozen=True):
-    """The parties of a pack, ready to be written."""
+    """The parties of a pack, ready to be written; `secrets` is what must be sealed, by organization."""
 
     units: tuple[Unit, ...] = ()
     rules: tuple[Rule, ...] = ()
@@ -43,6 +60,7 @@ class Parsed(msgspec.Struct, frozen=True):
     offers: tuple[Offer, ...] = ()
     people: tuple[Person, ...] = ()
     duties: tuple[Duty, ...] = ()
+    secrets: dict[str, Secret] = {}
 
     @property
     def unit_names(self) -> frozenset[str]:
@@ -72,20 +90,32 @@ def read(
     offers = check.offers(rows(folder, "offers.csv", tables.OfferRow, report))
     people = check.people(rows(folder, "people.csv", tables.PersonRow, report, unique=("username",)))
     duties = check.duties(rows(folder, "roster.csv", tables.DutyRow, report))
-    return Parsed(units, rules, organizations, offers, people, duties)
+    return Parsed(units, rules, organizations, offers, people, duties, check.secrets)
 
 
-async def write(database: Database, parsed: Parsed, at: datetime | None = None) -> str:
+def read_organizations(
+    text: str, report: PackReport, *, areas: Collection[str], to_wgs84: ToWgs84 | None = None
+) -> tuple[tuple[Organization, ...], dict[str, Secret]]:
+    """Return the organizations of a table with the columns of `organizations.csv`, and what of each must be sealed."""
+    check = _Check(report, areas, (), None, "UTC", to_wgs84)
+    found = rows_of(text, "organizations.csv", tables.OrganizationRow, report, unique=("code",))
+    return check.organizations(found), check.secrets
+
+
+async def write(database: Database, parsed: Parsed, at: datetime | None = None, *, cipher: FieldCipher | None = None) -> str:
     """Put the parties in place of what was there; returns the new version, which makes every process build its snapshot anew.
 
     The rules become one more version of the rulebook. Those that people have added are kept as far as their units are still
-    there; a table that has one itself goes first.
+    there; a table that has one itself goes first. Organizations that were changed in the service stay as they are. Raises
+    `Invalid` (`no_keys`) for a pack that names persons when there is no `cipher` to seal their names and numbers.
     """
+    if parsed.secrets and cipher is None:
+        raise Invalid("contacts and names of persons need the keys of the installation", code="no_keys")
     now = at or datetime.now(UTC)
     await ensure(database, INDEXES)
     await replace_all(database, UNITS, ((unit.code, unit) for unit in parsed.units))
     await RuleBook(database).take_over(parsed.rules, parsed.unit_names, now)
-    await replace_all(database, ORGANIZATIONS, ((org.code, org) for org in parsed.organizations))
+    await _write_organizations(database, parsed, cipher)
     await replace_all(database, OFFERS, ((offer.id, offer) for offer in parsed.offers))
     await replace_all(database, PEOPLE, ((person.username, person) for person in parsed.people))
     rosters = {f"{number:06d}": duty for number, duty in enumerate(parsed.duties)}
@@ -93,10 +123,25 @@ async def write(database: Database, parsed: Parsed, at: datetime | None = None) 
     return await mark_changed(database, now)
 
 
+async def _write_organizations(database: Database, parsed: Parsed, cipher: FieldCipher | None) -> None:
+    kept = {found["_id"]: found for found in await database.find(ORGANIZATIONS, {"rev": {"$gt": 0}})}
+    documents = [
+        document_of(org.code, org) | (sealed_parts(cipher, org, parsed.secrets.get(org.code)) if cipher else {})
+        for org in parsed.organizations
+        if org.code not in kept
+    ]
+    await database.bulk_replace(ORGANIZATIONS, [*documents, *kept.values()], only=True)
+
+
 def _person(row: tables.PersonRow) -> Person:
     """A program of the table is its own system: what it sends is known by its user name."""
     source = row.username if row.role in PROGRAM_ROLES else ""
     return Person(**msgspec.structs.asdict(row), source=source)
+
+
+def _said(error: FieldError, cell: object) -> str:
+    shown = ";".join(cell) if isinstance(cell, tuple) else "" if cell is None else str(cell)
+    return f"is `{shown}`; allowed: {error.message or ALLOWED[error.code]}"
 
 
 class _Check:
@@ -125,6 +170,8 @@ class _Check:
         self._to_wgs84 = to_wgs84
         self._units: dict[str, Unit] = {}
         self._organizations: set[str] = set()
+        self._served: dict[str, tuple[str, ...]] = {}
+        self.secrets: dict[str, Secret] = {}
         self._people: set[str] = set()
 
     def units(self, found: list[Row[tables.UnitRow]]) -> tuple[Unit, ...]:
@@ -153,6 +200,7 @@ class _Check:
         """Return the organizations with WGS-84 points; one without area and radius could never be asked."""
         values = tuple(self._organization(number, row) for number, row in found)
         self._organizations = {value.code for value in values}
+        self._served = {value.code: value.area_codes for value in values}
         return values
 
     def offers(self, found: list[Row[tables.OfferRow]]) -> tuple[Offer, ...]:
@@ -161,7 +209,13 @@ class _Check:
         for number, row in found:
             self._known(file, number, "organization", (row.organization,), self._organizations, "the code of an organization")
             self._days(file, number, "to", row.first_day, row.last_day)
-        return tuple(Offer(id=f"{row.organization}-{number:06d}", **msgspec.structs.asdict(row)) for number, row in found)
+            self._known(file, number, "area_codes", row.area_codes, self._areas, "the code of an area")
+            self._hours(file, number, row.hours)
+        return tuple(self._offer(number, row) for number, row in found)
+
+    def _offer(self, number: int, row: tables.OfferRow) -> Offer:
+        offer = Offer(id=f"{row.organization}-{number:06d}", left=row.amount, **msgspec.structs.asdict(row))
+        return msgspec.structs.replace(offer, reach=reach_of(offer, self._served.get(row.organization, ())))
 
     def people(self, found: list[Row[tables.PersonRow]]) -> tuple[Person, ...]:
         """Return the people; their unit, areas and organization must exist, a partner's agency be one that cases are given to."""
@@ -208,17 +262,31 @@ class _Check:
         return rule
 
     def _organization(self, number: int, row: tables.OrganizationRow) -> Organization:
-        file = "organizations.csv"
-        self._known(file, number, "area_codes", row.area_codes, self._areas, "the code of an area")
-        self._hours(file, number, row.hours)
+        self._known("organizations.csv", number, "area_codes", row.area_codes, self._areas, "the code of an area")
         lon, lat = self._point(number, row)
-        if not row.area_codes and (lon is None or row.radius_m <= 0):
-            self._wrong(
-                file, number, "area_codes", "", "areas, or a point with radius_m: else nobody can be served", "no_service"
-            )
         fields = msgspec.structs.asdict(row)
-        del fields["crs"]
-        return Organization(**(fields | {"lon": lon, "lat": lat}))
+        for column in ("crs", "qualified_name", "trained_until", "secrecy_on"):
+            del fields[column]
+        people = self._qualified(number, row)
+        shown = shown_contact(row.contact)
+        if people or shown != row.contact:
+            self.secrets[row.code] = Secret(row.contact, {"table": row.qualified_name} if people else {})
+        found = Organization(**(fields | {"lon": lon, "lat": lat, "contact": shown, "qualified": people}))
+        for error in errors_of(found):
+            self._report.error(
+                "organizations.csv", number, error.field, _said(error, getattr(found, error.field)), code=error.code
+            )
+        return found
+
+    def _qualified(self, number: int, row: tables.OrganizationRow) -> tuple[Qualified, ...]:
+        if not row.qualified_name and row.trained_until is None and row.secrecy_on is None:
+            return ()
+        if not row.qualified_name or row.trained_until is None or row.secrecy_on is None:
+            allowed = "qualified_name, trained_until and secrecy_on together, or none"
+            self._wrong("organizations.csv", number, "qualified_name", mask_name(row.qualified_name), allowed, "required")
+            return ()
+        shown = mask_name(row.qualified_name)
+        return (Qualified(id="table", shown=shown, trained_until=row.trained_until, secrecy_on=row.secrecy_on),)
 
     def _point(self, number: int, row: tables.OrganizationRow) -> tuple[float | None, float | None]:
         if row.lon is None and row.lat is None:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from dispatch.model import Category, Colleague, Fit, Helper, Match, Place, Reach, UnitRef
 from orgs import store
 from orgs.directory import DEFAULT_THRESHOLD, DirectorySnapshot, build
+from orgs.offers import Offer
 from orgs.organizations import Organization
 from orgs.people import Person
 from orgs.roster import Duty, Roster
@@ -48,7 +49,8 @@ class Parties:
         self._tasks: set[asyncio.Task[None]] = set()
         self._queued = False
         self._listeners: list[Callable[[], None]] = []
-        self._loads: dict[str, int] = {}
+        self._loads: Mapping[str, int] = {}
+        self._asked: Mapping[str, int] = {}
         self.snapshot: DirectorySnapshot = build(units=(), timezone=timezone, threshold=threshold)
 
     @classmethod
@@ -82,9 +84,16 @@ class Parties:
         """Renew whenever the feed says that data have changed (the feed must watch `versions`); returns how to stop."""
         return feed.subscribe(store.VERSIONS, self._on_change)
 
-    def set_load(self, organization: str, load: int) -> None:
-        """Say how many cases an organization is busy with now; from its capacity on it is not proposed."""
-        self._loads[organization] = load
+    def use_workload(self, loads: Mapping[str, int], asked: Mapping[str, int]) -> None:
+        """Say where it stands how many cases each organization is busy with now (from its capacity on it is not proposed), and
+        for how many it was asked of late. Both are read at every question and may go on changing."""
+        self._loads, self._asked = loads, asked
+
+    async def refresh_services(self) -> None:
+        """Prepare the organizations anew with the workload as it is now, so that what has fallen counts too."""
+        async with self._renewing:
+            snapshot, loads, asked = self.snapshot, dict(self._loads), dict(self._asked)
+            self.snapshot = await asyncio.to_thread(snapshot.with_workload, loads, asked)
 
     @property
     def version(self) -> str:
@@ -103,11 +112,11 @@ class Parties:
 
     def match(self, place: Place, category: str | None, at: datetime) -> Match:
         """Return the explained match. Never raises for an unknown category: the answer then has `no_category` in its doubt."""
-        return self.snapshot.match(place, category, at, loads=self._loads)
+        return self.snapshot.match(place, category, at, loads=self._loads, asked=self._asked)
 
     def organizations(self, place: Place, category: str, at: datetime, *, limit: int = 5) -> tuple[Helper, ...]:
         """Return the organizations that can help here, best first."""
-        return self.snapshot.organizations(place, category, at, limit=limit, loads=self._loads)
+        return self.snapshot.organizations(place, category, at, limit=limit, loads=self._loads, asked=self._asked)
 
     def unit(self, code: str) -> UnitRef | None:
         """Return the active unit with this code, or None."""
@@ -137,17 +146,17 @@ class Parties:
         """Return the organization with this code, or None."""
         return self.snapshot.organization(code)
 
-    def fit(self, organization: str, place: Place, kind: str, at: datetime, *, sensitive: bool) -> Fit:
+    def fit(self, organization: str, place: Place, kind: str, at: datetime, *, sensitive_for: str | None) -> Fit:
         """Return how an organization fits what is asked of one kind of organizations at a place."""
-        return self.snapshot.fit(organization, place, kind, at, sensitive=sensitive)
+        return self.snapshot.fit(organization, place, kind, at, sensitive_for=sensitive_for)
 
-    def reach(self, organization: str) -> Reach | None:
+    def reach(self, organization: str, at: datetime) -> Reach | None:
         """Return what an organization can be asked for and where, or None."""
-        return self.snapshot.reach(organization)
+        return self.snapshot.reach(organization, at)
 
-    def is_approved(self, code: str) -> bool:
-        """Tell whether the organization may be asked for help with sensitive cases."""
-        return self.snapshot.is_approved(code)
+    def is_approved(self, code: str, category: str | None, at: datetime) -> bool:
+        """Tell whether the organization may be asked for help with sensitive cases of the category at this instant."""
+        return self.snapshot.is_approved(code, category, at)
 
     def units_below(self, code: str) -> tuple[UnitRef, ...]:
         """Return the active units directly below a unit, by code."""
@@ -173,9 +182,14 @@ class Parties:
         """Return units by code or name, in one area when it is given."""
         return self.snapshot.search_units(text, area=area, limit=limit)
 
-    def search_organizations(self, text: str, *, limit: int = 20) -> tuple[Organization, ...]:
-        """Return organizations in good standing by code or name."""
-        return self.snapshot.search_organizations(text, limit=limit)
+    def list_organizations(
+        self, *, text: str = "", kind: str | None = None, area: str | None = None, standing: str = "normal",
+        free: bool = False, limit: int = 50, after: str = "",
+    ) -> tuple[tuple[Organization, ...], str | None]:  # fmt: skip
+        """Return a page of organizations and where the next begins; `free` keeps those with capacity left."""
+        return self.snapshot.list_organizations(
+            text=text, kind=kind, area=area, standing=standing, free=free, loads=self._loads, limit=limit, after=after
+        )
 
     async def close(self) -> None:
         """Stop renewing."""
@@ -192,10 +206,13 @@ class Parties:
             "rules": rules,
             "units": await store.read_all(self._database, store.UNITS, Unit),
             "organizations": await store.read_all(self._database, store.ORGANIZATIONS, Organization),
+            "offers": await store.read_all(self._database, store.OFFERS, Offer),
             "people": await store.read_all(self._database, store.PEOPLE, Person),
             "duties": await store.read_all(self._database, store.ROSTERS, Duty),
             "parents": await store.load_area_parents(self._database),
             "categories": tuple(self._categories()),
+            "loads": dict(self._loads),
+            "asked": dict(self._asked),
         }
         return await asyncio.to_thread(_build_parts, parts, version, self._timezone, self._threshold)
 

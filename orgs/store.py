@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -14,13 +14,15 @@ from storage.indexes import Index
 from storage.registers import CHANGES_OF
 
 __all__ = [
-    "ACCOUNTS", "FAILURES", "INDEXES", "OFFERS", "ORGANIZATIONS", "PEOPLE", "ROSTERS", "ROSTER_CHANGES", "RULES",
-    "RULE_CHANGES", "RULE_VERSIONS", "SESSIONS", "UNITS", "VERSIONS", "Offer", "document_of", "load_area_parents",
-    "load_book_version", "load_rules", "load_version", "mark_changed", "read_all", "replace_all", "replace_rosters", "value_of",
+    "ACCOUNTS", "AREAS", "FAILURES", "INDEXES", "OFFERS", "ORGANIZATIONS", "ORGANIZATION_CHANGES", "PEOPLE", "ROSTERS",
+    "ROSTER_CHANGES", "RULES", "RULE_CHANGES", "RULE_VERSIONS", "SESSIONS", "UNITS", "VERSIONS", "document_of",
+    "load_area_parents", "load_book_version", "load_rules", "load_version", "mark_changed", "read_all", "replace_all",
+    "replace_rosters", "value_of",
 ]  # fmt: skip
 
 UNITS, RULES, ORGANIZATIONS, OFFERS = "units", "rules", "organizations", "offers"
 RULE_CHANGES, RULE_VERSIONS, ROSTER_CHANGES = "rule_changes", "rule_versions", "roster_changes"
+ORGANIZATION_CHANGES = "organization_changes"
 PEOPLE, ROSTERS, ACCOUNTS, SESSIONS = "people", "rosters", "accounts", "sessions"
 FAILURES = "sign_in_failures"
 VERSIONS, AREAS = "versions", "areas"
@@ -35,6 +37,7 @@ INDEXES: Mapping[str, Sequence[Index]] = {
     ),
     RULE_VERSIONS: (Index((("key", 1),), sparse=True, serves="whether a set of changes was applied under this key before"),),
     ORGANIZATIONS: (Index((("kinds", 1), ("_id", 1)), serves="GET /organizations by kind"),),
+    ORGANIZATION_CHANGES: (Index((("organization", 1), ("at", -1), ("_id", -1)), serves="what was done with an organization"),),
     OFFERS: (Index((("organization", 1),), serves="the offers of an organization"),),
     PEOPLE: (Index((("role", 1), ("unit", 1)), serves="people of a role in a unit"),),
     ROSTERS: (
@@ -53,26 +56,14 @@ INDEXES: Mapping[str, Sequence[Index]] = {
 T = TypeVar("T", bound=msgspec.Struct)
 
 
-class Offer(msgspec.Struct, frozen=True, kw_only=True):
-    """What an organization offers: `what`, of which kind, between which days (both counted), how much of it."""
-
-    id: str
-    organization: str
-    kind: str = ""
-    what: str = ""
-    first_day: date | None = None
-    last_day: date | None = None
-    amount: int = 1
-
-
 def document_of(key: str, value: msgspec.Struct) -> dict[str, Any]:
     """Return the document of a value under the `_id` `key`."""
-    return {"_id": key, **msgspec.to_builtins(value, builtin_types=(datetime,))}
+    return {"_id": key, **msgspec.to_builtins(value, builtin_types=(datetime, bytes))}
 
 
 def value_of(document: Mapping[str, Any], kind: type[T]) -> T:
     """Return the value that a document holds."""
-    return msgspec.convert(document, kind, builtin_types=(datetime,))
+    return msgspec.convert(document, kind, builtin_types=(datetime, bytes))
 
 
 async def read_all(database: Database, collection: str, kind: type[T]) -> list[T]:

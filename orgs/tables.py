@@ -68,7 +68,8 @@ class RuleRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OrganizationRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of `organizations.csv`. `approved` and `confirmed` may be left out."""
+    """A row of `organizations.csv`. `qualified_name`, `trained_until` and `secrecy_on` go together: the person for sensitive
+    matters, without whom `approved` means nothing."""
 
     code: Code
     name: Name
@@ -83,11 +84,22 @@ class OrganizationRow(msgspec.Struct, frozen=True, kw_only=True):
     hours: str = ""
     contact: str = ""
     approved: bool = False
+    approved_for: tuple[str, ...] = ()
+    qualified_name: Annotated[str, msgspec.Meta(max_length=40)] = ""
+    trained_until: date | None = None
+    secrecy_on: date | None = None
     confirmed: Count = 0
+    credit_code: str = ""
+    standing_list: Literal["", "operation", "activity"] = ""
+    standing_reason: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    standing_since: date | None = None
+    standing_until: date | None = None
+    valid_from: date | None = None
+    valid_to: date | None = None
 
 
 class OfferRow(msgspec.Struct, frozen=True, kw_only=True, rename={"first_day": "from", "last_day": "to"}):
-    """A row of `offers.csv`: columns organization, kind, what, from, to, amount."""
+    """A row of `offers.csv`: columns organization, kind, what, from, to, amount, and where and when it is given."""
 
     organization: Code
     kind: str = ""
@@ -95,6 +107,9 @@ class OfferRow(msgspec.Struct, frozen=True, kw_only=True, rename={"first_day": "
     first_day: date | None = None
     last_day: date | None = None
     amount: Count = 1
+    area_codes: tuple[str, ...] = ()
+    weekdays: tuple[Weekday, ...] = ()
+    hours: str = ""
 
 
 class PersonRow(msgspec.Struct, frozen=True, kw_only=True):

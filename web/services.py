@@ -39,12 +39,15 @@ from dispatch.outside.service import Outside
 from dispatch.queries import Queries
 from dispatch.service import CaseService, utc_now
 from dispatch.texting import Texting
+from grid.coordinates import to_wgs84
 from grid.on_patrol import OnPatrol
 from grid.patrolling import Patrols, Terms
 from grid.service import Territory
 from hotline.drafts import Drafts
 from orgs.accounts import Accounts
 from orgs.recipients import PeopleBehind
+from orgs.registry import Registry
+from orgs.registry_table import RegistryTable
 from orgs.rehearsal import Rehearsals
 from orgs.rostering import Rosters
 from orgs.rule_audit import RuleAudit
@@ -64,6 +67,7 @@ from web.learning import Learning
 from web.pictures import Pictures
 from web.settings import Settings
 from web.stream import Hub
+from web.tending import Tending
 from web.tiles import Tiles
 
 __all__ = ["Services", "build"]
@@ -113,6 +117,8 @@ class Services:
     rule_audit: RuleAudit
     queries: Queries
     claims: Claims
+    registry: Registry
+    registry_table: RegistryTable
     guesses: Throttle
     number_guesses: Throttle
     demo: bool
@@ -158,6 +164,7 @@ async def _build(settings: Settings, closing: contextlib.AsyncExitStack, clock: 
     core.rules.draw_secret = keyring.secret(PURPOSE)
     accounts = _accounts(database, cipher, parties, feed, closing, clock)
     auth = Authenticator(accounts)
+    await _tend_workload(database, parties, feed, closing, clock)
     hub = Hub(feed, auth, core.cases.board)
     tiles = Tiles(lambda: territory.snapshot)
     closing.callback(tiles.close)
@@ -192,10 +199,21 @@ async def _build(settings: Settings, closing: contextlib.AsyncExitStack, clock: 
         rules=rules, rehearsals=Rehearsals(database, parties, territory, rules, clock),
         rule_audit=RuleAudit(database, parties, territory, zones, clock),
         rosters=Rosters(database, lambda: parties.snapshot.people, territory), patrols=patrols, on_patrol=on_patrol,
+        registry=Registry(database, cipher, clock), registry_table=RegistryTable(database, cipher, to_wgs84),
         queries=Queries(core.cases, links, keyring.secret("case-queries")),
         claims=Claims(core.cases, database, parties, clock), guesses=Throttle(),
         number_guesses=Throttle(limit=10, window_seconds=900), demo=demo, clock=clock, closing=closing,
     )  # fmt: skip
+
+
+async def _tend_workload(
+    database: Database, parties: Parties, feed: Feed, closing: contextlib.AsyncExitStack, clock: Callable[[], datetime]
+) -> None:
+    tending = Tending(database, parties, clock)
+    closing.callback(feed.subscribe("cases", tending.on_change))
+    await tending.load()
+    tending.start()
+    closing.push_async_callback(tending.close)
 
 
 async def _connect(settings: Settings, closing: contextlib.AsyncExitStack) -> Database:

@@ -18,12 +18,13 @@ __all__ = [
 ORGANIZATION_COUNT = 2_859
 ORGANIZATION_COLUMNS = (
     "code", "name", "kinds", "standing", "area_codes", "lon", "lat", "crs", "radius_m", "capacity", "hours",
-    "contact", "approved", "confirmed",
+    "contact", "approved", "confirmed", "qualified_name", "trained_until", "secrecy_on",
 )  # fmt: skip
-OFFER_COLUMNS = ("organization", "kind", "what", "from", "to", "amount")
+OFFER_COLUMNS = ("organization", "kind", "what", "from", "to", "amount", "weekdays", "hours")
 DAYTIME, LATE, ALWAYS = "09:00-17:30", "08:00-21:00", "24x7"
 # Kinds that may be asked for sensitive matters, half of them: with a named, trained person bound to secrecy
 TRUSTED = frozenset(("SWK", "PSY", "LAW", "MED", "ELD", "DIS", "YTH", "HLT", "RSC", "CHR", "DRG", "SKL", "VET", "VOL", "IND"))
+SURNAMES, GIVEN_NAMES = "王李张刘陈杨黄赵吴周", ("示例", "样本", "虚构", "演示", "试用")  # plainly nobody's names
 WORDS = (
     "暖阳", "同心", "微光", "筑爱", "春晖", "守望", "和风", "青禾", "星火", "益家", "众和", "清源", "怡和", "善行", "初心",
     "黔心", "林城", "甲秀", "南明河畔", "爽爽", "花溪谷", "百合", "晨曦", "彩虹", "木棉", "绿萝", "向阳", "邻里", "橄榄", "安和",
@@ -82,6 +83,7 @@ class Organization(msgspec.Struct, frozen=True):
     contact: str
     approved: bool
     confirmed: int
+    qualified_name: str
 
     def row(self) -> tuple[object, ...]:
         """Return the cells in the order of `ORGANIZATION_COLUMNS`."""
@@ -96,7 +98,8 @@ class Organization(msgspec.Struct, frozen=True):
             "WGS-84",
         )
         tail = (self.radius_m, self.capacity, self.hours, self.contact, "true" if self.approved else "false", self.confirmed)
-        return (*head, *tail)
+        days = ("2027-12-31", "2025-01-01") if self.qualified_name else ("", "")
+        return (*head, *tail, self.qualified_name, *days)
 
 
 class Offer(msgspec.Struct, frozen=True):
@@ -108,10 +111,14 @@ class Offer(msgspec.Struct, frozen=True):
     since: str
     until: str
     amount: int
+    weekdays: str
+    hours: str
 
     def row(self) -> tuple[object, ...]:
         """Return the cells in the order of `OFFER_COLUMNS`."""
-        return (self.organization, self.kind, self.what, self.since, self.until, self.amount)
+        return (
+            self.organization, self.kind, self.what, self.since, self.until, self.amount, self.weekdays, self.hours,
+        )  # fmt: skip
 
 
 def build_organizations(
@@ -136,7 +143,15 @@ def build_organizations(
         code, name, above = chance.choice(homes[KINDS[kind].home + district])
         full = _name(KINDS[kind], name, taken, chance)
         found.append(_organization(number, kind, full, code, above, point_in(code, chance), chance))
-    return found
+    return [_with_person(organization, seed) for organization in found]
+
+
+def _with_person(organization: Organization, seed: int) -> Organization:
+    """Who may be asked for sensitive matters has a trained person bound to secrecy, with an invented name."""
+    if not organization.approved:
+        return organization
+    chance = generator(seed, f"person:{organization.code}")
+    return msgspec.structs.replace(organization, qualified_name=chance.choice(SURNAMES) + chance.choice(GIVEN_NAMES))
 
 
 def build_offers(organizations: Sequence[Organization], seed: int) -> list[Offer]:
@@ -149,7 +164,8 @@ def build_offers(organizations: Sequence[Organization], seed: int) -> list[Offer
         kind = organization.kinds[0]
         for what in chance.sample(KINDS[kind].offers, k=min(chance.choice((1, 1, 2)), len(KINDS[kind].offers))):
             amount = chance.choice((2, 4, 5, 8, 10, 20))
-            found.append(Offer(organization.code, kind, what, "2026-01-01", "2027-12-31", amount))
+            when = chance.choice((("", ""), ("", ""), ("6;7", ""), ("1;2;3;4;5", "09:00-17:00")))
+            found.append(Offer(organization.code, kind, what, "2026-01-01", "2027-12-31", amount, *when))
     return found
 
 
@@ -195,4 +211,5 @@ def _organization(
         contact=f"0851-0001{number:04d}",
         approved=kind in TRUSTED and (number <= len(KINDS) * 10 or chance.random() < 0.5),
         confirmed=chance.choice((0, 0, 1, 3, 5, 8, 12, 20, 35)),
+        qualified_name="",
     )

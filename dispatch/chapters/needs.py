@@ -17,7 +17,7 @@ from dispatch.guards import Guard
 from dispatch.model import Fit, Place
 from dispatch.needs import close_need, edit_needs, follow_needs, need_now, watch_need
 from dispatch.placing import place_document
-from dispatch.situation import Situation, holds_lead, in_area
+from dispatch.situation import Situation, holds_lead, in_area, sensitive_category
 from dispatch.step import Step
 from dispatch.tasks import add_claim, ask_organization, follow_tasks, stop_invitation
 from dispatch.wanted import NEVER_ASKED, for_all, is_invited, place_of_need, places_left, taken
@@ -144,8 +144,8 @@ def _not_at_it(at: Situation, values: Values) -> Found:
 def fit_of(at: Situation, organization: str) -> Fit:
     """Return how an organization fits the need that the situation is about."""
     assert at.item is not None  # noqa: S101  # rows of needs always come with one
-    place, sensitive = place_of_need(at.case, at.item), at.case["live"]["sensitive"]
-    return at.rules.directory.fit(organization, place, at.item["kind"], at.now, sensitive=sensitive)
+    place, sensitive_for = place_of_need(at.case, at.item), sensitive_category(at.case)
+    return at.rules.directory.fit(organization, place, at.item["kind"], at.now, sensitive_for=sensitive_for)
 
 
 _AGAINST = {

@@ -180,23 +180,23 @@ class TownDirectory:
             return Helper(code=code, name=f"组织{code}")
         return {"vol1": Helper(code="vol1", name="志愿服务队"), "vol2": Helper(code="vol2", name="爱心企业")}.get(code)
 
-    def fit(self, organization: str, place: Place, kind: str, at: datetime, *, sensitive: bool) -> Fit:
-        reach = self.reach(organization)
+    def fit(self, organization: str, place: Place, kind: str, at: datetime, *, sensitive_for: str | None) -> Fit:
+        reach = self.reach(organization, at)
         if reach is None:
             return Fit(against=("not_registered",))
         against = [] if kind in reach.kinds else ["wrong_kind"]
         against += [] if set(reach.areas) & set(place.area_codes) else ["outside_area"]
-        against += ["not_approved"] if sensitive and not reach.approved else []
+        against += ["not_approved"] if sensitive_for is not None and not reach.approved else []
         return Fit(against=tuple(against), distance_m=120, capacity=reach.capacity)
 
-    def reach(self, organization: str) -> Reach | None:
+    def reach(self, organization: str, at: datetime) -> Reach | None:
         if organization in HELPERS:
             return HELPERS[organization]
         known = organization.startswith("many") or self.organization(organization) is not None
-        approved = self.is_approved(organization)
+        approved = self.is_approved(organization, None, at)
         return Reach(kinds=("VOL",), areas=("52",), anywhere=False, approved=approved, capacity=2) if known else None
 
-    def is_approved(self, code: str) -> bool:
+    def is_approved(self, code: str, category: str | None, at: datetime) -> bool:
         return code == "vol2"
 
     def units_below(self, code: str) -> tuple[UnitRef, ...]:

@@ -89,7 +89,7 @@ async def test_parties_when_loaded_then_they_answer_the_whole_port(database: Dat
     assert parties.unit_covers("D3", place()) and parties.unit("nobody") is None and parties.organization("O2") is None
     assert parties.on_duty("grid_worker", place(), NOON) == ("gw", "li")
     assert [unit.code for unit in parties.search_units("环卫")] == ["D3-sanit"]
-    parties.set_load("O1", 4)
+    parties.use_workload({"O1": 4}, {})
     assert parties.match(place(), "0101", NOON).organizations == ()
 
 

@@ -10,7 +10,7 @@ from web.api.callers import CallerCases
 from web.api.cases import CaseAction, CaseHandler, CaseList, CaseMap, Due, RequestAction, Reveal, Summary, TaskAction, Timeline
 from web.api.channels import ChannelCode, ChannelConfirm, ChannelPreview, MyChannels
 from web.api.deliveries import DeliveryList, DeliveryResend, TemplatePreview, WebhookReplay
-from web.api.directory import Area, Areas, Categories, CityHandler, Organizations, Units
+from web.api.directory import Area, Areas, Categories, CityHandler, Units
 from web.api.drafts import DraftHandler, DraftList, DraftSend
 from web.api.duty import DutyHandler, RosterImport, RosterList, RosterRowHandler
 from web.api.intake import Events, EventsBatch, Tickets
@@ -19,6 +19,16 @@ from web.api.media import MediaHandler
 from web.api.models import ModelActivate, ModelDeactivate, ModelHandler, ModelList
 from web.api.needs import NeedAction, NeedClaim, NeedList
 from web.api.notices import NoticeRead, Notices
+from web.api.organizations import (
+    OrganizationHandler,
+    OrganizationHistory,
+    OrganizationImport,
+    OrganizationPeople,
+    OrganizationPerson,
+    OrganizationReveal,
+    Organizations,
+    OrganizationStanding,
+)
 from web.api.patrols import (
     PatrolCancel,
     PatrolEnd,
@@ -91,6 +101,13 @@ ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
     ("/api/v1/areas/{code}", Area),
     ("/api/v1/units", Units),
     ("/api/v1/organizations", Organizations),
+    ("/api/v1/organizations:import", OrganizationImport),
+    ("/api/v1/organizations/{code}:standing", OrganizationStanding),
+    ("/api/v1/organizations/{code}:reveal", OrganizationReveal),
+    ("/api/v1/organizations/{code}", OrganizationHandler),
+    ("/api/v1/organizations/{code}/changes", OrganizationHistory),
+    ("/api/v1/organizations/{code}/people", OrganizationPeople),
+    ("/api/v1/organizations/{code}/people/{person}:remove", OrganizationPerson),
     ("/api/v1/rules", Rules),
     ("/api/v1/rules:apply", RuleApply),
     ("/api/v1/rules:check", RuleCheck),

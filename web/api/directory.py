@@ -1,4 +1,4 @@
-"""Reading what the city is made of: areas, units, organizations, categories, the city itself."""
+"""Reading what the city is made of: areas, units, categories, the city itself."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from storage.errors import NotFound
 from web.base import ApiHandler, operation
 from web.shapes import Items
 
-__all__ = ["Area", "Areas", "Categories", "CityHandler", "Organizations", "Units"]
+__all__ = ["Area", "Areas", "Categories", "CityHandler", "Units"]
 
 Word = Annotated[str, msgspec.Meta(max_length=100)]
 Limit = Annotated[int, msgspec.Meta(ge=1, le=500)]
@@ -35,14 +35,6 @@ class UnitsQuery(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     limit: Limit = 50
 
 
-class OrganizationsQuery(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """Organizations whose name holds `q`, of a kind."""
-
-    q: Word | None = None
-    kind: Word | None = None
-    limit: Limit = 50
-
-
 class AreaItem(msgspec.Struct):
     """An area."""
 
@@ -61,16 +53,6 @@ class UnitItem(msgspec.Struct, kw_only=True):
     type: str
     level: str
     parent: str
-    area_codes: tuple[str, ...]
-    hours: str
-
-
-class OrganizationItem(msgspec.Struct, kw_only=True):
-    """A social organization that can help; its contact is not shown here."""
-
-    code: str
-    name: str
-    kinds: tuple[str, ...]
     area_codes: tuple[str, ...]
     hours: str
 
@@ -148,18 +130,6 @@ class Units(ApiHandler):
         """Send the units."""
         found = self.services.parties.search_units(query.q or "", area=query.area, limit=query.limit)
         self.answer(Items([_shown(unit, UnitItem) for unit in found]))
-
-
-class Organizations(ApiHandler):
-    """GET /api/v1/organizations."""
-
-    @operation(
-        "Social organizations by name", permission="directory.read", query=OrganizationsQuery, result=Items[OrganizationItem]
-    )
-    async def get(self, query: OrganizationsQuery) -> None:
-        """Send the organizations in good standing."""
-        found = self.services.parties.search_organizations(query.q or "", limit=query.limit)
-        self.answer(Items([_shown(one, OrganizationItem) for one in found]))
 
 
 class Categories(ApiHandler):

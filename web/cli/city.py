@@ -21,6 +21,7 @@ from grid.coordinates import to_wgs84
 from orgs.demo import create_demo_accounts
 from storage.client import Database
 from storage.errors import HeyunError
+from storage.fields import FieldCipher, Keyring
 from web.cli.output import step
 from web.settings import Settings
 
@@ -54,7 +55,8 @@ async def prepare(settings: Settings, *, load_city: bool, demo_only: bool, conso
         if city is None:
             if not load_city:
                 raise NoCityLoaded("no city is loaded: ./heyun import PACK loads one, ./heyun up the demo city")
-            await import_folder(database, pack_folder(settings.pack, settings.data, console), console)
+            folder = pack_folder(settings.pack, settings.data, console)
+            await import_folder(database, folder, console, cipher=FieldCipher(Keyring.load_or_create(settings.keys)))
             city = await cities.load(database)
         accounts = settings.data / "demo-accounts.json"
         if demo_only and not (city and city.demo):
@@ -91,8 +93,11 @@ def _digest(folder: Path) -> str:
     return total.hexdigest()
 
 
-async def import_folder(database: Database, folder: Path, console: Console, *, dry_run: bool = False) -> PackReport:
-    """Read the whole pack, raise with every error there is, then write it; the city's document last."""
+async def import_folder(
+    database: Database, folder: Path, console: Console, *, dry_run: bool = False, cipher: FieldCipher | None = None
+) -> PackReport:
+    """Read the whole pack, raise with every error there is, then write it; the city's document last. `cipher` seals what of it is
+    personal; a pack that names persons is not taken over without."""
     report = PackReport()
     with step("city: reading and checking", console):
         core = dispatch.importing.read(folder, report)
@@ -112,7 +117,7 @@ async def import_folder(database: Database, folder: Path, console: Console, *, d
         return report
     with step("city: writing", console):
         await grid.importing.write(database, territory)
-        await orgs.importing.write(database, parties)
+        await orgs.importing.write(database, parties, cipher=cipher)
         if templates is not None:
             await joint_importing.write(database, templates)
         await dispatch.importing.write(database, core)

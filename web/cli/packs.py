@@ -16,6 +16,7 @@ from rich.table import Table
 
 from cities.replay import replay as replay_file
 from dispatch.packs import str_error
+from storage.fields import FieldCipher, Keyring
 from web.cli.city import connected, import_folder, pack_folder, prepare
 from web.cli.output import console
 from web.cli.supervise import Supervisor, exclusive
@@ -42,7 +43,8 @@ def import_pack(pack: str, dry_run: bool) -> None:
 async def _import(settings: Settings, pack: str, dry_run: bool) -> None:
     folder = pack_folder(pack, settings.data, console)
     async with connected(settings) as database:
-        report = await import_folder(database, folder, console, dry_run=dry_run)
+        cipher = None if dry_run else FieldCipher(Keyring.load_or_create(settings.keys))
+        report = await import_folder(database, folder, console, dry_run=dry_run, cipher=cipher)
     for warning in report.warnings[:40]:
         console.print(f"  warning: {str_error(warning)}")
     console.print(f"{folder}: {'no errors, nothing written' if dry_run else 'loaded'}")
