@@ -18,6 +18,7 @@ from typing import TypeVar
 import msgspec
 
 from grid import store
+from grid.entries import entries
 from grid.gazetteer_building import GazetteerTables, build_tables, entries_of_areas
 from grid.index_building import IndexTables
 from grid.making import Made, Outline, make
@@ -99,7 +100,7 @@ async def _build(what: str, folder: Path, order: _Order) -> None:
     try:
         if what == _NAMES:
             found = entries_of_areas(await store.load_named_areas(database))
-            async for some in store.entries(database):
+            async for some in entries(database):
                 found.extend(some)
             (folder / _NAMES).write_bytes(msgspec.msgpack.encode(build_tables(found)))
         else:

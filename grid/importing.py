@@ -17,13 +17,15 @@ import shapely
 from msgspec import Meta
 
 from dispatch.model import CRS_NAMES, LEVELS
-from dispatch.packs import PackReport, Row, rows
+from dispatch.packs import PackReport, rows
 from grid import store
 from grid.areas import GRID_KINDS, ZONE_KINDS, Area, Asset, Entry, Zone
 from grid.boundaries import Boundary
 from grid.campaigns import check_campaign
 from grid.checking import check_areas
 from grid.coordinates import to_wgs84
+from grid.entries import INDEXES, checked, save_pack
+from grid.entry_rows import EntryRow
 from grid.geojson import Read, features_of
 from storage.client import Database
 from storage.indexes import ensure
@@ -71,16 +73,6 @@ class _AssetProperties(msgspec.Struct):
     crs: str | None = "WGS-84"
 
 
-class _EntryRow(msgspec.Struct):
-    name: Name
-    aliases: tuple[str, ...] = ()
-    kind: str = ""
-    lon: Annotated[float, Meta(ge=-180, le=180)] | None = None
-    lat: Annotated[float, Meta(ge=-90, le=90)] | None = None
-    crs: str | None = None
-    area_code: str | None = None
-
-
 class TerritoryPack(msgspec.Struct, frozen=True):
     """The territory of a pack, read and checked, geometries in WGS-84."""
 
@@ -119,11 +111,12 @@ def read(folder: Path, report: PackReport, *, categories: Collection[str] | None
 
 async def write(database: Database, pack: TerritoryPack) -> dict[str, int]:
     """Make the database hold exactly this territory and tell every process. Returns how many areas are new, changed, removed."""
-    await ensure(database, store.INDEXES)
+    await ensure(database, {**store.INDEXES, **INDEXES})
     at = await database.server_time()
     version = await store.load_version(database) + 1
     counts = await store.save_areas(database, pack.areas, at, version)
-    await store.save_rest(database, pack.zones, pack.assets, pack.gazetteer)
+    await store.save_rest(database, pack.zones, pack.assets)
+    await save_pack(database, pack.gazetteer, str(version))
     await store.mark_changed(database, at)
     return counts
 
@@ -214,24 +207,6 @@ def _read_gazetteer(folder: Path, report: PackReport, codes: set[str]) -> list[E
     name = "gazetteer.csv"
     return [
         entry
-        for row in rows(folder, name, _EntryRow, report)
-        if (entry := _entry(row, name, report, codes)) is not None
+        for row in rows(folder, name, EntryRow, report)
+        if (entry := checked(row, report, codes.__contains__)) is not None
     ]  # fmt: skip
-
-
-def _entry(row: Row[_EntryRow], name: str, report: PackReport, codes: set[str]) -> Entry | None:
-    value, before = row.value, report.total_errors
-    lon, lat = value.lon, value.lat
-    if (lon is None) != (lat is None):
-        report.error(name, row.number, "lat" if lat is None else "lon", "lon and lat stand together or not at all")
-    if lon is not None and value.crs not in CRS_NAMES:
-        report.error(name, row.number, "crs", f"is `{value.crs or ''}`; allowed: {', '.join(CRS_NAMES)}", code="not_allowed")
-    if lon is None and not value.area_code:
-        report.error(name, row.number, "area_code", "a place without lon and lat needs the code of its area", code="missing")
-    if value.area_code and value.area_code not in codes:
-        report.error(name, row.number, "area_code", f"no area has the code `{value.area_code}`", code="unknown_area")
-    if report.total_errors > before:
-        return None
-    if lon is not None and lat is not None:
-        lon, lat = (round(part, 7) for part in to_wgs84(lon, lat, value.crs or "WGS-84"))
-    return Entry(name=value.name, aliases=value.aliases, kind=value.kind, lon=lon, lat=lat, area_code=value.area_code or None)

@@ -9,14 +9,14 @@ together with the areas; `switch_at` is the moment at which the processes put it
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any, TypeVar
 
 import msgspec
 
-from grid.areas import AREA_LEVELS, Area, Asset, Entry, Zone
+from grid.areas import AREA_LEVELS, Area, Asset, Zone
 from grid.making import Parts
 from storage.client import Database
 from storage.errors import Conflict
@@ -24,7 +24,7 @@ from storage.indexes import Index
 
 __all__ = [
     "AREAS", "ASSETS", "GAZETTEER", "HISTORY", "INDEXES", "NAMES", "TERRITORY", "VERSIONS", "VOID", "ZONES", "CodeVoid",
-    "area_document", "area_of", "entries", "load_areas", "load_named_areas", "load_names_version", "load_parts", "load_version",
+    "area_document", "area_of", "load_areas", "load_named_areas", "load_names_version", "load_parts", "load_version",
     "load_void_codes", "mark_changed", "mark_names_changed", "save_areas", "save_rest",
 ]  # fmt: skip
 
@@ -42,7 +42,6 @@ INDEXES: Mapping[str, Sequence[Index]] = {
     VOID: (),
     ZONES: (),
     ASSETS: (),
-    GAZETTEER: (),
 }
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -83,8 +82,8 @@ async def mark_changed(database: Database, at: datetime) -> int:
 
 
 async def load_parts(database: Database) -> Parts:
-    """Return everything that a snapshot is made of but the entries of the gazetteer (`entries`). Reads in batches, so that an
-    event loop goes on meanwhile, and again when a change came into force between two of them."""
+    """Return everything that a snapshot is made of but the entries of the gazetteer (`grid.entries`). Reads in batches, so that
+    an event loop goes on meanwhile, and again when a change came into force between two of them."""
     while True:
         state = await database.find_one(VERSIONS, {"_id": TERRITORY}) or {"version": 0}
         parts = Parts(
@@ -102,17 +101,6 @@ async def load_named_areas(database: Database) -> list[Area]:
     """Return the areas whose names an address may hold, without their polygons."""
     found = await database.find(AREAS, {"level": {"$in": list(AREA_LEVELS)}}, projection={"name": 1, "level": 1})
     return [Area(code=one["_id"], name=one["name"], level=one["level"]) for one in found]
-
-
-async def entries(database: Database) -> AsyncIterator[list[Entry]]:
-    """Give the entries of the gazetteer, some hundred at a time; half a million are never all in memory."""
-    some: list[Entry] = []
-    async for document in database.iterate(GAZETTEER, {}, sort=[("_id", 1)], batch_size=_BATCH):
-        some.append(msgspec.convert(document, Entry, builtin_types=(datetime, bytes)))
-        if len(some) == _BATCH:
-            yield some
-            some = []
-    yield some
 
 
 async def load_areas(database: Database) -> list[Area]:
@@ -147,12 +135,10 @@ async def save_areas(database: Database, areas: Sequence[Area], at: datetime, ve
     return {"new": len(changed) - len(replaced), "changed": len(replaced), "removed": len(gone)}
 
 
-async def save_rest(database: Database, zones: Iterable[Zone], assets: Iterable[Asset], gazetteer: Iterable[Entry]) -> None:
-    """Make the collections of zones, assets and the gazetteer hold exactly these."""
+async def save_rest(database: Database, zones: Iterable[Zone], assets: Iterable[Asset]) -> None:
+    """Make the collections of zones and assets hold exactly these."""
     await database.bulk_replace(ZONES, [_coded_document(zone) for zone in zones], only=True)
     await database.bulk_replace(ASSETS, [_coded_document(asset) for asset in assets], only=True)
-    entries = [{"_id": f"{number:08d}", **msgspec.structs.asdict(entry)} for number, entry in enumerate(gazetteer)]
-    await database.bulk_replace(GAZETTEER, entries, only=True)
 
 
 async def _keep_history(database: Database, codes: Sequence[str], at: datetime, reason: str) -> None:

@@ -22,6 +22,7 @@ import dispatch.recomputing
 import dispatch.relay
 import dispatch.reveals
 import dispatch.store
+import grid.entries
 import grid.patrol_store
 import grid.store
 import hotline.drafts
@@ -40,6 +41,7 @@ from dispatch.queries import Queries
 from dispatch.service import CaseService, utc_now
 from dispatch.texting import Texting
 from grid.coordinates import to_wgs84
+from grid.entries import Entries
 from grid.on_patrol import OnPatrol
 from grid.patrolling import Patrols, Terms
 from grid.service import Territory
@@ -84,7 +86,7 @@ WATCHED: Mapping[str, Sequence[str] | None] = {
 INDEXES = (
     dispatch.store.INDEXES, dispatch.relay.INDEXES, dispatch.reveals.INDEXES, dispatch.links.INDEXES,
     dispatch.recomputing.INDEXES, dispatch.learning.versions.INDEXES, dispatch.outside.service.INDEXES, grid.store.INDEXES,
-    hotline.drafts.INDEXES,
+    grid.entries.INDEXES, hotline.drafts.INDEXES,
     orgs.rehearsal.INDEXES, orgs.store.INDEXES, Pictures.INDEXES,
     grid.patrol_store.INDEXES,
 )  # fmt: skip
@@ -110,6 +112,7 @@ class Services:
     links: Links
     drafts: Drafts
     rosters: Rosters
+    entries: Entries
     rules: RuleEditor
     rehearsals: Rehearsals
     patrols: Patrols
@@ -198,6 +201,7 @@ async def _build(settings: Settings, closing: contextlib.AsyncExitStack, clock: 
         drafts=Drafts(database, cipher, lambda: core.rules, clock),
         rules=rules, rehearsals=Rehearsals(database, parties, territory, rules, clock),
         rule_audit=RuleAudit(database, parties, territory, zones, clock),
+        entries=Entries(database, lambda code: territory.area(code) is not None),
         rosters=Rosters(database, lambda: parties.snapshot.people, territory), patrols=patrols, on_patrol=on_patrol,
         registry=Registry(database, cipher, clock), registry_table=RegistryTable(database, cipher, to_wgs84),
         queries=Queries(core.cases, links, keyring.secret("case-queries")),

@@ -13,6 +13,7 @@ from web.api.deliveries import DeliveryList, DeliveryResend, TemplatePreview, We
 from web.api.directory import Area, Areas, Categories, CityHandler, Units
 from web.api.drafts import DraftHandler, DraftList, DraftSend
 from web.api.duty import DutyHandler, RosterImport, RosterList, RosterRowHandler
+from web.api.gazetteer import GazetteerEntry, GazetteerImport, GazetteerList
 from web.api.intake import Events, EventsBatch, Tickets
 from web.api.joint import JointTemplateList
 from web.api.media import MediaHandler
@@ -95,6 +96,9 @@ ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
     ("/api/v1/locate", Locate),
     ("/api/v1/locate:batch", LocateMany),
     ("/api/v1/address", Address),
+    ("/api/v1/gazetteer", GazetteerList),
+    ("/api/v1/gazetteer:import", GazetteerImport),
+    ("/api/v1/gazetteer/{id}", GazetteerEntry),
     ("/api/v1/signals", SignalsHandler),
     ("/api/v1/duplicates", DuplicatesHandler),
     ("/api/v1/areas", Areas),
