@@ -44,12 +44,13 @@ CODES = (
     "outside_box", "outside_parent", "overlap", "gap", "left_out",
 )  # fmt: skip
 
+_ROUNDING = 1e-7  # degrees, about a centimetre
 MOST_NAME = 120  # characters, as in a city pack
 _CODE = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,39}\Z")
 
 
 class Effect(msgspec.Struct, frozen=True):
-    """How many areas would be new, have another shape, name or parent, stay as they are, and go."""
+    """How many areas would be new, have another shape, name or parent, stay as they are (to a centimetre), and go."""
 
     new: int = 0
     changed: int = 0
@@ -155,7 +156,16 @@ def _is_same(one: Boundary, area: Area) -> bool:
     described = (one.name, one.level, one.parent, one.kind or default)
     if described != (area.name, area.level, area.parent, area.kind or default):
         return False
-    return one.wkb == area.wkb or bool(shapely.equals(*shapely.from_wkb([one.wkb, area.wkb], on_invalid="ignore")))
+    return one.wkb == area.wkb or _is_same_shape(*shapely.from_wkb([one.wkb or None, area.wkb or None], on_invalid="ignore"))
+
+
+def _is_same_shape(one: Any, other: Any) -> bool:
+    """Whether no point of one is farther from the other than files are rounded; the boxes are compared first."""
+    if one is None or other is None or one.is_empty or other.is_empty:
+        return False
+    if not np.allclose(one.bounds, other.bounds, rtol=0.0, atol=_ROUNDING):
+        return False
+    return bool(shapely.hausdorff_distance(one, other) <= _ROUNDING)
 
 
 def _property_findings(boundaries: Iterable[Boundary]) -> Iterator[Finding]:

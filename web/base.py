@@ -74,6 +74,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     status: int = 200
     idempotent: bool = False
     media: str = "application/json"
+    takes: str | None = None
 
 
 Method = Callable[..., Awaitable[None]]
@@ -89,10 +90,12 @@ def operation(
     status: int = 200,
     idempotent: bool = False,
     media: str = "application/json",
+    takes: str | None = None,
 ) -> Callable[[Method], Method]:
     """Declare a handler's method: it is called with the decoded body or query first, then the parts of the path.
 
-    `permission=None` is for what needs no sign-in; then `self.actor` must not be used.
+    `permission=None` is for what needs no sign-in; then `self.actor` must not be used. `takes` is the media type of a body that
+    is not JSON; the method reads it itself.
     """
     declared = Operation(
         summary=summary,
@@ -103,6 +106,7 @@ def operation(
         status=status,
         idempotent=idempotent,
         media=media,
+        takes=takes,
     )
     roles = _roles(permission)
     decoder: msgspec.json.Decoder[Any] | None = msgspec.json.Decoder(body) if body is not None else None

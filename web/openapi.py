@@ -88,6 +88,8 @@ def _operation(path: str, verb: str, one: Operation, types: Mapping[str, Any], c
         made["parameters"].append({"name": "Idempotency-Key", "in": "header", "schema": {"type": "string", "maxLength": 200}})
     if one.body is not None:
         made["requestBody"] = {"required": True, "content": {"application/json": {"schema": types[repr(one.body)]}}}
+    elif one.takes is not None:
+        made["requestBody"] = {"required": True, "content": {one.takes: {}}}
     return made
 
 

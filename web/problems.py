@@ -34,10 +34,11 @@ class ProblemText(msgspec.Struct, frozen=True):
 
 
 class Texts(msgspec.Struct, frozen=True):
-    """One language: texts by code, by field code, and by status for codes without a text."""
+    """One language: texts by code, by field code, of findings about boundaries, and by status for codes without a text."""
 
     problems: dict[str, ProblemText]
     fields: dict[str, str]
+    findings: dict[str, str]
     status: dict[str, ProblemText]
     pages: dict[str, str]
 

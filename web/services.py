@@ -42,6 +42,7 @@ from dispatch.service import CaseService, utc_now
 from dispatch.texting import Texting
 from grid.coordinates import to_wgs84
 from grid.entries import Entries
+from grid.inspecting import Inspector
 from grid.on_patrol import OnPatrol
 from grid.patrolling import Patrols, Terms
 from grid.service import Territory
@@ -99,6 +100,7 @@ class Services:
     settings: Settings
     database: Database
     territory: Territory
+    inspector: Inspector
     parties: Parties
     core: Core
     accounts: Accounts
@@ -197,7 +199,8 @@ async def _build(settings: Settings, closing: contextlib.AsyncExitStack, clock: 
     rules = RuleEditor(RuleBook(database), parties, zones := lambda: territory.snapshot.special_codes)
     return Services(
         settings=settings, database=database, territory=territory, parties=parties, core=core, accounts=accounts, auth=auth,
-        hosts=Hosts(loopback_only=demo), feed=feed, hub=hub, pictures=pictures, tiles=tiles, outside=outside, links=links,
+        inspector=Inspector(database), hosts=Hosts(loopback_only=demo), feed=feed, hub=hub, pictures=pictures, tiles=tiles,
+        outside=outside, links=links,
         drafts=Drafts(database, cipher, lambda: core.rules, clock),
         rules=rules, rehearsals=Rehearsals(database, parties, territory, rules, clock),
         rule_audit=RuleAudit(database, parties, territory, zones, clock),

@@ -35,8 +35,8 @@ def choose(names: Sequence[str], wanted: str | None) -> str:
         return str(wanted)
     there = ", ".join(names)
     if wanted is None:
-        raise broken("boundary_layer", f"the file has {len(names)} layers, say which: {there}", field="layer", layers=list(names))
-    raise broken("boundary_layer", f"there is no layer `{wanted}`; the file has: {there}", field="layer", layers=list(names))
+        raise broken("boundary_layer", f"the file has {len(names)} layers, say which: {there}", field="layer", names=there)
+    raise broken("boundary_layer", f"there is no layer `{wanted}`; the file has: {there}", field="layer", names=there)
 
 
 def check_size(shapes: NDArray[Any]) -> None:

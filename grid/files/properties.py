@@ -81,8 +81,8 @@ def columns_for(there: Iterable[str], asked: Mapping[str, str]) -> dict[str, str
 
 
 def _missing(words: str, names: Sequence[str]) -> Exception:
-    shown = [name[:40] for name in names[:40]]
-    return broken("boundary_fields", f"{words}; the file has: {', '.join(shown)}", field="field_map", properties=shown)
+    shown = ", ".join(name[:40] for name in names[:40])
+    return broken("boundary_fields", f"{words}; the file has: {shown}", field="field_map", names=shown)
 
 
 def as_text(value: Any) -> str:

@@ -17,11 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyproj import CRS, Transformer
 
+from bench.boundary_files import geopackage, package_geometry, shapefile_parts, zipped
 from grid.coordinates import from_wgs84
 from grid.files import limits
 from grid.files.limits import BadBoundaryFile
 from grid.files.reading import BoundaryFile, ReadOptions, read_boundaries
-from tests.grid.boundary_files import geopackage, package_geometry, shapefile_parts, zipped
 from tests.grid.factories import collection
 
 GRID = "520102001001001"
@@ -177,14 +177,14 @@ def test_read_when_the_caller_names_no_known_system_then_refused() -> None:
 def test_read_when_several_layers_then_says_which_and_reads_the_one_that_is_named(make: Any) -> None:
     data = make({"街道": [(SQUARE, CHINESE)], "网格": [(SQUARE, CHINESE), (HOLED, CHINESE)]})
     error = refused(data)
-    assert (error.code, error.errors[0].field, error.data["layers"]) == ("boundary_layer", "layer", ["网格", "街道"])
+    assert (error.code, error.errors[0].field, error.data["names"]) == ("boundary_layer", "layer", "网格, 街道")
     assert len(read(data, layer="网格").boundaries) == 2
     assert refused(data, layer="社区").code == "boundary_layer"
 
 
 def test_read_when_no_property_holds_the_code_then_names_those_there_are() -> None:
     error = refused(as_geojson((SQUARE, {"CounDist": 1})))
-    assert (error.code, error.data["properties"]) == ("boundary_fields", ["CounDist"])
+    assert (error.code, error.data["names"]) == ("boundary_fields", "CounDist")
     assert refused(as_geojson((SQUARE, CHINESE)), field_map={"code": "BM"}).code == "boundary_fields"
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from bench.boundary_files import geopackage, shapefile_parts, zipped
 from dispatch.actors import Actor
 from dispatch.packs import PackReport
 from grid import importing, store
@@ -19,7 +20,6 @@ from grid.inspection import inspect
 from grid.inspection_process import inspect_apart
 from storage.client import Database
 from storage.errors import Forbidden, TooLarge, TooMany
-from tests.grid.boundary_files import geopackage, shapefile_parts, zipped
 from tests.grid.factories import areas_of, collection, small_city, write_pack
 
 ADMINISTRATOR = Actor(id="admin", role="sys_admin")
@@ -42,7 +42,8 @@ async def load_small_city(database: Database, folder: Path) -> None:
 async def test_inspect_apart_when_a_file_is_good_then_the_same_as_here() -> None:
     data, present = collection(*features_of("grid")[:5]).encode(), areas_of(small_city())
     apart = await inspect_apart(data, OPTIONS, present)
-    assert apart.file == read_boundaries(data, OPTIONS)
+    assert apart.boundaries == read_boundaries(data, OPTIONS).boundaries
+    assert (apart.levels, apart.file.form) == ({"grid": 5}, "geojson")
     assert apart.inspection == inspect(apart.boundaries, present)
     assert apart.inspection.counts == {"gap": 1, "left_out": 1}
 
@@ -54,7 +55,7 @@ async def test_inspect_apart_when_a_file_is_refused_then_code_place_and_data_com
     assert (raised.value.code, raised.value.errors[0].field, raised.value.data) == (
         "boundary_layer",
         "layer",
-        {"layers": ["a", "b"]},
+        {"names": "a, b"},
     )
 
 

@@ -57,6 +57,7 @@ from web.api.rule_checks import RuleCheck, RuleCheckHandler, RuleCoverage, RuleF
 from web.api.rules import RuleApply, RuleHandler, Rules, RuleVersionHandler, RuleVersionList, RuleVersionUndo
 from web.api.service import Docs, DocsStyle, Health, OpenApi
 from web.api.sessions import CurrentSession, Sessions
+from web.api.territory import TerritoryInspect
 from web.stream import StreamHandler
 from web.tiles import TileHandler
 
@@ -103,6 +104,7 @@ ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
     ("/api/v1/duplicates", DuplicatesHandler),
     ("/api/v1/areas", Areas),
     ("/api/v1/areas/{code}", Area),
+    ("/api/v1/territory:inspect", TerritoryInspect),
     ("/api/v1/units", Units),
     ("/api/v1/organizations", Organizations),
     ("/api/v1/organizations:import", OrganizationImport),

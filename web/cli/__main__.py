@@ -18,6 +18,7 @@ VERBS = {
     "replay": "web.cli.packs:replay",
     "user": "web.cli.accounts:user",
     "token": "web.cli.accounts:token",
+    "territory": "web.cli.territory:territory",
     "deliveries": "web.cli.deliveries:deliveries",
     "audit": "web.cli.audit:audit",
     "learn": "web.cli.learn:learn",

@@ -10,7 +10,19 @@ import click
 
 __all__ = ["bench"]
 
-NAMES = ("intake", "geo", "stream", "memory", "lifecycle", "lists", "claims", "matching-speed", "matching", "gazetteer")
+NAMES = (
+    "intake",
+    "geo",
+    "stream",
+    "memory",
+    "lifecycle",
+    "lists",
+    "boundaries",
+    "claims",
+    "matching-speed",
+    "matching",
+    "gazetteer",
+)
 
 
 @click.command()

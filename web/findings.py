@@ -1,0 +1,91 @@
+"""What an inspection of boundaries answers, in the words of the catalogues: for the API and for the verb."""
+
+from __future__ import annotations
+
+import msgspec
+
+from grid.boundaries import Finding, Severity
+from grid.inspection import Effect
+from grid.inspection_process import Inspected
+from web.problems import catalogue
+
+__all__ = ["FoundItem", "InspectionAnswer", "finding_words", "inspection_answer"]
+
+
+class FoundItem(msgspec.Struct, kw_only=True):
+    """One thing that is wrong (`error`) or doubtful (`warning`): the feature by its number in the file (from 1; null: what
+    is not in it, or all of it), the code of its area, whom it concerns, its property, figures, and where to look (WGS-84).
+    """
+
+    code: str
+    severity: Severity
+    feature: int | None
+    area: str
+    other: str
+    field: str
+    message: str
+    figures: dict[str, float]
+    lon: float | None
+    lat: float | None
+
+
+class InspectionAnswer(msgspec.Struct, kw_only=True):
+    """What a file holds and what is wrong with it. `possible`: no finding is an error.
+
+    `format` and `layer` are what was read, `layers` what there is to read, `file_crs` what the file says of its coordinates,
+    `fields` which property held which part. `levels` counts the features, `effect` what would become of the areas, `counts` the
+    findings by code. `next` is the cursor of the following page of findings, null on the last.
+    """
+
+    possible: bool
+    format: str
+    layer: str
+    layers: tuple[str, ...]
+    file_crs: str
+    fields: dict[str, str]
+    features: int
+    levels: dict[str, int]
+    effect: Effect
+    errors: int
+    warnings: int
+    counts: dict[str, int]
+    findings: list[FoundItem]
+    next: int | None
+
+
+def inspection_answer(seen: Inspected, language: str, *, limit: int, cursor: int = 0) -> InspectionAnswer:
+    """Return the findings from `cursor` on, `limit` of them, with all that is counted; words in a language of the catalogues."""
+    file, inspection = seen.file, seen.inspection
+    total = len(inspection.findings)
+    return InspectionAnswer(
+        possible=not inspection.errors, format=file.form, layer=file.layer, layers=file.layers, file_crs=file.file_crs,
+        fields=file.fields, features=sum(seen.levels.values()), levels=seen.levels,
+        effect=inspection.effect, errors=inspection.errors, warnings=total - inspection.errors, counts=inspection.counts,
+        findings=[_item(finding, language) for finding in inspection.findings[cursor : cursor + limit]],
+        next=cursor + limit if cursor + limit < total else None,
+    )  # fmt: skip
+
+
+def finding_words(finding: Finding, language: str) -> str:
+    """Return the sentence of a finding in a language of the catalogues."""
+    texts = catalogue(language).findings
+    variant = "mends" if finding.figures.get("mends") else finding.reason
+    text = texts.get(f"{finding.code}.{variant}") or texts[finding.code]
+    figures = {name: f"{value:,.4g}" if value < 1 else f"{value:,.10g}" for name, value in finding.figures.items()}
+    figures |= {"best": figures.get(finding.other, ""), "said": _said(finding, figures)}
+    return text.format_map(
+        {"area": finding.area, "other": finding.other, "field": finding.field, "reason": finding.reason} | figures
+    )
+
+
+def _said(finding: Finding, figures: dict[str, str]) -> str:
+    """The fit of the system that the file was said to be in; CGCS2000 is measured as WGS-84."""
+    return figures.get("WGS-84" if finding.reason == "CGCS2000" else finding.reason, "")
+
+
+def _item(finding: Finding, language: str) -> FoundItem:
+    lon, lat = finding.at or (None, None)
+    return FoundItem(
+        code=finding.code, severity=finding.severity, feature=finding.feature, area=finding.area, other=finding.other,
+        field=finding.field, message=finding_words(finding, language), figures=finding.figures, lon=lon, lat=lat,
+    )  # fmt: skip
