@@ -14,7 +14,7 @@ import msgspec
 from dispatch.store import CASES
 from storage.client import Database
 
-__all__ = ["Engagement", "engaged_in", "live_parts"]
+__all__ = ["Engagement", "engaged_in", "is_engaged", "live_parts"]
 
 MOST = 200
 
@@ -36,6 +36,12 @@ async def engaged_in(database: Database, organization: str) -> list[Engagement]:
     sort = [("live.reported_at", -1), ("_id", -1)]
     found = await database.find(CASES, wanted, projection=shown, sort=sort, limit=MOST)
     return [_engagement(case, organization) for case in found]
+
+
+async def is_engaged(database: Database, case: str, organization: str) -> bool:
+    """Tell whether the organization is asked or takes part on a case."""
+    wanted = {"_id": case, "live.orgs": organization}
+    return await database.find_one(CASES, wanted, projection={"_id": 1}) is not None
 
 
 async def live_parts(database: Database, since: datetime) -> AsyncIterator[tuple[str, dict[str, Any]]]:

@@ -38,7 +38,11 @@ INDEXES: Mapping[str, Sequence[Index]] = {
     RULE_VERSIONS: (Index((("key", 1),), sparse=True, serves="whether a set of changes was applied under this key before"),),
     ORGANIZATIONS: (Index((("kinds", 1), ("_id", 1)), serves="GET /organizations by kind"),),
     ORGANIZATION_CHANGES: (Index((("organization", 1), ("at", -1), ("_id", -1)), serves="what was done with an organization"),),
-    OFFERS: (Index((("organization", 1),), serves="the offers of an organization"),),
+    OFFERS: (
+        Index((("organization", 1), ("_id", 1)), serves="the offers of an organization"),
+        Index((("state", 1), ("kind", 1), ("_id", 1)), serves="GET /offers by kind"),
+        Index((("held.at", 1),), sparse=True, serves="what was reserved and perhaps never claimed"),
+    ),
     PEOPLE: (Index((("role", 1), ("unit", 1)), serves="people of a role in a unit"),),
     ROSTERS: (
         Index((("username", 1), ("_id", 1)), serves="GET /rosters of a person, or of the people whom somebody leads"),

@@ -17,6 +17,7 @@ from storage.feed import Change
 __all__ = ["RECENT", "Workload"]
 
 RECENT = timedelta(days=30)
+NOBODY: frozenset[str] = frozenset()
 
 
 class Workload:
@@ -34,16 +35,20 @@ class Workload:
         for case, live in cases:
             self.follow(case, live)
 
-    def follow(self, case: str, live: Mapping[str, Any]) -> None:
-        """Take over what a case has become."""
+    def follow(self, case: str, live: Mapping[str, Any]) -> frozenset[str]:
+        """Take over what a case has become; returns the organizations that have left it."""
         organizations = live["orgs"]
-        if organizations or case in self._cases:
-            self._put(case, frozenset(organizations), bool(live["open"]), live["reported_at"])
+        if not organizations and case not in self._cases:
+            return NOBODY
+        before = self._cases[case][0] if case in self._cases else NOBODY
+        self._put(case, frozenset(organizations), bool(live["open"]), live["reported_at"])
+        return before.difference(organizations)
 
-    def on_change(self, change: Change) -> None:
-        """Take a change of `cases` from the feed."""
-        if change.document is not None and "live" in change.document:
-            self.follow(change.key, change.document["live"])
+    def on_change(self, change: Change) -> frozenset[str]:
+        """Take a change of `cases` from the feed; returns the organizations that have left the case."""
+        if change.document is None or "live" not in change.document:
+            return NOBODY
+        return self.follow(change.key, change.document["live"])
 
     def forget_old(self, now: datetime) -> None:
         """Drop closed cases that were reported too long ago to count as asked of late."""

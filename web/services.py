@@ -48,6 +48,7 @@ from grid.patrolling import Patrols, Terms
 from grid.service import Territory
 from hotline.drafts import Drafts
 from orgs.accounts import Accounts
+from orgs.offering import Offers
 from orgs.recipients import PeopleBehind
 from orgs.registry import Registry
 from orgs.registry_table import RegistryTable
@@ -122,6 +123,8 @@ class Services:
     rule_audit: RuleAudit
     queries: Queries
     claims: Claims
+    offers: Offers
+    tending: Tending
     registry: Registry
     registry_table: RegistryTable
     guesses: Throttle
@@ -169,7 +172,8 @@ async def _build(settings: Settings, closing: contextlib.AsyncExitStack, clock: 
     core.rules.draw_secret = keyring.secret(PURPOSE)
     accounts = _accounts(database, cipher, parties, feed, closing, clock)
     auth = Authenticator(accounts)
-    await _tend_workload(database, parties, feed, closing, clock)
+    offers = Offers(database, clock)
+    tending = await _tend(database, parties, offers, feed, closing, clock)
     hub = Hub(feed, auth, core.cases.board)
     tiles = Tiles(lambda: territory.snapshot)
     closing.callback(tiles.close)
@@ -206,21 +210,25 @@ async def _build(settings: Settings, closing: contextlib.AsyncExitStack, clock: 
         rule_audit=RuleAudit(database, parties, territory, zones, clock),
         entries=Entries(database, lambda code: territory.area(code) is not None),
         rosters=Rosters(database, lambda: parties.snapshot.people, territory), patrols=patrols, on_patrol=on_patrol,
-        registry=Registry(database, cipher, clock), registry_table=RegistryTable(database, cipher, to_wgs84),
+        offers=offers, tending=tending, registry=Registry(database, cipher, clock),
+        registry_table=RegistryTable(database, cipher, to_wgs84),
         queries=Queries(core.cases, links, keyring.secret("case-queries")),
         claims=Claims(core.cases, database, parties, clock), guesses=Throttle(),
         number_guesses=Throttle(limit=10, window_seconds=900), demo=demo, clock=clock, closing=closing,
     )  # fmt: skip
 
 
-async def _tend_workload(
-    database: Database, parties: Parties, feed: Feed, closing: contextlib.AsyncExitStack, clock: Callable[[], datetime]
-) -> None:
-    tending = Tending(database, parties, clock)
+async def _tend(
+    database: Database, parties: Parties, offers: Offers, feed: Feed, closing: contextlib.AsyncExitStack,
+    clock: Callable[[], datetime],
+) -> Tending:  # fmt: skip
+    await offers.complete()
+    tending = Tending(database, parties, offers, clock)
     closing.callback(feed.subscribe("cases", tending.on_change))
     await tending.load()
     tending.start()
     closing.push_async_callback(tending.close)
+    return tending
 
 
 async def _connect(settings: Settings, closing: contextlib.AsyncExitStack) -> Database:

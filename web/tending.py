@@ -1,14 +1,18 @@
-"""Keeps the workload of the organizations of a running process: read once, followed by the feed, prepared anew now and then."""
+"""Keeps the workload of the organizations of a running process: read once, followed by the feed, prepared anew now and then.
+
+An organization that leaves a case has what it had reserved of its offers given back, by whichever process hears of it first.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from dispatch.engagements import live_parts
+from dispatch.engagements import is_engaged, live_parts
+from orgs.offering import Offers
 from orgs.service import Parties
 from orgs.workload import RECENT, Workload
 from storage.client import Database
@@ -18,13 +22,15 @@ __all__ = ["Tending"]
 
 log = logging.getLogger("heyun.workload")
 RENEW_SECONDS = 600.0
+ABANDONED = timedelta(minutes=10)  # no claim takes so long: the process that reserved is gone
 
 
 class Tending:
     """One per process. `load` and `start`, then `close`."""
 
-    def __init__(self, database: Database, parties: Parties, clock: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, parties: Parties, offers: Offers, clock: Callable[[], datetime]) -> None:
         self._database = database
+        self._offers = offers
         self._parties = parties
         self._clock = clock
         self._workload = Workload()
@@ -38,13 +44,21 @@ class Tending:
         self._workload.load(found)
         if found:
             await self._parties.refresh_services()
+        for organization, key in await self._offers.held(self._clock() - ABANDONED):
+            await self.give_back(key.partition(":")[0], organization)
+
+    async def give_back(self, case: str, organization: str) -> None:
+        """Give back what an organization has reserved for a case, unless it is asked or takes part there."""
+        if not await is_engaged(self._database, case, organization):
+            await self._offers.give_back(organization, f"{case}:")
 
     def on_change(self, change: Change) -> None:
         """Take a change of `cases` from the feed; after a gap everything is read again."""
         if change.operation == GAP:
             self._begin(self.load())
-        else:
-            self._workload.on_change(change)
+            return
+        for organization in self._workload.on_change(change):
+            self._begin(self.give_back(change.key, organization))
 
     def start(self) -> None:
         """Prepare the organizations anew every ten minutes, as far as there is something to count."""

@@ -20,6 +20,7 @@ from web.api.media import MediaHandler
 from web.api.models import ModelActivate, ModelDeactivate, ModelHandler, ModelList
 from web.api.needs import NeedAction, NeedClaim, NeedList
 from web.api.notices import NoticeRead, Notices
+from web.api.offers import OfferClaim, OfferEnd, OfferHandler, OfferList, OfferPause, OfferPublish
 from web.api.organizations import (
     OrganizationHandler,
     OrganizationHistory,
@@ -107,6 +108,12 @@ ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
     ("/api/v1/territory:inspect", TerritoryInspect),
     ("/api/v1/units", Units),
     ("/api/v1/organizations", Organizations),
+    ("/api/v1/offers", OfferList),
+    ("/api/v1/offers/{id}:publish", OfferPublish),
+    ("/api/v1/offers/{id}:pause", OfferPause),
+    ("/api/v1/offers/{id}:end", OfferEnd),
+    ("/api/v1/offers/{id}:claim", OfferClaim),
+    ("/api/v1/offers/{id}", OfferHandler),
     ("/api/v1/organizations:import", OrganizationImport),
     ("/api/v1/organizations/{code}:standing", OrganizationStanding),
     ("/api/v1/organizations/{code}:reveal", OrganizationReveal),
