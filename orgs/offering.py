@@ -1,8 +1,8 @@
 """Offers in the database: made and kept by who stands for the organization, listed by index, reserved without races.
 
 What somebody does with an offer is one transaction: its record (`organization_changes`), the offer if it is still the one
-that was looked at (`rev`), and the announcement to all processes. Reserving is a single conditional write instead, since many may want the
-last of it at once; all processes hear of it when an offer is used up or becomes free again.
+that was looked at (`rev`), and the announcement to all processes. Reserving is a single conditional write instead, since many
+may want the last of it at once; all processes hear of it when an offer is used up or becomes free again.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ class Offers:
         now = self._clock()
         free = {"_id": id, "state": "published", "held.key": {"$ne": key}, "$expr": {"$gte": [_LEFT, amount]}}
         hold = {"key": key, "amount": amount, "at": now}
-        update = [
+        update: list[dict[str, Any]] = [
             {"$set": {"left": {"$subtract": [_LEFT, amount]}, "held": {"$concatArrays": [{"$ifNull": ["$held", []]}, [hold]]}}},
             {"$set": {"state": {"$cond": [{"$eq": ["$left", 0]}, "used_up", "$state"]}}},
         ]
