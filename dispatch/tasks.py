@@ -172,7 +172,7 @@ def _mark(step: Step, organization: dict[str, Any]) -> None:
     """Those that were not proposed are put down without a distance; `follow_tasks` writes the state."""
     organizations = step.edit("organizations")
     if all(item["code"] != organization["code"] for item in organizations):
-        organizations.append({"distance_m": None, "score": None, "reason": "", **organization, "task_state": None})
+        organizations.append({"distance_m": None, "score": None, "reason": "受邀请", **organization, "task_state": None})
 
 
 def stop_invitation(step: Step, task: Task) -> None:

@@ -14,6 +14,7 @@ import msgspec
 from dispatch import engine
 from dispatch.actors import Actor
 from dispatch.appeals import own_appeal, voice_of, voices_of
+from dispatch.because import assisting_units, lead_because
 from dispatch.joined import matter_of
 from dispatch.rules import Rules
 from dispatch.situation import Case, Situation
@@ -91,6 +92,7 @@ class CaseView(msgspec.Struct, kw_only=True):
     location: LocationView
     area_path: Items
     lead: dict[str, str] | None
+    lead_because: dict[str, Any] | None
     assists: Items
     organizations: Items
     reported_at: str
@@ -195,7 +197,8 @@ def case_view(case: Case, actor: Actor, now: datetime, rules: Rules) -> CaseView
         location=_location(case["place"]),
         area_path=case["place"]["path"],
         lead=case["lead"],
-        assists=[{**task["unit"], "task_state": task["state"]} for task in case["tasks"] if task["kind"] in ("assist", "joint")],
+        lead_because=lead_because(case),
+        assists=assisting_units(case),
         organizations=case["organizations"],
         reported_at=moment(live["reported_at"]),
         due_at=_maybe(live["due_at"]),
@@ -249,7 +252,7 @@ def _later(case: Case, at: Situation) -> dict[str, Any]:
 def packed(view: CaseView) -> CaseView:
     """Return a view that is only going to be encoded, with the ready-made JSON of what many cases have in common."""
     match: dict[str, Any] = view.match
-    view.category, view.lead = _ready(view.category), _ready(view.lead)
+    view.category, view.lead, view.lead_because = _ready(view.category), _ready(view.lead), _ready(view.lead_because)
     view.area_path, view.actions = _all_ready(view.area_path), [_ready_action(action) for action in view.actions]
     match["candidates"], match["assists"] = _all_ready(match["candidates"]), _all_ready(match["assists"])
     return view

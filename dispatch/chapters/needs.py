@@ -317,7 +317,8 @@ def _claim_need(step: Step) -> None:
     if task is None:
         helper, fit = step.rules.directory.organization(code), fit_of(step.situation(), code)
         assert helper is not None  # noqa: S101  # the check has looked it up
-        task = add_claim(step, {"code": code, "name": helper.name, "distance_m": fit.distance_m}, need)
+        known = {"code": code, "name": helper.name, "distance_m": fit.distance_m, "reason": "认领需求"}
+        task = add_claim(step, known, need)
     else:
         stop_invitation(step, task)
         task["state"] = "claimed"

@@ -144,7 +144,7 @@ async def test_unit_when_added_has_at_most_three_fifths_of_the_limit_and_sees_th
     assert [(task["kind"], task["limit"], task.get("note")) for task in added.tasks] == [
         ("lead", "5wd", None), ("assist", "3wd", "请协助围挡"),
     ]  # fmt: skip
-    assert added.assists == [{"code": "urban1", "name": "甲区城管局", "task_state": "pending"}]
+    assert [(one["code"], one["task_state"], one["kind"]) for one in added.assists] == [("urban1", "pending", "assist")]
     assert await team.sees(URBAN)
     assert await team.told(database, "add_unit") == [{"u:urban1", "u:water1", "u:*"}]
 

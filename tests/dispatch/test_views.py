@@ -7,8 +7,21 @@ from typing import Any
 import pytest
 
 from dispatch import views
+from dispatch.situation import Situation
 from storage.client import Database
-from tests.dispatch.town import CLERK, DISPATCHER, OPERATOR, SUPERVISOR, WALKER, event, new_key, open_service, ticket, whole
+from tests.dispatch.town import (
+    CLERK,
+    DISPATCHER,
+    OPERATOR,
+    START,
+    SUPERVISOR,
+    WALKER,
+    event,
+    new_key,
+    open_service,
+    ticket,
+    whole,
+)
 
 
 class Reads(dict[str, Any]):
@@ -30,7 +43,7 @@ async def test_later_parts_of_a_new_case_are_nothing_whoever_looks(database: Dat
     case = await service.store.find(filed.id)
     assert case is not None and views._LATER.isdisjoint(case)
     for actor in (who, DISPATCHER, CLERK, SUPERVISOR):
-        assert views._later(case, actor) == views._NOTHING_LATER
+        assert views._later(case, Situation(case, actor, START, service.rules)) == views._NOTHING_LATER
 
 
 async def test_later_parts_when_they_are_made_come_from_the_parts_that_are_looked_for(database: Database) -> None:
@@ -39,5 +52,5 @@ async def test_later_parts_when_they_are_made_come_from_the_parts_that_are_looke
     case = await service.store.find(filed.id)
     assert case is not None
     seen = Reads(case)
-    assert set(views._later(seen, DISPATCHER)) == set(views._NOTHING_LATER)
+    assert set(views._later(seen, Situation(seen, DISPATCHER, START, service.rules))) == set(views._NOTHING_LATER)
     assert seen.asked - set(case) <= views._LATER
