@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from cities.guiyang import features, joint, organizations, people, rules, territory, units
+from cities.guiyang import features, gazetteer, joint, organizations, people, rules, territory, units
 from cities.guiyang.randomness import DEFAULT_SEED
 from cities.writing import feature, write_csv, write_geojson
 
@@ -94,10 +94,10 @@ def _write_features(
     zones = features.build_zones(ground, towns, seed)
     roads = features.build_roads(ground, towns, seed)
     assets = features.build_assets(ground, roads, seed)
-    names = features.build_gazetteer(ground, roads, zones, towns)
+    names = gazetteer.build_gazetteer(ground, roads, zones, towns, seed)
     write_geojson(target / "zones.geojson", (_zone_feature(zone) for zone in zones))
     write_geojson(target / "assets.geojson", (_asset_feature(asset) for asset in assets))
-    write_csv(target / "gazetteer.csv", features.GAZETTEER_COLUMNS, (entry.row() for entry in names))
+    write_csv(target / "gazetteer.csv", gazetteer.COLUMNS, (entry.row() for entry in names))
     return zones, {"zones.geojson": len(zones), "assets.geojson": len(assets), "gazetteer.csv": len(names)}
 
 

@@ -1,4 +1,4 @@
-"""Special grids, components with owners, roads, rivers and place names of the demo city: all invented, all inside the city."""
+"""Special grids, components with owners, roads and rivers of the demo city: all invented, all inside the city."""
 
 from __future__ import annotations
 
@@ -15,18 +15,15 @@ from cities.guiyang.randomness import generator
 from cities.guiyang.territory import CITY, DISTRICTS, URBAN, Area
 
 __all__ = [
-    "GAZETTEER_COLUMNS",
     "Asset",
-    "Entry",
     "Ground",
     "Zone",
     "build_assets",
-    "build_gazetteer",
     "build_roads",
     "build_zones",
+    "walk",
 ]
 
-GAZETTEER_COLUMNS = ("name", "aliases", "kind", "lon", "lat", "crs", "area_code")
 METRE = 1 / 111_320  # degrees of latitude
 ZONE_NAMES = {
     "market": "{town}农贸市场", "campus": "{town}实验学校", "hospital": "{town}人民医院", "park": "{town}城市公园",
@@ -77,21 +74,6 @@ class Asset(msgspec.Struct, frozen=True):
     owner: str
     buffer_m: int
     geometry: BaseGeometry
-
-
-class Entry(msgspec.Struct, frozen=True):
-    """A place name with its position."""
-
-    name: str
-    aliases: str
-    kind: str
-    lon: float
-    lat: float
-    area_code: str
-
-    def row(self) -> tuple[object, ...]:
-        """Return the cells in the order of `GAZETTEER_COLUMNS`."""
-        return (self.name, self.aliases, self.kind, self.lon, self.lat, "WGS-84", self.area_code)
 
 
 class Ground:
@@ -168,12 +150,12 @@ def build_roads(ground: Ground, towns: Sequence[Area], seed: int) -> list[tuple[
         if town.kind != "街道":
             continue
         chance = generator(seed, f"road:{town.code}")
-        line = _walk(town.geometry, ground.point_in(town.code, chance), chance)
+        line = walk(town.geometry, ground.point_in(town.code, chance), chance)
         found.append((names.pop() + chance.choice(("路", "街", "大道")), town.code, line))
     return found
 
 
-def _walk(inside: BaseGeometry, start: tuple[float, float], chance: random.Random) -> LineString:
+def walk(inside: BaseGeometry, start: tuple[float, float], chance: random.Random) -> LineString:
     """Walk in steps of 60 m with a slowly turning heading, never out of `inside`."""
     heading = chance.uniform(0, 2 * math.pi)
     points = [start]
@@ -222,27 +204,6 @@ def _lines(ground: Ground, seed: int) -> list[Asset]:
     )
     for key, name, district, reach, duties in rows:
         chance = generator(seed, key)
-        line = _walk(ground.areas[district].geometry, ground.point_in(district, chance), chance)
+        line = walk(ground.areas[district].geometry, ground.point_in(district, chance), chance)
         found += [Asset(f"L-{key}-{code}", name, code, f"{CITY}-{owner}", reach, line) for code, owner in duties]
     return found
-
-
-def build_gazetteer(
-    ground: Ground, roads: Sequence[tuple[str, str, LineString]], zones: Sequence[Zone], towns: Sequence[Area]
-) -> list[Entry]:
-    """Return the names of streets, special grids and township offices; the kinds say that they are samples."""
-    found = [
-        _entry(name, f"{ground.areas[town].name}{name}", "示例道路", line.interpolate(0.5, normalized=True), town)
-        for name, town, line in roads
-    ]
-    for zone in zones:
-        if zone.kind == "special":
-            found.append(_entry(zone.name, "", "示例地点", zone.geometry.representative_point(), zone.code[:12]))
-    for town in towns:
-        office = f"{town.name}办事处" if town.kind == "街道" else f"{town.name}政府"
-        found.append(_entry(office, f"{town.name}政务服务中心", "示例地点", town.geometry.representative_point(), town.code))
-    return found
-
-
-def _entry(name: str, aliases: str, kind: str, point: Point, area: str) -> Entry:
-    return Entry(name, aliases, kind, round(point.x, 6), round(point.y, 6), area)

@@ -268,3 +268,18 @@ def test_roster_when_read_then_nobody_stands_in_for_themselves(read: tuple[Any, 
     for duty in read[2].duties:
         assert duty.substitute in people and duty.substitute != duty.username, duty
         assert people[duty.substitute].role == people[duty.username].role
+
+
+def test_gazetteer_when_addresses_are_typed_then_found_where_the_pack_says(read: tuple[Any, Any, Any]) -> None:
+    _, territory, _ = read
+    locator = grid.territory.build(territory.areas, gazetteer=territory.gazetteer)
+    names = {area.code: area.name for area in territory.areas}
+    entries = [entry for entry in territory.gazetteer if entry.kind in ("door", "building", "landmark")]
+    assert len(entries) > 5_000 and all(entry.synthetic for entry in territory.gazetteer)
+    for entry in entries[::97]:
+        hit = locator.search_names(f"{names[entry.area_code[:6]]}{entry.name}旁", 3)[0]
+        assert (hit.name, hit.kind) == (entry.name, entry.kind) and hit.confidence > 0.4, (entry.name, hit)
+        assert hit.area_path[-1].level == "grid"
+    between = next(entry for entry in entries if entry.name.endswith("路2号")).name.removesuffix("2号")
+    guessed = locator.search_names(f"{between}8号")[0]
+    assert guessed.name == f"{between}8号" and guessed.doubt == ("number_between:2-14",)
