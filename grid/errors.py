@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from storage.errors import Conflict, Invalid
 
-__all__ = ["OutsideGrid", "OutsideTime", "PatrolState", "TooFar"]
+__all__ = ["OutsideGrid", "OutsideTime", "PatrolState", "PostDecided", "TooFar"]
 
 
 class OutsideGrid(Invalid):
@@ -29,3 +29,9 @@ class PatrolState(Conflict):
     """The patrol is not in a state that allows this; `data["state"]` says in which. Raised by `grid.patrolling`."""
 
     code = "patrol_state"
+
+
+class PostDecided(Conflict):
+    """Something else was decided about a post before; `data["state"]` says what. Raised by `grid.posting`."""
+
+    code = "post_decided"

@@ -23,7 +23,6 @@ import dispatch.relay
 import dispatch.reveals
 import dispatch.store
 import grid.entries
-import grid.patrol_store
 import grid.store
 import hotline.drafts
 import orgs.rehearsal
@@ -34,7 +33,7 @@ from dispatch.actors import SYSTEM
 from dispatch.city import City
 from dispatch.claims import Claims
 from dispatch.draws import PURPOSE
-from dispatch.jobs import Jobs, Work
+from dispatch.jobs import Jobs
 from dispatch.links import Links
 from dispatch.outside.service import Outside
 from dispatch.queries import Queries
@@ -43,8 +42,6 @@ from dispatch.texting import Texting
 from grid.coordinates import to_wgs84
 from grid.entries import Entries
 from grid.inspecting import Inspector
-from grid.on_patrol import OnPatrol
-from grid.patrolling import Patrols, Terms
 from grid.service import Territory
 from hotline.drafts import Drafts
 from orgs.accounts import Accounts
@@ -66,6 +63,7 @@ from storage.feed import Feed
 from storage.fields import FieldCipher, Keyring
 from web.auth import Authenticator, Hosts
 from web.core import Core, NoCity
+from web.fieldwork import FIELD_INDEXES, FieldWork, build_fieldwork
 from web.holders import Holders
 from web.learning import Learning
 from web.pictures import Pictures
@@ -76,7 +74,6 @@ from web.tiles import Tiles
 
 __all__ = ["Services", "build"]
 
-MINUTE, HOUR = 60, 3600
 WATCHED: Mapping[str, Sequence[str] | None] = {
     "cases": ("live", "case_no"),
     "tellings": ("items",),
@@ -90,7 +87,7 @@ INDEXES = (
     dispatch.recomputing.INDEXES, dispatch.learning.versions.INDEXES, dispatch.outside.service.INDEXES, grid.store.INDEXES,
     grid.entries.INDEXES, hotline.drafts.INDEXES,
     orgs.rehearsal.INDEXES, orgs.store.INDEXES, Pictures.INDEXES,
-    grid.patrol_store.INDEXES,
+    *FIELD_INDEXES,
 )  # fmt: skip
 
 
@@ -118,9 +115,8 @@ class Services:
     entries: Entries
     rules: RuleEditor
     rehearsals: Rehearsals
-    patrols: Patrols
-    on_patrol: OnPatrol
     rule_audit: RuleAudit
+    field: FieldWork
     queries: Queries
     claims: Claims
     offers: Offers
@@ -184,17 +180,11 @@ async def _build(settings: Settings, closing: contextlib.AsyncExitStack, clock: 
     links = Links(core.cases, database, keyring.secret("case-links"), clock)
     outside = _outside(settings, database, cipher, parties, core, feed, clock, links)
     closing.push_async_callback(outside.close)
-    patrols = Patrols(database, territory, parties, cipher, Terms(lambda: core.city), clock)
-    on_patrol = OnPatrol(patrols, territory)
-    pictures = Pictures(database, Holders(core.cases, {"patrol": patrols.shows}))
+    field = build_fieldwork(database, territory, parties, core, cipher, clock)
+    pictures = Pictures(database, Holders(core.cases, field.holders))
     closing.callback(pictures.close)
-    doors: tuple[tuple[int, str, Work], ...] = (
-        (MINUTE, "patrols of the day", patrols.make_day),
-        (MINUTE, "patrols that are over", lambda: on_patrol.settle(clock())),
-        (HOUR, "old tracks", patrols.erase),
-    )
     learning = Learning(settings, database, lambda: core.city.params.learning, clock)
-    doors += learning.doors
+    doors = (*field.jobs, *learning.doors)
     jobs = Jobs(database, core.cases, outside, holder=f"{socket.gethostname()}:{os.getpid()}", doors=doors)
     jobs.start()
     closing.push_async_callback(jobs.stop)
@@ -209,9 +199,9 @@ async def _build(settings: Settings, closing: contextlib.AsyncExitStack, clock: 
         rules=rules, rehearsals=Rehearsals(database, parties, territory, rules, clock),
         rule_audit=RuleAudit(database, parties, territory, zones, clock),
         entries=Entries(database, lambda code: territory.area(code) is not None),
-        rosters=Rosters(database, lambda: parties.snapshot.people, territory), patrols=patrols, on_patrol=on_patrol,
         offers=offers, tending=tending, registry=Registry(database, cipher, clock),
         registry_table=RegistryTable(database, cipher, to_wgs84),
+        rosters=Rosters(database, lambda: parties.snapshot.people, territory), field=field,
         queries=Queries(core.cases, links, keyring.secret("case-queries")),
         claims=Claims(core.cases, database, parties, clock), guesses=Throttle(),
         number_guesses=Throttle(limit=10, window_seconds=900), demo=demo, clock=clock, closing=closing,

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from cities.guiyang import features, gazetteer, joint, organizations, people, rules, territory, units
+from cities.guiyang import features, gazetteer, groups, joint, organizations, people, rules, territory, units
 from cities.guiyang.randomness import DEFAULT_SEED
 from cities.writing import feature, write_csv, write_geojson
 
@@ -80,6 +80,7 @@ def _build_rest(target: Path, areas: list[territory.Area], seed: int, step: Call
         ("offers.csv", organizations.OFFER_COLUMNS, offers),
         ("people.csv", people.PEOPLE_COLUMNS, persons),
         ("roster.csv", people.ROSTER_COLUMNS, roster),
+        ("groups.csv", groups.COLUMNS, groups.build_groups(areas, townships, communities, seed)),
     ):
         counts[file] = write_csv(target / file, columns, (row.row() for row in rows))
     counts["joint_templates.csv"] = write_csv(target / "joint_templates.csv", joint.COLUMNS, joint.build_joint_templates())

@@ -26,6 +26,7 @@ import orgs.importing
 from cities.guiyang.build import build
 from dispatch.model import AreaRef, Place
 from dispatch.packs import PackReport, str_error
+from grid.group_service import read_groups
 from orgs.people import PERSON_ROLES
 
 SQUARE_METRES = 111_320**2 * math.cos(math.radians(26.7))  # one square degree at Guiyang
@@ -261,6 +262,15 @@ def test_duty_when_asked_at_any_hour_is_somebody_in_every_district_and_the_city(
     unled = {unit.code for unit in parties.units} - {person.unit for person in parties.people if person.role == "unit_leader"}
     unmanned = {unit.code for unit in parties.units} - {person.unit for person in parties.people if person.role == "unit_clerk"}
     assert not unled and not unmanned
+
+
+def test_groups_when_read_then_some_hundred_each_with_a_leader_in_a_grid(guiyang: Path, read: tuple[Any, Any, Any]) -> None:
+    report = PackReport()
+    leaders = {person.username for person in read[2].people if person.role == "group_leader"}
+    groups = read_groups(guiyang, report, areas=read[1].areas, leaders=leaders)
+    assert report.ok and 200 <= len(groups) <= 900 and all(group.leaders for group in groups)
+    assert all(group.codes[0] == "520100" and group.codes[-1] == group.area for group in groups)
+    assert any("group_leader" in group.leaders for group in groups), "the named account has some to look after"
 
 
 def test_roster_when_read_then_nobody_stands_in_for_themselves(read: tuple[Any, Any, Any]) -> None:

@@ -276,7 +276,7 @@ async def test_plan_when_its_day_comes_then_one_patrol_for_who_is_there(town: Ru
     await town.services.parties.reload()
     for day in (17, 18, 18, 19):
         CLOCK.at(1, day=day)
-        await asyncio.gather(*(town.services.patrols.make_day() for _ in range(3)))
+        await asyncio.gather(*(town.services.field.patrols.make_day() for _ in range(3)))
     made = await town.services.database.find(PATROLS, {"plan": "week"}, sort=[("day", 1)])
     assert [(one["day"], one["worker"]) for one in made] == [("2026-11-16", "worker_a"), ("2026-11-18", "worker_c")]
     moved = await town.call("PUT", "/api/v1/patrol-plans/week", user="lead_a", body=plan | {"weekdays": [], "rev": 1})
@@ -298,10 +298,10 @@ async def test_patrol_when_its_time_is_over_then_missed_or_ended_where_it_was_he
     CLOCK.at(9, 30, day=21)
     await town.post(f"/api/v1/patrols/{forgotten}/points", fixes(21, range(0, 11)), "worker_a")
     CLOCK.at(11, 59, day=21)
-    await town.services.on_patrol.settle(CLOCK.now)
+    await town.services.field.on_patrol.settle(CLOCK.now)
     assert (await town.get(f"/api/v1/patrols/{forgotten}", "worker_a")).json["state"] == "walking"
     CLOCK.at(12, 1, day=21)
-    await town.services.on_patrol.settle(CLOCK.now)
+    await town.services.field.on_patrol.settle(CLOCK.now)
     ended = (await town.get(f"/api/v1/patrols/{forgotten}", "worker_a")).json
     assert (ended["state"], ended["ended_by"], ended["track"]["minutes"]) == ("ended", "system", 10)
     assert (await town.get(f"/api/v1/patrols/{missed['id']}", "worker_a")).json["state"] == "missed"
@@ -315,12 +315,12 @@ async def test_patrol_when_its_time_is_over_then_missed_or_ended_where_it_was_he
 async def test_patrol_when_the_whole_shift_was_without_signal_then_it_counts_all_the_same(town: Running) -> None:
     patrol = await planned(town, 22)
     CLOCK.at(13, day=22)
-    await town.services.on_patrol.settle(CLOCK.now)
+    await town.services.field.on_patrol.settle(CLOCK.now)
     path = f"/api/v1/patrols/{patrol['id']}"
     assert (await town.get(path, "worker_a")).json["state"] == "missed"
     started = await town.post(f"{path}:start", here(at="2026-11-22T01:00:00Z"), "worker_a")
     assert started.json["started_at"] == "2026-11-22T01:00:00.000Z"
-    await town.services.on_patrol.settle(CLOCK.now)
+    await town.services.field.on_patrol.settle(CLOCK.now)
     assert (await town.post(f"{path}/points", fixes(22, range(0, 60)), "worker_a")).json["stored"] == 60
     seen = await town.post(f"{path}/visits", here(point="gate", at="2026-11-22T01:05:00Z"), "worker_a")
     assert seen.json["coverage"] == 0.5
@@ -335,10 +335,10 @@ async def test_tracks_when_kept_long_enough_then_erased_and_what_they_showed_sta
     await town.post(f"/api/v1/patrols/{id}:end", {"at": CLOCK.at(9, 30, day=10)}, "worker_a")
     kept = (await town.get(f"/api/v1/patrols/{id}", "worker_a")).json["track"]
     CLOCK.now = datetime(2026, 11, 10, 1, tzinfo=UTC) + timedelta(days=89)
-    await town.services.patrols.erase()
+    await town.services.field.patrols.erase()
     assert await town.services.database.count(TRACKS, {"patrol": id}) == 2
     CLOCK.now += timedelta(days=2)
-    await town.services.patrols.erase()
+    await town.services.field.patrols.erase()
     assert await town.services.database.count(TRACKS, {"patrol": id}) == 0
     assert (await town.get(f"/api/v1/patrols/{id}", "worker_a")).json["track"] == kept
 

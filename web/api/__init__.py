@@ -14,6 +14,18 @@ from web.api.directory import Area, Areas, Categories, CityHandler, Units
 from web.api.drafts import DraftHandler, DraftList, DraftSend
 from web.api.duty import DutyHandler, RosterImport, RosterList, RosterRowHandler
 from web.api.gazetteer import GazetteerEntry, GazetteerImport, GazetteerList
+from web.api.groups import (
+    GroupHandler,
+    GroupImport,
+    GroupList,
+    GroupNoticeRead,
+    GroupNotices,
+    GroupPosts,
+    PostConfirm,
+    PostDecline,
+    PostHandler,
+    PostList,
+)
 from web.api.intake import Events, EventsBatch, Tickets
 from web.api.joint import JointTemplateList
 from web.api.media import MediaHandler
@@ -159,6 +171,16 @@ ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
     ("/api/v1/patrols/{id}", PatrolHandler),
     ("/api/v1/patrol-plans", PatrolPlanList),
     ("/api/v1/patrol-plans/{id}", PatrolPlanHandler),
+    ("/api/v1/groups", GroupList),
+    ("/api/v1/groups:import", GroupImport),
+    ("/api/v1/groups/{id}/posts", GroupPosts),
+    ("/api/v1/groups/{id}/notices", GroupNotices),
+    ("/api/v1/groups/{id}/notices/{notice}/read", GroupNoticeRead),
+    ("/api/v1/groups/{id}", GroupHandler),
+    ("/api/v1/posts", PostList),
+    ("/api/v1/posts/{id}:confirm", PostConfirm),
+    ("/api/v1/posts/{id}:decline", PostDecline),
+    ("/api/v1/posts/{id}", PostHandler),
     ("/api/v1/notices", Notices),
     ("/api/v1/notices/{id}/read", NoticeRead),
     ("/api/v1/me/channels", MyChannels),

@@ -99,7 +99,7 @@ class EndBody(Body, frozen=True, kw_only=True):
     at: Instant | None = None
 
 
-class VisitBody(HereBody, frozen=True, kw_only=True):
+class PointVisitBody(HereBody, frozen=True, kw_only=True):
     """Which check point was visited, with photos (media ids) where it asks for one."""
 
     point: Code
@@ -225,8 +225,8 @@ class PatrolList(ApiHandler):
     )
     async def get(self, query: PatrolsQuery) -> None:
         """Send one page, by id."""
-        day = query.day or self.services.clock().astimezone(self.services.patrols.terms.zone).date()
-        found = await self.services.patrols.of_day(
+        day = query.day or self.services.clock().astimezone(self.services.field.patrols.terms.zone).date()
+        found = await self.services.field.patrols.of_day(
             self.actor, day, area=query.area, worker=query.worker, after=query.cursor or "", limit=query.limit
         )
         self.answer(Items([patrol_view(one) for one in found], found[-1].id if len(found) == query.limit else None))
@@ -238,7 +238,7 @@ class PatrolList(ApiHandler):
             name=body.name, worker=body.worker or self.actor.id, areas=body.areas, begins=body.begins, ends=body.ends,
             points=tuple(one.point for one in body.points),
         )  # fmt: skip
-        patrol, created = await self.services.patrols.create(self.actor, plan, body.day, key=self.idempotency_key)
+        patrol, created = await self.services.field.patrols.create(self.actor, plan, body.day, key=self.idempotency_key)
         self.answer(patrol_view(patrol), status=201 if created else 200)
 
 
@@ -248,7 +248,7 @@ class PatrolHandler(ApiHandler):
     @operation("A patrol", permission="patrol.read", result=PatrolView)
     async def get(self, id: str) -> None:
         """Send it."""
-        self.answer(patrol_view(await self.services.patrols.get(self.actor, id)))
+        self.answer(patrol_view(await self.services.field.patrols.get(self.actor, id)))
 
 
 class PatrolStart(ApiHandler):
@@ -257,7 +257,7 @@ class PatrolStart(ApiHandler):
     @operation("Clock in", permission="patrol.walk", body=HereBody, result=PatrolView)
     async def post(self, body: HereBody, id: str) -> None:
         """Begin the patrol in its grid and time; again it stays as it was begun."""
-        patrol = await self.services.on_patrol.start(self.actor, id, body.at, body.location, self.services.clock())
+        patrol = await self.services.field.on_patrol.start(self.actor, id, body.at, body.location, self.services.clock())
         self.answer(patrol_view(patrol))
 
 
@@ -267,7 +267,7 @@ class PatrolEnd(ApiHandler):
     @operation("End my patrol", permission="patrol.walk", body=EndBody, result=PatrolView)
     async def post(self, body: EndBody, id: str) -> None:
         """End it; again it stays as it was ended."""
-        self.answer(patrol_view(await self.services.on_patrol.end(self.actor, id, body.at, self.services.clock())))
+        self.answer(patrol_view(await self.services.field.on_patrol.end(self.actor, id, body.at, self.services.clock())))
 
 
 class PatrolCancel(ApiHandler):
@@ -276,7 +276,7 @@ class PatrolCancel(ApiHandler):
     @operation("Call a patrol off", permission="patrol.walk", result=PatrolView)
     async def post(self, id: str) -> None:
         """Call off what nobody has begun; again it stays so."""
-        self.answer(patrol_view(await self.services.patrols.cancel(self.actor, id)))
+        self.answer(patrol_view(await self.services.field.patrols.cancel(self.actor, id)))
 
 
 class PatrolPoints(ApiHandler):
@@ -285,7 +285,7 @@ class PatrolPoints(ApiHandler):
     @operation("The track of a patrol; that a lead looks is written down", permission="patrol.walk", result=Items[FixView])
     async def get(self, id: str) -> None:
         """Send the positions that are still kept, to the worker and who leads the grid alone."""
-        found = await self.services.on_patrol.track(self.actor, id, self.services.clock())
+        found = await self.services.field.on_patrol.track(self.actor, id, self.services.clock())
         views = [FixView(at=moment(f.at), lon=f.lon, lat=f.lat, accuracy_m=f.accuracy_m, inside=f.inside) for f in found]
         self.answer(Items(views))
 
@@ -293,17 +293,17 @@ class PatrolPoints(ApiHandler):
     async def post(self, body: FixesBody, id: str) -> None:
         """Take each position once; those not taken on patrol are named and stored nowhere."""
         fixes = [Fix(at=one.at, lon=one.lon, lat=one.lat, accuracy_m=one.accuracy_m) for one in body.points]
-        self.answer(await self.services.on_patrol.add(self.actor, id, body.crs, fixes, self.services.clock()))
+        self.answer(await self.services.field.on_patrol.add(self.actor, id, body.crs, fixes, self.services.clock()))
 
 
 class PatrolVisits(ApiHandler):
     """POST /api/v1/patrols/{id}/visits."""
 
-    @operation("A check point was visited", permission="patrol.walk", body=VisitBody, result=PatrolView)
-    async def post(self, body: VisitBody, id: str) -> None:
+    @operation("A check point was visited", permission="patrol.walk", body=PointVisitBody, result=PatrolView)
+    async def post(self, body: PointVisitBody, id: str) -> None:
         """Put the visit down; again it stays as it was."""
         await self.services.pictures.check(self.actor, body.photos)
-        patrol = await self.services.on_patrol.visit(
+        patrol = await self.services.field.on_patrol.visit(
             self.actor, id, body.point, body.at, body.location, body.photos, self.services.clock()
         )
         await self.services.pictures.attach(body.photos, f"patrol:{id}")
@@ -316,7 +316,7 @@ class PatrolTally(ApiHandler):
     @operation("Patrols of some days against the norm", permission="patrol.read", query=TallyQuery, result=Items[Tally])
     async def get(self, query: TallyQuery) -> None:
         """Send what the patrols of each worker come to."""
-        found = await self.services.patrols.tally(self.actor, query.first, query.last, area=query.area, worker=query.worker)
+        found = await self.services.field.patrols.tally(self.actor, query.first, query.last, area=query.area, worker=query.worker)
         self.answer(Items(found))
 
 
@@ -326,7 +326,7 @@ class PatrolPlanList(ApiHandler):
     @operation("Patrols that repeat where I lead", permission="patrol.plan", query=PlansQuery, result=Items[PlanView])
     async def get(self, query: PlansQuery) -> None:
         """Send one page, by id."""
-        found = await self.services.patrols.plans(self.actor, after=query.cursor or "", limit=query.limit)
+        found = await self.services.field.patrols.plans(self.actor, after=query.cursor or "", limit=query.limit)
         self.answer(Items([_plan_view(kept) for kept in found], found[-1].id if len(found) == query.limit else None))
 
 
@@ -338,10 +338,10 @@ class PatrolPlanHandler(ApiHandler):
         """Make the plan hold exactly this; today's patrol follows unless it has been begun."""
         if not _ID.fullmatch(id):
             raise field_error("id", "pattern")
-        self.answer(_plan_view(await self.services.patrols.put_plan(self.actor, id, body.plan, rev=body.rev)))
+        self.answer(_plan_view(await self.services.field.patrols.put_plan(self.actor, id, body.plan, rev=body.rev)))
 
     @operation("Take a plan out", permission="patrol.plan", status=204)
     async def delete(self, id: str) -> None:
         """Take it out; one that is not there is out already."""
-        await self.services.patrols.remove_plan(self.actor, id)
+        await self.services.field.patrols.remove_plan(self.actor, id)
         self.set_status(204)

@@ -18,6 +18,7 @@ from dispatch import city as cities
 from dispatch import joint_importing
 from dispatch.packs import PackReport
 from grid.coordinates import to_wgs84
+from grid.group_service import read_groups, write_groups
 from orgs.demo import create_demo_accounts
 from storage.client import Database
 from storage.errors import HeyunError
@@ -112,12 +113,15 @@ async def import_folder(
             to_wgs84=to_wgs84,
         )
         templates = joint_importing.read(folder, report, categories=core.category_codes, units=parties.unit_names)
+        leaders = frozenset(person.username for person in parties.people if person.role == "group_leader")
+        groups = read_groups(folder, report, areas=territory.areas, leaders=leaders)
         report.raise_if_errors()
     if dry_run:
         return report
     with step("city: writing", console):
         await grid.importing.write(database, territory)
         await orgs.importing.write(database, parties, cipher=cipher)
+        await write_groups(database, groups, leaders)
         if templates is not None:
             await joint_importing.write(database, templates)
         await dispatch.importing.write(database, core)
