@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from dispatch.model import AreaRef, Category, Colleague, Fit, Helper, Match, Place, Reach, UnitRef
@@ -29,6 +30,10 @@ __all__ = ["DEFAULT_THRESHOLD", "DirectorySnapshot", "build"]
 DEFAULT_THRESHOLD = 0.8
 NOTHING: Mapping[str, int] = {}
 _MINUTE = timedelta(minutes=1)
+_PARTS = (
+    "units", "rules", "services", "registry", "offers", "roster", "people", "categories", "zone", "threshold", "version",
+    "parents", "book",
+)  # fmt: skip
 _Way = tuple[Steps, tuple[str, ...]]
 
 
@@ -161,21 +166,15 @@ class DirectorySnapshot:
 
     def with_rules(self, rules: RuleIndex) -> DirectorySnapshot:
         """Return a snapshot with these rules, and all else as here."""
-        return DirectorySnapshot(
-            units=self.units,
-            rules=rules,
-            services=self.services,
-            registry=self.registry,
-            offers=self.offers,
-            roster=self.roster,
-            people=self.people,
-            categories=self.categories,
-            zone=self.zone,
-            threshold=self.threshold,
-            version=self._version,
-            parents=self.parents,
-            book=self.book,
-        )
+        return self._with(rules=rules)
+
+    def on_ground(self, parents: Mapping[str, str], categories: Iterable[Category]) -> DirectorySnapshot:
+        """Return a snapshot over another tree of areas and other categories, and all else as here."""
+        named = {category.code: category for category in categories}
+        return self._with(rules=self.rules.on_ground(parents), parents=parents, categories=named)
+
+    def _with(self, **changed: Any) -> DirectorySnapshot:
+        return DirectorySnapshot(**{name: getattr(self, name) for name in _PARTS} | changed)
 
     def organizations(
         self,

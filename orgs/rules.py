@@ -6,6 +6,7 @@ for these hours > one without hours; then the higher priority; then the newer. W
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from math import inf
@@ -100,7 +101,16 @@ class RuleIndex:
             self._count += 1
         _sort_slots(self._slots)
         if parents is not None:
-            self._inner = {key: _inner_areas(slots, parents) for key, slots in self._slots.items()}
+            self._inner = self._inner_of(parents)
+
+    def on_ground(self, parents: Mapping[str, str]) -> RuleIndex:
+        """Return the same rules over another tree of areas."""
+        other = copy.copy(self)
+        other._inner = self._inner_of(parents)
+        return other
+
+    def _inner_of(self, parents: Mapping[str, str]) -> dict[str, set[str]]:
+        return {key: _inner_areas(slots, parents) for key, slots in self._slots.items()}
 
     def __len__(self) -> int:
         return self._count

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -70,9 +70,12 @@ class Parties:
 
     async def reload(self) -> None:
         """Build the snapshot of the data as they are now and swap it in."""
+        await self._swap_in(self._build)
+
+    async def _swap_in(self, make: Callable[[], Awaitable[DirectorySnapshot]]) -> None:
         async with self._renewing:
             self._queued = False
-            self.snapshot = await self._build()
+            self.snapshot = await make()
         for listener in self._listeners:
             listener()
 
@@ -198,6 +201,15 @@ class Parties:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def _follow(self) -> DirectorySnapshot:
+        """What holds now. Where only areas or categories have changed, the parties are not read again: a hundred thousand rules
+        that are let go would hold up the loop."""
+        present = self.snapshot
+        if not present.version or await store.load_version(self._database) != present.version:
+            return await self._build()
+        parents = await store.load_area_parents(self._database)
+        return await asyncio.to_thread(present.on_ground, parents, tuple(self._categories()))
+
     async def _build(self) -> DirectorySnapshot:
         version = await store.load_version(self._database)  # first: what changes meanwhile brings another renewal
         book, rules = await store.load_rules(self._database)
@@ -225,7 +237,7 @@ class Parties:
 
     async def _renew(self) -> None:
         try:
-            await self.reload()
+            await self._swap_in(self._follow)
         except Exception:  # the outermost loop of a background job: the old snapshot goes on answering
             log.exception("the directory could not be renewed; version %s stays", self.snapshot.version)
         else:

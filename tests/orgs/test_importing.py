@@ -113,6 +113,27 @@ async def test_parties_when_another_process_imports_then_the_snapshot_is_swapped
     assert match.version == "2" and match.lead is not None and match.lead.code == "D1"
 
 
+async def test_parties_when_only_the_territory_changes_then_what_is_known_of_them_stays(database: Database, tmp_path: Path) -> None:
+    await ensure(database, {"versions": ()})
+    await written(database, folder(tmp_path))
+    parties = await load(database)
+    before, renewed = parties.snapshot, asyncio.Event()
+    parties.on_renewed(renewed.set)
+    feed = Feed(database, {"versions": None})
+    parties.follow(feed)
+    await feed.start()
+    try:
+        await database.insert_one("areas", {"_id": "520109001001", "parent": "520109"})
+        await database.update_one("versions", {"_id": "territory"}, {"$inc": {"version": 1}}, upsert=True)
+        await asyncio.wait_for(renewed.wait(), 10)
+    finally:
+        await feed.stop()
+    assert parties.snapshot is not before and parties.version == before.version
+    assert parties.snapshot.parents["520109001001"] == "520109" and "520109001001" not in before.parents
+    assert parties.snapshot.services is before.services and list(parties.snapshot.rules) == list(before.rules)
+    assert parties.match(place(), "0101", NOON) == before.match(place(), "0101", NOON)
+
+
 async def test_parties_when_the_database_is_empty_then_nothing_has_an_owner(database: Database) -> None:
     parties = await load(database)
     assert parties.match(place(), "0101", NOON).doubt == ("no_owner",) and parties.version == ""

@@ -147,6 +147,15 @@ def test_match_when_only_the_area_is_known_and_no_finer_rule_exists_then_it_is_d
     assert snapshot.match(area_only("520103001"), "0101", NOON).decided == "auto"
 
 
+def test_match_when_the_rules_lie_on_other_ground_then_a_finer_one_counts_there_alone() -> None:
+    snapshot = directory(rule("520103", "0101", "520103-sanit"), rule("520103009001", "0101", "520103-urban"))
+    categories = snapshot.categories.values()
+    assert snapshot.match(area_only("520103001"), "0101", NOON).decided == "auto"
+    below = snapshot.on_ground({"520103009001": "520103001", "520103001": "520103", "520103": "520100"}, categories)
+    assert below.match(area_only("520103001"), "0101", NOON).doubt == ("area_only",)
+    assert below.on_ground(snapshot.parents, categories).match(area_only("520103001"), "0101", NOON).decided == "auto"
+
+
 @pytest.mark.parametrize(
     "finer",
     [
