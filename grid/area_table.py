@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from dispatch.model import LEVELS
 from grid.areas import Area
+from grid.texts import Texts
 
 __all__ = ["AreaTable", "Ground", "ground_of"]
 
@@ -23,18 +24,21 @@ _DEEPEST = 8  # of a path; a circle of parents ends here
 
 
 class AreaTable(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """All areas in the order of their codes; position i of every column belongs to `codes[i]`. Numbers are little-endian bytes.
+    """All areas in the order of their codes; position i of every column belongs to area i. Numbers are little-endian bytes.
 
-    `level_of` (uint8) counts in `dispatch.model.LEVELS`, `kind_of` (uint8) in `kinds`; `parent_of` (int32) is -1 where there is
-    none; the areas below i are `children[child_starts[i]:child_starts[i + 1]]` (int32). `layers` are the positions (int32) of
-    the areas of each level that points are looked up in. `bounds` (float64: west, south, east, north) and `labels` (float64: lon,
-    lat of a point inside) are NaN for an area without a polygon. `community_of` (int32) says for each position of the layer of
-    the grids which of `communities` it belongs to; a grid that belongs to none counts as one of its own. `typed` holds all names,
-    lower case, a line for each area, wide ones first: line k begins at `typed_starts[k]` and is of area `typed_order[k]` (int32).
+    `codes` and `names` are texts in one (`grid.texts`). `level_of` (uint8) counts in `dispatch.model.LEVELS`, `kind_of` (uint8)
+    in `kinds`; `parent_of` (int32) is -1 where there is none; below i are `children[child_starts[i]:child_starts[i + 1]]`
+    (int32). `layers` are the positions (int32) of the areas of each level that points are looked up in. `bounds` (float64:
+    west, south, east, north) and `labels` (float64: lon, lat of a point inside) are NaN for an area without a polygon.
+    `community_of` (int32) says for each position of the layer of the grids which of `communities` it belongs to; a grid that
+    belongs to none counts as one of its own. `typed` holds all names, lower case, a line for each area, wide ones first: line k
+    begins at `typed_starts[k]` and is of area `typed_order[k]` (int32).
     """
 
-    codes: list[str]
-    names: list[str]
+    codes: str
+    code_starts: bytes
+    names: str
+    name_starts: bytes
     names_en: dict[int, str]
     kinds: list[str]
     level_of: bytes
@@ -50,6 +54,14 @@ class AreaTable(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     typed: str
     typed_starts: bytes
     typed_order: bytes
+
+    def all_codes(self) -> Texts:
+        """Return the code of each area."""
+        return Texts(self.codes, self.code_starts)
+
+    def all_names(self) -> Texts:
+        """Return the name of each area."""
+        return Texts(self.names, self.name_starts)
 
 
 class Ground(NamedTuple):
@@ -75,9 +87,13 @@ def ground_of(areas: Sequence[Area]) -> Ground:
     polygons = np.asarray(shapely.from_wkb([area.wkb or None for area in ordered]), dtype=object)
     bounds, labels = shapely.bounds(polygons), _labels(ordered, polygons)
     typed, typed_starts, typed_order = _typed(ordered)
+    codes, code_starts = Texts.joined(area.code for area in ordered)
+    names, name_starts = Texts.joined(area.name for area in ordered)
     table = AreaTable(
-        codes=[area.code for area in ordered],
-        names=[area.name for area in ordered],
+        codes=codes,
+        code_starts=code_starts,
+        names=names,
+        name_starts=name_starts,
         names_en={position: area.name_en for position, area in enumerate(ordered) if area.name_en},
         kinds=kinds,
         level_of=bytes(LEVELS.index(area.level) for area in ordered),

@@ -23,14 +23,15 @@ class AreaTree:
     (['1', '7'], True, False)
     """
 
-    __slots__ = ("_children", "_parents", "_paths", "_refs", "_starts", "_table")
+    __slots__ = ("_children", "_codes", "_names", "_parents", "_paths", "_refs", "_starts", "_table")
 
     def __init__(self, table: AreaTable) -> None:
         self._table = table
+        self._codes, self._names = table.all_codes(), table.all_names()
         self._parents = array("i", table.parent_of)
         self._starts, self._children = array("i", table.child_starts), array("i", table.children)
-        self._refs: list[AreaRef | None] = [None] * len(table.codes)
-        self._paths: list[tuple[AreaRef, ...] | None] = [None] * len(table.codes)
+        self._refs: list[AreaRef | None] = [None] * len(self._codes)
+        self._paths: list[tuple[AreaRef, ...] | None] = [None] * len(self._codes)
 
     @classmethod
     def of(cls, areas: Sequence[Area]) -> AreaTree:
@@ -42,7 +43,7 @@ class AreaTree:
 
     def position(self, code: str) -> int:
         """Return the place of the area in the order of codes, or -1."""
-        codes = self._table.codes
+        codes = self._codes
         found = bisect_left(codes, code)
         return found if found < len(codes) and codes[found] == code else -1
 
@@ -52,7 +53,7 @@ class AreaTree:
         if known is None:
             table = self._table
             level = LEVELS[table.level_of[position]]
-            known = AreaRef(table.codes[position], table.names[position], level, table.names_en.get(position, ""))
+            known = AreaRef(self._codes[position], self._names[position], level, table.names_en.get(position, ""))
             self._refs[position] = known
         return known
 
@@ -73,7 +74,7 @@ class AreaTree:
         """Return the code of the area above, or None for the city (and for a code that is not known)."""
         position = self.position(code)
         above = self._parents[position] if position >= 0 else -1
-        return self._table.codes[above] if above >= 0 else None
+        return self._codes[above] if above >= 0 else None
 
     def children(self, code: str) -> tuple[AreaRef, ...]:
         """Return the areas directly below, by code."""
@@ -90,7 +91,7 @@ class AreaTree:
     def lineage(self, code: str) -> list[str]:
         """Return the code and those above it, narrowest first."""
         position = self.position(code)
-        return [self._table.codes[step] for step in self._lineage(position)] if position >= 0 else [code]
+        return [self._codes[step] for step in self._lineage(position)] if position >= 0 else [code]
 
     def path(self, code: str) -> tuple[AreaRef, ...]:
         """Return the areas from the city down to `code`; empty for an unknown code."""

@@ -23,10 +23,11 @@ Box = tuple[float, float, float, float]
 class Layer:
     """The areas of a level that have a polygon, by code. What is drawn is decoded then; nothing that it answers ever changes."""
 
-    __slots__ = ("_bounds", "_level", "_positions", "_table", "shapes")
+    __slots__ = ("_bounds", "_codes", "_level", "_names", "_positions", "_table", "shapes")
 
     def __init__(self, table: AreaTable, shapes: Shapes, level: str) -> None:
         self._table = table
+        self._codes, self._names = table.all_codes(), table.all_names()
         self._level = level
         self._positions = np.frombuffer(table.layers[level], dtype=np.int32)
         self.shapes = shapes.chosen(self._positions)
@@ -41,7 +42,7 @@ class Layer:
 
     def code(self, number: int) -> str:
         """Return the code of an area of this layer."""
-        return self._table.codes[self.position(number)]
+        return self._codes[self.position(number)]
 
     def bounds(self) -> Box | None:
         """Return west, south, east, north of all of them; None where there is none."""
@@ -98,7 +99,7 @@ class Layer:
         return (best[1], best[0]) if best[0] <= most_metres else (-1, float("inf"))
 
     def _number(self, code: str) -> int | None:
-        number = bisect_left(self._positions, code, key=self._table.codes.__getitem__)
+        number = bisect_left(self._positions, code, key=self._codes.__getitem__)
         return number if number < len(self) and self.code(number) == code else None
 
     def _meeting(self, box: Box) -> list[int]:
@@ -115,8 +116,8 @@ class Layer:
     def _feature(self, number: int) -> Feature:
         position, table = self.position(number), self._table
         return Feature(
-            table.codes[position],
-            table.names[position],
+            self._codes[position],
+            self._names[position],
             table.names_en.get(position, ""),
             self._level,
             table.kinds[table.kind_of[position]],

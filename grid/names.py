@@ -24,7 +24,7 @@ class AreaNames:
     __slots__ = ("_codes", "_order", "_starts", "_text")
 
     def __init__(self, table: AreaTable) -> None:
-        self._codes = table.codes
+        self._codes = table.all_codes()
         self._text = table.typed
         self._starts, self._order = array("i", table.typed_starts), array("i", table.typed_order)
 

@@ -62,7 +62,7 @@ def test_table_when_sent_to_another_process_then_the_same() -> None:
 def test_communities_when_grids_have_one_above_then_that_else_their_own() -> None:
     alone = Area(code="9", name="g", level="grid", parent="520000", wkb=shapely.to_wkb(square(100, 20)))
     table = ground_of([*AREAS, alone]).table
-    grids = [table.codes[position] for position in np.frombuffer(table.layers["grid"], np.int32)]
+    grids = [table.all_codes()[position] for position in np.frombuffer(table.layers["grid"], np.int32)]
     found = [table.communities[number] for number in np.frombuffer(table.community_of, np.int32)]
     assert dict(zip(grids, found, strict=True)) == {
         area.code: area.parent for area in AREAS if area.level == "grid"

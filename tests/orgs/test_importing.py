@@ -113,7 +113,7 @@ async def test_parties_when_another_process_imports_then_the_snapshot_is_swapped
     assert match.version == "2" and match.lead is not None and match.lead.code == "D1"
 
 
-async def test_parties_when_only_the_territory_changes_then_what_is_known_of_them_stays(database: Database, tmp_path: Path) -> None:
+async def test_parties_when_only_the_territory_changes_then_what_is_known_stays(database: Database, tmp_path: Path) -> None:
     await ensure(database, {"versions": ()})
     await written(database, folder(tmp_path))
     parties = await load(database)
