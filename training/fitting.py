@@ -79,7 +79,7 @@ def fit(examples: Sequence[Example], *, progress: Progress | None = None, seed: 
 def judge(fitted: Fitted, examples: Iterable[Example]) -> list[Judged]:
     """Return how what was learned does on examples that it was not learned from."""
     model = Model(fitted.weights)
-    best_of = cache(model.best)
+    best_of = cache(lambda question: model.answer(question).best())
     found = []
     for one in examples:
         best = best_of(one.question)

@@ -8,11 +8,11 @@ nothing else is doubtful.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 
-from dispatch.learning.model import Model
+from dispatch.learning.model import Answer, Model
 from dispatch.learning.questions import LINEAR, SEPARATOR, Question, grams
 from dispatch.masking import mask_text
 from dispatch.model import AreaRef, Candidate, Category, LearnedPart, Match, Place, UnitRef
@@ -51,12 +51,8 @@ class Learned(msgspec.Struct, frozen=True):
         open_ = CHOICE.intersection(match.doubt)
         if not open_:
             return match
-        shares = self.model.probabilities(question)
-        p_of = {one.unit.code: self._p(shares, one.unit.code) for one in match.candidates}
-        if open_ == {"tie"}:
-            candidates = self._of_equals(match.candidates, p_of, question)
-        else:
-            candidates = self._of_all(match.candidates, p_of, question, place, units)
+        answer = self.model.answer(question)
+        candidates = _of_equals(match.candidates, answer) if open_ == {"tie"} else self._of_all(match, answer, place, units)
         if not candidates:
             return match
         first = candidates[0]
@@ -71,56 +67,44 @@ class Learned(msgspec.Struct, frozen=True):
             learned=LearnedPart(self.version, p, tuple((one.unit.code, one.score) for one in match.candidates), match.doubt),
         )
 
-    def _p(self, shares: Any, unit: str) -> float:
-        at = self.model.number_of.get(unit)
-        return 0.0 if at is None else float(shares[at])
-
-    def _of_equals(self, given: tuple[Candidate, ...], p_of: dict[str, float], question: Question) -> tuple[Candidate, ...]:
-        """The first ones, of equal score, by how likely they are; those behind them as they were."""
-        equal = [one for one in given if one.score == given[0].score]
-        equal.sort(key=lambda one: -p_of[one.unit.code])
-        found = [
-            self._told(one, p_of[one.unit.code], round(one.score - _STEP * rank, 4), question, full=not rank)
-            for rank, one in enumerate(equal)
-        ]
-        lowest = found[-1].score if found else 1.0
-        for one in given[len(equal) :]:
-            lowest = min(one.score, round(lowest - _STEP, 4))
-            found.append(one if one.score == lowest else msgspec.structs.replace(one, score=lowest))
-        return tuple(found)
-
-    def _of_all(
-        self, given: tuple[Candidate, ...], p_of: dict[str, float], question: Question, place: Place, units: Units
-    ) -> tuple[Candidate, ...]:
+    def _of_all(self, match: Match, answer: Answer, place: Place, units: Units) -> tuple[Candidate, ...]:
         """Those of the rules and those whom past handling shows, by how likely they are; the rules' first one always stays."""
-        known = list(given)
-        for guess in self.model.best(question, MOST):
-            unit = units.unit(guess.unit) if guess.p >= LEAST_ADDED and guess.unit not in p_of else None
+        known = [(answer.p(one.unit.code), one) for one in match.candidates]
+        codes = {one.unit.code for one in match.candidates}
+        for guess in answer.best(MOST):
+            unit = units.unit(guess.unit) if guess.p >= LEAST_ADDED and guess.unit not in codes else None
             if unit is not None and units.unit_covers(unit.code, place):
-                known.append(self._added(unit))
-                p_of[unit.code] = guess.p
-        known.sort(key=lambda one: -p_of[one.unit.code])
-        kept = known[:MOST]
-        if given and given[0] not in kept:
-            kept[-1] = given[0]
-        return tuple(
-            self._told(one, p_of[one.unit.code], round(p_of[one.unit.code], 4), question, full=not rank)
-            for rank, one in enumerate(kept)
-        )
+                known.append((guess.p, self._added(unit)))
+        kept = sorted(known, key=lambda one: -one[0])[:MOST]
+        if known and match.candidates and known[0] not in kept:
+            kept[-1] = known[0]
+        return tuple(_told(one, p, round(p, 4), answer, is_first=not rank) for rank, (p, one) in enumerate(kept))
 
     def _added(self, unit: UnitRef) -> Candidate:
         return Candidate(unit=unit, score=0.0, parts={}, rule=f"learned:{self.version}", basis="历史办理")
 
-    def _told(self, one: Candidate, p: float, score: float, question: Question, *, full: bool) -> Candidate:
-        """The candidate with its part of the model and, in words, what speaks for it; of the first its strongest features too."""
-        total, own = self.model.seen(question, one.unit.code)
-        said = [one.reason] if one.reason else []
-        said.append(f"历史办理可能性 {p:.0%}")
-        if total:
-            said.append(f"本地同类 {total} 件中 {own} 件由其办理")
-        if full and (features := _in_words(self.model, question, one.unit.code)):
-            said.append("依据 " + "、".join(features))
-        return msgspec.structs.replace(one, score=score, parts={**one.parts, "learned": round(p, 4)}, reason=" · ".join(said))
+
+def _of_equals(given: tuple[Candidate, ...], answer: Answer) -> tuple[Candidate, ...]:
+    """The first ones, of equal score, by how likely they are; those behind them as they were, below."""
+    equal = [(answer.p(one.unit.code), one) for one in given if one.score == given[0].score]
+    equal.sort(key=lambda one: -one[0])
+    found = [_told(one, p, round(one.score - _STEP * rank, 4), answer, is_first=not rank) for rank, (p, one) in enumerate(equal)]
+    for one in given[len(equal) :]:
+        score = min(one.score, round(found[-1].score - _STEP, 4))
+        found.append(one if one.score == score else msgspec.structs.replace(one, score=score))
+    return tuple(found)
+
+
+def _told(one: Candidate, p: float, score: float, answer: Answer, *, is_first: bool) -> Candidate:
+    """The candidate with its part of the model and, in words, what speaks for it; of the first its strongest features too."""
+    total, own = answer.seen(one.unit.code)
+    said = [one.reason] if one.reason else []
+    said.append(f"历史办理可能性 {p:.0%}")
+    if total:
+        said.append(f"本地同类 {total} 件中 {own} 件由其办理")
+    if is_first and (features := _in_words(answer, one.unit.code)):
+        said.append("依据 " + "、".join(features))
+    return msgspec.structs.replace(one, score=score, parts={**one.parts, "learned": round(p, 4)}, reason=" · ".join(said))
 
 
 def question_about(
@@ -140,9 +124,9 @@ def question_about(
     )
 
 
-def _in_words(model: Model, question: Question, unit: str) -> list[str]:
+def _in_words(answer: Answer, unit: str) -> list[str]:
     found = []
-    for evidence in model.explain(question, unit):
+    for evidence in answer.explain(unit):
         kind, _, value = evidence.feature.partition(SEPARATOR)
         found.append(f"文字“{value}”" if kind == "w" else "×".join(_WORDS[fact] for fact in LINEAR[int(kind)]))
     return found

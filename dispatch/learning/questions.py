@@ -5,30 +5,30 @@ A fact that is not known is empty, and whatever needs it is left out: a city wit
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from operator import itemgetter
 
 import msgspec
 
-__all__ = ["LINEAR", "PLACES", "ROLES", "WITHIN", "Question", "grams", "key_of", "keys_of", "names_of"]
+__all__ = ["LINEAR", "PLACES", "ROLES", "SEPARATOR", "WITHIN", "Chain", "Question", "grams", "keys_of", "names_of"]
 
 LONGEST = 200  # characters of a text that are looked at
 SEPARATOR = "\x1f"
 
-_Facts = tuple[str, ...]
+Chain = tuple[tuple[str, ...], ...]
 
-LINEAR: tuple[_Facts, ...] = (
+LINEAR: Chain = (
     ("category",), ("major",), ("group",), ("appeal",), ("channel",), ("district",), ("township",), ("community",),
     ("category", "district"), ("category", "township"), ("category", "community"),
     ("major", "district"), ("major", "township"), ("major", "community"), ("group", "district"), ("group", "township"),
     ("category", "appeal"), ("category", "channel"), ("group", "appeal"),
 )  # fmt: skip
 # Each from the widest to the narrowest: what is seldom seen leans on what is seen more often.
-PLACES: tuple[_Facts, ...] = (
+PLACES: Chain = (
     (), ("district",), ("district", "category"), ("township",), ("community",), ("community", "group"), ("community", "major"),
     ("community", "category"),
 )  # fmt: skip
-ROLES: tuple[_Facts, ...] = ((), ("group",), ("major",), ("category",), ("category", "channel"))
-WITHIN: tuple[_Facts, ...] = ((), ("district",), ("township",), ("community",))
+ROLES: Chain = ((), ("group",), ("major",), ("category",), ("category", "channel"))
+WITHIN: Chain = ((), ("district",), ("township",), ("community",))
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -46,41 +46,41 @@ class Question(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     words: tuple[str, ...] = ()
 
 
-def names_of(question: Question) -> Iterator[str]:
-    """Give the names of the features that the linear part weighs.
+def names_of(question: Question) -> list[str]:
+    r"""Return the names of the features that the linear part weighs.
 
-    >>> list(names_of(Question(category="0201", township="t1", words=("井盖",))))
-    ['0\\x1f0201', '6\\x1ft1', '9\\x1f0201\\x1ft1', 'w\\x1f井盖']
+    >>> names_of(Question(category="0201", township="t1", words=("井盖",)))
+    ['0\x1f0201', '6\x1ft1', '9\x1f0201\x1ft1', 'w\x1f井盖']
     """
-    for number, facts in enumerate(LINEAR):
-        key = key_of(question, number, facts)
-        if key is not None:
-            yield key
-    for word in question.words:
-        yield f"w{SEPARATOR}{word}"
+    return keys_of(question, LINEAR) + [f"w{SEPARATOR}{word}" for word in question.words]
 
 
-def keys_of(question: Question, chain: tuple[_Facts, ...]) -> Iterator[str]:
-    """Give the keys of a chain, widest first, of those whose facts are known.
+def keys_of(question: Question, chain: Chain) -> list[str]:
+    r"""Return the keys of a chain, widest first, of those whose facts are known.
 
-    >>> list(keys_of(Question(category="0201"), ROLES))
-    ['0', '3\\x1f0201']
+    >>> keys_of(Question(category="0201"), ROLES)
+    ['0', '3\x1f0201']
     """
-    for number, facts in enumerate(chain):
-        key = key_of(question, number, facts)
-        if key is not None:
-            yield key
+    facts = msgspec.structs.astuple(question)
+    found = []
+    for number, first, second in _PAIRS[chain]:
+        if first is None:
+            found.append(number)
+        elif (one := facts[first]) and second is None:
+            found.append(f"{number}{SEPARATOR}{one}")
+        elif one and second is not None and (other := facts[second]):
+            found.append(f"{number}{SEPARATOR}{one}{SEPARATOR}{other}")
+    return found
 
 
-def key_of(question: Question, number: int, facts: _Facts) -> str | None:
-    """Return the key of one combination, None where one of its facts is not known."""
-    key = str(number)
-    for fact in facts:
-        value = getattr(question, fact)
-        if not value:
-            return None
-        key += SEPARATOR + value
-    return key
+def _pairs(chain: Chain) -> tuple[tuple[str, int | None, int | None], ...]:
+    """Each combination (of two facts at most) by the places of its facts in a question."""
+    at = {name: place for place, name in enumerate(Question.__struct_fields__)}
+    places = [[at[fact] for fact in facts] + [None, None] for facts in chain]
+    return tuple((str(number), *itemgetter(0, 1)(found)) for number, found in enumerate(places))
+
+
+_PAIRS = {chain: _pairs(chain) for chain in (LINEAR, PLACES, ROLES, WITHIN)}
 
 
 def grams(text: str) -> tuple[str, ...]:

@@ -8,6 +8,8 @@ off: when on closed cases the model does worse than the rules would have done (`
 from __future__ import annotations
 
 import asyncio
+import logging
+import zlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,10 +17,10 @@ from typing import Any
 import msgspec
 
 from dispatch.actors import SYSTEM, Actor
-from dispatch.learning.measuring import Figures, Live
+from dispatch.learning.measuring import NEVER, Figures, Live
 from dispatch.learning.model import Model
 from dispatch.learning.ordering import Learned
-from dispatch.learning.weights import unpack
+from dispatch.learning.weights import FORM, unpack
 from dispatch.past import handled_by
 from dispatch.snapshots import VERSIONS
 from dispatch.store import CASES
@@ -27,8 +29,11 @@ from storage.errors import Conflict, NotFound
 from storage.indexes import Index
 
 __all__ = [
-    "INDEXES", "KIND", "MODELS", "Comparison", "ModelView", "NewVersion", "NotBetter", "Switch", "Versions", "load_active",
+    "INDEXES", "KIND", "MODELS", "Comparison", "ModelView", "NewVersion", "NotBetter", "Outdated", "Switch", "Versions",
+    "load_active",
 ]  # fmt: skip
+
+log = logging.getLogger("heyun.learning")
 
 MODELS, WEIGHTS, STATE = "models", "model_weights", "model_state"
 KIND = "models"  # of the document in `versions` that tells all processes
@@ -49,6 +54,13 @@ class NotBetter(Conflict):
     code = "model_not_better"
 
 
+class Outdated(Conflict):
+    """The version was learned by another program, whose weights mean something else here: learn anew. Raised by
+    `Versions.activate`."""
+
+    code = "model_outdated"
+
+
 class Switch(msgspec.Struct, frozen=True, kw_only=True):
     """One act: who switched the version on or off, when, why; `forced` although it does worse than the rules."""
 
@@ -67,6 +79,7 @@ class NewVersion(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     made_at: datetime
     code: str
+    form: int = FORM
     cases: int
     held_out: int
     since: datetime
@@ -137,8 +150,10 @@ class Versions:
         await self._database.insert_one(MODELS, {"_id": document.pop("id"), **document, "switches": []})
 
     async def activate(self, actor: Actor, id: str, *, now: datetime, reason: str = "", force: bool = False) -> ModelView:
-        """Switch a version on, and the one before off; once more changes nothing. Raises `NotFound`, `NotBetter`."""
+        """Switch a version on, and the one before off; once more changes nothing. Raises `NotFound`, `NotBetter`, `Outdated`."""
         version = await self.get(id)
+        if version.form != FORM:
+            raise Outdated
         worse = is_worse(version)
         if worse and not (force and reason):
             raise NotBetter(rules=_plain(version.rules), learned=_plain(version.learned))
@@ -225,7 +240,8 @@ class Versions:
 
 
 async def load_active(database: Database, known: Learned | None = None) -> Learned | None:
-    """Return the model that is on, ready to answer; `known` itself where that is it, None where none is on."""
+    """Return the model that is on, ready to answer; `known` itself where that is it, None where none is on or its weights cannot
+    be read (after another program was installed): then the rules alone answer, and that is said."""
     id = await Versions(database).active()
     if id == NOBODY:
         return None
@@ -233,11 +249,13 @@ async def load_active(database: Database, known: Learned | None = None) -> Learn
         return known
     found = await database.find_one(MODELS, {"_id": id}, projection={"threshold": 1})
     parts = await database.find(WEIGHTS, {"version": id}, sort=[("part", 1)])
-    if found is None or not parts:
-        raise NotFound
     packed = b"".join(part["data"] for part in parts)
-    model = await asyncio.to_thread(lambda: Model(unpack(packed)))  # some tenths of a second for a large city
-    return Learned(id, model, found["threshold"])
+    try:
+        model = await asyncio.to_thread(lambda: Model(unpack(packed)))  # some tenths of a second for a large city
+    except (ValueError, zlib.error, msgspec.DecodeError) as error:
+        log.error("the model %s cannot be read, the rules alone answer: %s", id, error)
+        return None
+    return Learned(id, model, found["threshold"] if found else NEVER)
 
 
 def is_worse(version: NewVersion) -> bool:

@@ -56,7 +56,7 @@ def test_model_when_a_kind_was_never_seen_in_a_street_then_the_other_streets_tea
     ]
     learned.append(Example(question=Question(category="0301", township="t3"), unit="t3-water", role="water"))
     model = Model(fit(learned).weights)
-    assert model.best(Question(category="0101", major="01", township="t3", appeal="complaint"))[0].unit == "t3-water"
+    assert model.answer(Question(category="0101", major="01", township="t3", appeal="complaint")).best()[0].unit == "t3-water"
 
 
 def test_model_when_labels_are_shuffled_then_no_better_than_chance() -> None:
@@ -90,7 +90,7 @@ def test_fit_when_few_units_then_probabilities_all_the_same(units: int) -> None:
     ]
     model = Model(fit(learned).weights)
     for unit in range(units):
-        assert model.best(Question(category=f"0{unit}"))[0].unit == f"u{unit}"
+        assert model.answer(Question(category=f"0{unit}")).best()[0].unit == f"u{unit}"
     assert model.probabilities(Question()).sum() == pytest.approx(1.0)
 
 
@@ -123,13 +123,14 @@ def test_weights_when_of_another_form_then_refused() -> None:
 def test_reason_when_asked_then_what_speaks_for_the_unit_and_how_often_it_was_so() -> None:
     model = Model(fit(examples(400, seed=1, noise=0.0)).weights)
     question = Question(category="0101", major="01", township="t1", appeal="complaint")
-    best = model.best(question)[0].unit
-    evidence = model.explain(question, best)
+    answer = model.answer(question)
+    best = answer.best()[0].unit
+    evidence = answer.explain(best)
     assert "0101" in evidence[0].feature
     assert evidence[0].weight >= evidence[-1].weight > 0
-    total, own = model.seen(question, best)
+    total, own = answer.seen(best)
     assert 0 < own <= total
-    assert model.explain(question, "nobody") == ()
+    assert answer.explain("nobody") == () and answer.p("nobody") == 0.0
 
 
 def test_returned_unit_when_learned_then_less_likely() -> None:

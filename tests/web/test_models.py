@@ -73,6 +73,7 @@ async def learned(service: Running) -> str:
     if not found:
         assert await starter(service, ON, datetime.now(UTC)).learn() == 1
         found = (await service.get(MODELS_PATH, "supervisor")).json["items"]
+        assert not found[0]["active"] and found[0]["switches"] == [], "never by itself"
     return str(found[0]["id"])
 
 
@@ -97,14 +98,13 @@ async def test_model_when_learned_and_switched_on_then_the_next_open_choice_is_o
 
     id = await learned(city)
     (version,) = (await city.get(MODELS_PATH, "supervisor")).json["items"]
-    assert not version["active"] and version["switches"] == [], "never by itself"
     assert (version["cases"], version["held_out"]) == (2 * CASES_EACH, 2 * CASES_EACH // 5)
     assert version["rules"]["top1"] == 0.0, "the catalogue's first was never right"
     assert version["learned"]["top1"] == version["model"]["top1"] == 1.0
 
     done = await city.post(f"{MODELS_PATH}/{id}:activate", {}, "supervisor")
     assert done.status == 200 and done.json["active"], done.body
-    (entry,) = done.json["switches"]
+    entry = done.json["switches"][-1]
     assert (entry["by"], entry["role"], entry["on"], entry["forced"]) == ("supervisor", "supervisor", True, False)
     await until(city, on=True)
 
@@ -169,6 +169,30 @@ async def test_version_when_worse_than_the_rules_then_on_only_by_force_with_a_re
     await until(city, on=True)
     await switched_off(city, "M-worse")
     await database.delete_one(MODELS, {"_id": "M-worse"})
+
+
+async def test_version_when_of_another_form_then_not_switched_on_and_when_on_the_rules_answer(
+    city: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    id, database = await learned(city), city.services.database
+    document = await database.find_one(MODELS, {"_id": id})
+    assert document is not None
+    await database.insert_one(MODELS, document | {"_id": "M-old", "switches": [], "form": 0})
+    refused = await city.post(f"{MODELS_PATH}/M-old:activate", {"force": True, "reason": "试试"}, "supervisor")
+    assert (refused.status, refused.code) == (409, "model_outdated")
+    await database.update_one(MODELS, {"_id": "M-old"}, {"$set": {"form": document["form"]}})
+    with caplog.at_level(logging.ERROR, "heyun.learning"):
+        assert (await city.post(f"{MODELS_PATH}/M-old:activate", {}, "supervisor")).status == 200
+        for _ in range(200):
+            if "cannot be read" in caplog.text:
+                break
+            await asyncio.sleep(0.02)
+    assert "M-old cannot be read, the rules alone answer" in caplog.text
+    caplog.clear()
+    assert city.services.core.rules.learned is None
+    assert (await report(city, "水表箱旁的供水管线缆垂落下来"))["state"] == "filed"
+    await switched_off(city, "M-old")
+    await database.delete_one(MODELS, {"_id": "M-old"})
 
 
 async def test_switches_when_made_at_once_then_one_is_on_and_all_are_told(city: Running) -> None:
