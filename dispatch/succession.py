@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["NOBODY", "Succession"]
+__all__ = ["UNCHANGED", "Succession"]
 
 
 class Succession:
@@ -34,6 +34,11 @@ class Succession:
     def __len__(self) -> int:
         return len(self._after)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Succession) and self._after == other._after
+
+    __hash__ = None  # type: ignore[assignment]
+
     def __contains__(self, code: str) -> bool:
         return code in self._after
 
@@ -54,7 +59,7 @@ class Succession:
         return tuple(found)
 
 
-NOBODY = Succession({})
+UNCHANGED = Succession({})
 
 
 def _reached(steps: Mapping[str, tuple[str, ...]], start: str) -> tuple[str, ...]:

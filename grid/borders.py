@@ -272,17 +272,16 @@ def _refuse(findings: Sequence[Finding]) -> None:
 
 
 _WORDS = {
-    "not_adjacent": "{area} does not border on the others",
-    "parts_differ": "the parts of {area} do not add up to it: {area_m2} m² differ; allowed: 1 m²",
-    "overlap": "{area} overlaps {other} by {area_m2} m²; allowed: 1 m²",
-    "outside_parent": "{area} reaches {distance_m} m ({area_m2} m²) beyond {other}; allowed: 2 m",
-    "gap": "{area_m2} m² of {area} would lie in no area below it; allowed: 1 m²",
+    "not_adjacent": "does not border on the others",
+    "parts_differ": "the parts do not add up to the whole: {area_m2} m² differ; allowed: 1 m²",
+    "overlap": "overlaps {other} by {area_m2} m²; allowed: 1 m²",
+    "outside_parent": "reaches {distance_m} m ({area_m2} m²) beyond {other}; allowed: 2 m",
 }
 
 
 def words_of(finding: Finding) -> str:
-    """Return the English sentence of a finding, with its figures."""
-    return _WORDS[finding.code].format(area=finding.area, other=finding.other, **finding.figures)
+    """Return the English words for an error that was found, with its figures."""
+    return _WORDS[finding.code].format(other=finding.other, **finding.figures)
 
 
 def _same(document: dict[str, Any], request: str) -> Change:

@@ -27,7 +27,7 @@ __all__ = [
 
 CHANGES = "territory_changes"
 # A change is written so long before it holds, so that every process has its snapshot ready and takes it up at the same moment.
-LEAD = timedelta(seconds=10)
+LEAD = timedelta(seconds=20)
 
 INDEXES: Mapping[str, Sequence[Index]] = {
     CHANGES: (

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime
+from typing import NamedTuple, Protocol
 
 from dispatch.model import AreaRef, AssetRef, Campaign, Place
 from grid import store
 from grid.areas import Feature, NameHit
 from grid.build_process import make_apart, names_apart
+from grid.change_store import LEAD
 from grid.gazetteer_index import GazetteerIndex
 from grid.layers import Box
 from grid.territory import TerritorySnapshot, assemble
@@ -24,13 +27,31 @@ log = logging.getLogger(__name__)
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0  # seconds between attempts
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def _until(at: datetime | None, now: datetime) -> None:
+    """Wait for a moment, but never longer than a change is written before it holds."""
+    if at is not None:
+        await asyncio.sleep(min(max(0.0, (at - now).total_seconds()), LEAD.total_seconds()))
+
+
 class _Feed(Protocol):
     def subscribe(self, collection: str, callback: Callable[[Change], None]) -> Callable[[], None]:
         """Call back for every change of the collection; returns how to stop it."""
 
 
-async def _load(database: Database) -> tuple[TerritorySnapshot, str]:
-    """Return the territory and the version of its names. What changes meanwhile has a later version.
+class _Loaded(NamedTuple):
+    """A snapshot, the version of its names, and from when on it answers. What changes meanwhile has a later version."""
+
+    snapshot: TerritorySnapshot
+    names_version: str
+    switch_at: datetime | None
+
+
+async def _load(database: Database) -> _Loaded:
+    """Return the territory as it is or is about to be.
 
     The heavy work is done by two other processes, the rest in steps of milliseconds.
     """
@@ -43,36 +64,63 @@ async def _load(database: Database) -> tuple[TerritorySnapshot, str]:
             next(steps)
         except StopIteration as done:
             snapshot: TerritorySnapshot = done.value
-            return snapshot, version
+            return _Loaded(snapshot, version, made.outline.switch_at)
         await asyncio.sleep(0)
+
+
+Beside = Callable[[datetime], AbstractAsyncContextManager[Callable[[], None]]]
+
+
+@asynccontextmanager
+async def _nothing(at: datetime) -> AsyncIterator[Callable[[], None]]:
+    yield lambda: None
 
 
 class Territory:
     """Implements `dispatch.ports.Locator` by the present snapshot. Answers are synchronous and take microseconds.
 
-    `await Territory.load(database)`; `follow(feed)` renews it whenever an import changes the territory in any process.
+    `await Territory.load(database)`; `follow(feed)` renews it whenever an import or a change of borders changes the territory in
+    any process. A change that says from when on it holds (`switch_at`) is prepared before, and taken up by all at that moment.
     """
 
-    def __init__(self, database: Database, snapshot: TerritorySnapshot, names_version: str = "") -> None:
+    def __init__(
+        self, database: Database, snapshot: TerritorySnapshot, names_version: str = "", clock: Callable[[], datetime] = _now
+    ) -> None:
         self._database = database
+        self._clock = clock
         self.snapshot = snapshot
         self._names_version = names_version
         self._renewing = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._beside: Beside = _nothing
 
     @classmethod
-    async def load(cls, database: Database) -> Territory:
+    async def load(cls, database: Database, *, clock: Callable[[], datetime] = _now) -> Territory:
         """Read the territory and build its snapshot. An empty database gives an empty territory: every point is out of area."""
-        return cls(database, *await _load(database))
+        loaded = await _load(database)
+        await _until(loaded.switch_at, clock())
+        return cls(database, loaded.snapshot, loaded.names_version, clock)
+
+    def renew_with(self, beside: Beside) -> None:
+        """Bring something else into use together with every new snapshot: `async with beside(at) as swap`."""
+        self._beside = beside
 
     async def reload(self) -> bool:
-        """Build the snapshot of the data as they are now and swap it in; False when it was up to date."""
+        """Build the snapshot of the data as they are now and swap it in when it is time; False when it was up to date."""
         async with self._renewing:
             if str(await store.load_version(self._database)) != self.snapshot.version:
-                self.snapshot, self._names_version = await _load(self._database)
-                log.info("territory version %s", self.snapshot.version)
+                await self._reload_all()
                 return True
             return await self._reload_names()
+
+    async def _reload_all(self) -> None:
+        loaded = await _load(self._database)
+        now = self._clock()
+        async with self._beside(max(loaded.switch_at or now, now)) as swap:
+            await _until(loaded.switch_at, self._clock())
+            self.snapshot, self._names_version = loaded.snapshot, loaded.names_version
+            swap()
+        log.info("territory version %s", self.snapshot.version)
 
     async def _reload_names(self) -> bool:
         """Only the gazetteer has changed: everything else of the snapshot stays."""

@@ -11,7 +11,7 @@ import asyncio
 import functools
 import hashlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
@@ -99,13 +99,16 @@ class Accounts:
         limits: Limits | None = None,
         throttle: Throttle | None = None,
         lent: Callable[[str], tuple[str, ...]] | None = None,
+        follow: Callable[[Iterable[str]], tuple[str, ...]] = tuple,
     ) -> None:
         """`units` gives the present tree of units (for people who act for a subtree); `cipher` keeps one-time-code secrets;
-        `lent` says in which areas somebody stands in for others now (`orgs.roster`)."""
+        `lent` says in which areas somebody stands in for others now (`orgs.roster`); `follow` adds to areas those that came after
+        them."""
         self._database = database
         self._cipher = cipher
         self._units = units or (lambda: UnitTree(()))
         self._clock = clock
+        self._follow = follow
         self._lent = lent or (lambda username: ())
         self._limits = limits = limits or Limits()
         self._locks = Locks(database, failures=limits.failures, lock=limits.lock)
@@ -358,8 +361,8 @@ class Accounts:
             raise Unauthorized("the session or token is not valid")
         tree = self._units()
         person = value_of(found, Person)
-        if lent := self._lent(username):
-            person = msgspec.structs.replace(person, area_codes=(*person.area_codes, *lent))
+        areas = self._follow((*person.area_codes, *self._lent(username)))
+        person = msgspec.structs.replace(person, area_codes=areas)
         return actor_of(person, tree.subtree, whole=len(tree), session=session)
 
 

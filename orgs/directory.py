@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from dispatch.model import AreaRef, Category, Colleague, Fit, Helper, Match, Place, Reach, UnitRef
+from dispatch.succession import UNCHANGED, Succession
 from orgs.fitting import NOBODY, fit_of, reach_of
 from orgs.matching import Context, blocking, resolve
 from orgs.offers import Offer, published_by_organization
@@ -32,9 +35,10 @@ NOTHING: Mapping[str, int] = {}
 _MINUTE = timedelta(minutes=1)
 _PARTS = (
     "units", "rules", "services", "registry", "offers", "roster", "people", "categories", "zone", "threshold", "version",
-    "parents", "book",
+    "parents", "book", "after",
 )  # fmt: skip
 _Way = tuple[Steps, tuple[str, ...]]
+_Placed = TypeVar("_Placed", Unit, Organization, Person, Duty)
 
 
 def build(
@@ -53,21 +57,24 @@ def build(
     book: int = 0,
     loads: Mapping[str, int] | None = None,
     asked: Mapping[str, int] | None = None,
+    after: Succession = UNCHANGED,
 ) -> DirectorySnapshot:
     """Build a snapshot. `parents` is the tree of areas (code → code above), `threshold` the least score to dispatch by itself,
-    `book` the version of the rulebook that `rules` are."""
+    `book` the version of the rulebook that `rules` are. Whatever names an area that is void (`after`) is taken to name the areas
+    that came after it, too."""
     zone = ZoneInfo(timezone)
     published = published_by_organization(offers)
-    people, organizations = tuple(people), sorted(organizations, key=lambda org: org.code)
+    people, organizations = tuple(_following(people, after)), sorted(organizations, key=lambda org: org.code)
     return DirectorySnapshot(
         parents=parents or {},
         book=book,
-        units=UnitTree(units),
-        rules=RuleIndex(rules, parents),
-        services=ServiceIndex(organizations, published, loads=loads or NOTHING, asked=asked or NOTHING),
+        after=after,
+        units=UnitTree(_following(units, after)),
+        rules=RuleIndex(rules, parents, after),
+        services=ServiceIndex(_following(organizations, after), published, loads=loads or NOTHING, asked=asked or NOTHING),
         offers=published,
         registry={org.code: org for org in organizations},
-        roster=Roster(people, duties, zone),
+        roster=Roster(people, _following(duties, after), zone),
         people={person.username: person for person in people},
         categories={category.code: category for category in categories},
         zone=zone,
@@ -95,7 +102,9 @@ class DirectorySnapshot:
         version: str,
         parents: Mapping[str, str],
         book: int,
+        after: Succession,
     ) -> None:
+        self.after = after
         self.book = book
         self.parents = parents
         self.zone = zone
@@ -117,7 +126,8 @@ class DirectorySnapshot:
     def with_workload(self, loads: Mapping[str, int], asked: Mapping[str, int]) -> DirectorySnapshot:
         """Return the same snapshot with its organizations prepared anew for a workload."""
         other = copy(self)
-        other.services = ServiceIndex(self.registry.values(), self.offers, loads=loads, asked=asked)
+        organizations = _following(self.registry.values(), self.after)
+        other.services = ServiceIndex(organizations, self.offers, loads=loads, asked=asked)
         return other
 
     @property
@@ -327,6 +337,18 @@ class DirectorySnapshot:
             minute, self._day = local.hour * 60 + local.minute, local.date()
             self._minute = at - timedelta(seconds=local.second, microseconds=local.microsecond), minute
         return minute
+
+
+def _following(values: Iterable[_Placed], after: Succession) -> Iterable[_Placed]:
+    """Values with the heirs of the areas that they name; most name none that is void."""
+    if not len(after):
+        return values
+    return [
+        msgspec.structs.replace(value, area_codes=after.with_heirs(value.area_codes))
+        if any(code in after for code in value.area_codes)
+        else value
+        for value in values
+    ]
 
 
 def _is_named(unit: Unit, wanted: str) -> bool:

@@ -98,9 +98,9 @@ class Precedents:
         return Precedent(tuple(candidates), found.assists, found.doubt)
 
 
-def _areas_that_tell(rules: Iterable[Rule], units: UnitTree) -> frozenset[str]:
+def _areas_that_tell(rules: RuleIndex, units: UnitTree) -> frozenset[str]:
     """Return the areas that have a rule or a unit."""
-    areas = {rule.area for rule in rules}
+    areas = {rule.area for rule in rules.as_they_hold()}
     for unit in units.by_code.values():
         areas.update(unit.area_codes)
     return frozenset(areas)

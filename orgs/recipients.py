@@ -7,7 +7,9 @@ who never asks never reads.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import msgspec
 
 from dispatch.notices import actor_addresses
 from orgs.people import Person, actor_of
@@ -22,8 +24,12 @@ __all__ = ["PeopleBehind"]
 class PeopleBehind:
     """One per process. `forget` when accounts, people or units have changed."""
 
-    def __init__(self, database: Database, units: Callable[[], UnitTree]) -> None:
+    def __init__(
+        self, database: Database, units: Callable[[], UnitTree], follow: Callable[[Iterable[str]], tuple[str, ...]] = tuple
+    ) -> None:
+        """`follow` adds to areas those that came after them."""
         self._database = database
+        self._follow = follow
         self._units = units
         self._reading = asyncio.Lock()
         self._changes = 0
@@ -50,7 +56,9 @@ class PeopleBehind:
         async for account in self._database.iterate(ACCOUNTS, {"disabled_at": None}, projection={"person": 1}):
             known = people.get(account["_id"]) or account["person"]
             if known is not None:
-                actor = actor_of(value_of(known, Person), tree.subtree, whole=len(tree))
+                person = value_of(known, Person)
+                person = msgspec.structs.replace(person, area_codes=self._follow(person.area_codes))
+                actor = actor_of(person, tree.subtree, whole=len(tree))
                 for key in actor_addresses(actor):
                     found.setdefault(key, set()).add(account["_id"])
         return {key: frozenset(names) for key, names in found.items()}

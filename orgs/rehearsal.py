@@ -267,7 +267,7 @@ def changed_rules(rules: Sequence[Rule], edits: Sequence[Edit]) -> list[Rule]:
 def _apart(present: DirectorySnapshot, edits: Sequence[Edit]) -> tuple[DirectorySnapshot, DirectorySnapshot]:
     """The directory as it is and as it would be, neither of them the one that answers meanwhile (what it remembers stays)."""
     rules = changed_rules(tuple(present.rules), edits)
-    return present.with_rules(present.rules), present.with_rules(RuleIndex(rules, present.parents))
+    return present.with_rules(present.rules), present.with_rules(RuleIndex(rules, present.parents, present.after))
 
 
 def _winner(directory: DirectorySnapshot, case: PastCase, at: datetime, minute: int) -> Winner:

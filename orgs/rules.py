@@ -9,12 +9,14 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import chain
 from math import inf
 from sys import intern
 
 import msgspec
 
 from dispatch.model import LEVELS, Place
+from dispatch.succession import UNCHANGED, Succession
 from orgs.hours import is_open, parse
 
 __all__ = ["ANY", "CATEGORY_WORDS", "ZONE", "Hit", "Rule", "RuleIndex", "Steps", "steps_of"]
@@ -88,17 +90,25 @@ _Slot = Rule | tuple[Rule, ...]  # most slots hold one rule: no tuple around it
 
 
 class RuleIndex:
-    """All rules by (category, area); a look-up is a handful of dictionary reads. Immutable once built."""
+    """All rules by (category, area); a look-up is a handful of dictionary reads. Immutable once built.
 
-    def __init__(self, rules: Iterable[Rule], parents: Mapping[str, str] | None = None) -> None:
+    A rule for an area that is void holds for the areas that came after it, too; it stays there for cases that were placed before.
+    """
+
+    def __init__(self, rules: Iterable[Rule], parents: Mapping[str, str] | None = None, after: Succession = UNCHANGED) -> None:
         """`parents` (area → area above) lets `may_be_finer` tell where a rule for a smaller area might win."""
         self._slots: dict[str, dict[str, _Slot]] = {}
         self._zones: dict[str, dict[str, _Slot]] = {}
         self._inner: dict[str, set[str]] | None = None
         self._count = 0
+        self._inherited: list[Rule] = []
         for rule in rules:
             self._add(rule)
             self._count += 1
+            if rule.area in after:
+                self._inherited += [msgspec.structs.replace(rule, area=heir) for heir in after.heirs(rule.area)]
+        for rule in self._inherited:
+            self._add(rule)
         _sort_slots(self._slots)
         if parents is not None:
             self._inner = self._inner_of(parents)
@@ -116,10 +126,14 @@ class RuleIndex:
         return self._count
 
     def __iter__(self) -> Iterator[Rule]:
-        for table in (self._slots, self._zones):
-            for slots in table.values():
-                for slot in slots.values():
-                    yield from _rules(slot)
+        """Give the rules as they are written, in no order."""
+        derived = set(map(id, self._inherited))
+        return (rule for rule in self.as_they_hold() if id(rule) not in derived)
+
+    def as_they_hold(self) -> Iterator[Rule]:
+        """Give the rules, one that an area has inherited for this area once more, in no order."""
+        slots = chain.from_iterable(by_area.values() for table in (self._slots, self._zones) for by_area in table.values())
+        return chain.from_iterable(map(_rules, slots))
 
     def find(self, steps: Steps, category: str, major: str, at: float, minute: int) -> Iterator[Hit]:
         """Give the rules that hold at `at` (seconds since 1970), strongest first, as far as the caller reads.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from dispatch.model import Category, Colleague, Fit, Helper, Match, Place, Reach, UnitRef
@@ -23,7 +24,8 @@ __all__ = ["Parties"]
 
 log = logging.getLogger(__name__)
 
-REBUILD_ON = frozenset({"directory", "territory", "catalogue"})  # rules need the tree of areas and the categories too
+REBUILD_ON = frozenset({"directory", "catalogue"})  # rules need the categories too
+START_AHEAD = timedelta(seconds=20)  # what is void so soon is void before the process that starts answers its first question
 
 
 class _Feed(Protocol):
@@ -35,13 +37,15 @@ class Parties:
     """Implements `dispatch.ports.Directory` by the present snapshot. Answers are synchronous and take microseconds.
 
     `await Parties.load(database, categories=…)`; `follow(feed)` renews it whenever any process changes the data. The snapshot is
-    built in a thread and swapped in whole.
+    built in a thread and swapped in whole. When the territory changes, `renewed` brings both into use at one moment.
     """
 
     def __init__(
-        self, database: Database, categories: Callable[[], Iterable[Category]], *, timezone: str, threshold: float
-    ) -> None:
+        self, database: Database, categories: Callable[[], Iterable[Category]], *, timezone: str, threshold: float,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:  # fmt: skip
         self._database = database
+        self._clock = clock
         self._categories = categories
         self._timezone = timezone
         self._threshold = threshold
@@ -61,21 +65,37 @@ class Parties:
         categories: Callable[[], Iterable[Category]],
         timezone: str = "Asia/Shanghai",
         threshold: float = DEFAULT_THRESHOLD,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> Parties:
         """Read the parties and build the snapshot. `categories` gives the present catalogue, `threshold` the least score that
         is dispatched without a person. An empty database gives an empty directory: every match has no owner."""
-        parties = cls(database, categories, timezone=timezone, threshold=threshold)
-        await parties.reload()
+        parties = cls(database, categories, timezone=timezone, threshold=threshold, clock=clock)
+        await parties.reload(ahead=START_AHEAD)
         return parties
 
-    async def reload(self) -> None:
-        """Build the snapshot of the data as they are now and swap it in."""
-        await self._swap_in(self._build)
+    async def reload(self, *, ahead: timedelta = timedelta()) -> None:
+        """Build the snapshot of the data as they are now and swap it in; areas that are void `ahead` of now count as void."""
+        await self._swap_in(self._build, self._clock() + ahead)
 
-    async def _swap_in(self, make: Callable[[], Awaitable[DirectorySnapshot]]) -> None:
+    async def _swap_in(self, make: Callable[[datetime], Awaitable[DirectorySnapshot]], at: datetime) -> None:
         async with self._renewing:
             self._queued = False
-            self.snapshot = await make()
+            self.snapshot = await make(at)
+        self._tell()
+
+    @asynccontextmanager
+    async def renewed(self, at: datetime) -> AsyncIterator[Callable[[], None]]:
+        """Build the snapshot that fits the areas of an instant, and give what swaps it in. Until the end nobody else swaps."""
+        async with self._renewing:
+            snapshot = await self._follow(at)
+
+            def swap() -> None:
+                self.snapshot = snapshot
+                self._tell()
+
+            yield swap
+
+    def _tell(self) -> None:
         for listener in self._listeners:
             listener()
 
@@ -102,6 +122,10 @@ class Parties:
     def version(self) -> str:
         """The version of the snapshot that answers now."""
         return self.snapshot.version
+
+    def follow_areas(self, codes: Iterable[str]) -> tuple[str, ...]:
+        """Return the areas, and those that came after the ones that are void."""
+        return self.snapshot.after.with_heirs(codes)
 
     @property
     def units(self) -> UnitTree:
@@ -201,16 +225,16 @@ class Parties:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _follow(self) -> DirectorySnapshot:
-        """What holds now. Where only areas or categories have changed, the parties are not read again: a hundred thousand rules
-        that are let go would hold up the loop."""
-        present = self.snapshot
-        if not present.version or await store.load_version(self._database) != present.version:
-            return await self._build()
+    async def _follow(self, at: datetime) -> DirectorySnapshot:
+        """What holds at an instant. Where only areas (none made void) or categories have changed, the parties are not read again:
+        a hundred thousand rules that are let go would hold up the loop."""
+        present, after = self.snapshot, await store.load_succession(self._database, at)
+        if not present.version or await store.load_version(self._database) != present.version or after != present.after:
+            return await self._build(at)
         parents = await store.load_area_parents(self._database)
         return await asyncio.to_thread(present.on_ground, parents, tuple(self._categories()))
 
-    async def _build(self) -> DirectorySnapshot:
+    async def _build(self, at: datetime) -> DirectorySnapshot:
         version = await store.load_version(self._database)  # first: what changes meanwhile brings another renewal
         book, rules = await store.load_rules(self._database)
         parts: dict[str, Any] = {
@@ -222,6 +246,7 @@ class Parties:
             "people": await store.read_all(self._database, store.PEOPLE, Person),
             "duties": await store.read_all(self._database, store.ROSTERS, Duty),
             "parents": await store.load_area_parents(self._database),
+            "after": await store.load_succession(self._database, at),
             "categories": tuple(self._categories()),
             "loads": dict(self._loads),
             "asked": dict(self._asked),
@@ -237,7 +262,7 @@ class Parties:
 
     async def _renew(self) -> None:
         try:
-            await self._swap_in(self._follow)
+            await self._swap_in(self._follow, self._clock())
         except Exception:  # the outermost loop of a background job: the old snapshot goes on answering
             log.exception("the directory could not be renewed; version %s stays", self.snapshot.version)
         else:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from dispatch.succession import Succession
 from orgs.rules import Rule
 from storage.client import Database
 from storage.indexes import Index
@@ -16,8 +17,8 @@ from storage.registers import CHANGES_OF
 __all__ = [
     "ACCOUNTS", "AREAS", "FAILURES", "INDEXES", "OFFERS", "ORGANIZATIONS", "ORGANIZATION_CHANGES", "PEOPLE", "ROSTERS",
     "ROSTER_CHANGES", "RULES", "RULE_CHANGES", "RULE_VERSIONS", "SESSIONS", "UNITS", "VERSIONS", "document_of",
-    "load_area_parents", "load_book_version", "load_rules", "load_version", "mark_changed", "read_all", "replace_all",
-    "replace_rosters", "value_of",
+    "load_area_parents", "load_book_version", "load_rules", "load_succession", "load_version", "mark_changed", "read_all",
+    "replace_all", "replace_rosters", "value_of",
 ]  # fmt: skip
 
 UNITS, RULES, ORGANIZATIONS, OFFERS = "units", "rules", "organizations", "offers"
@@ -25,25 +26,37 @@ RULE_CHANGES, RULE_VERSIONS, ROSTER_CHANGES = "rule_changes", "rule_versions", "
 ORGANIZATION_CHANGES = "organization_changes"
 PEOPLE, ROSTERS, ACCOUNTS, SESSIONS = "people", "rosters", "accounts", "sessions"
 FAILURES = "sign_in_failures"
-VERSIONS, AREAS = "versions", "areas"
+VERSIONS, AREAS, VOID = "versions", "areas", "void_areas"
 BATCH = 500  # documents between two turns of the event loop while a table is read
 
 INDEXES: Mapping[str, Sequence[Index]] = {
-    UNITS: (Index((("parent", 1),), serves="the units below a unit"),),
-    RULES: (Index((("category", 1), ("area", 1)), serves="GET /rules by category and area"),),
+    UNITS: (
+        Index((("parent", 1),), serves="the units below a unit"),
+        Index((("area_codes", 1), ("_id", 1)), serves="what names an area whose borders change"),
+    ),
+    RULES: (
+        Index((("category", 1), ("area", 1)), serves="GET /rules by category and area"),
+        Index((("area", 1), ("_id", 1)), serves="what names an area whose borders change"),
+    ),
     RULE_CHANGES: (
         Index((("rule", 1), ("at", 1)), serves="what became of a rule"),
         Index((("version", 1), ("rule", 1)), serves="what a version of the rulebook has changed, by rule"),
     ),
     RULE_VERSIONS: (Index((("key", 1),), sparse=True, serves="whether a set of changes was applied under this key before"),),
-    ORGANIZATIONS: (Index((("kinds", 1), ("_id", 1)), serves="GET /organizations by kind"),),
+    ORGANIZATIONS: (
+        Index((("kinds", 1), ("_id", 1)), serves="GET /organizations by kind"),
+        Index((("area_codes", 1), ("_id", 1)), serves="what names an area whose borders change"),
+    ),
     ORGANIZATION_CHANGES: (Index((("organization", 1), ("at", -1), ("_id", -1)), serves="what was done with an organization"),),
     OFFERS: (
         Index((("organization", 1), ("_id", 1)), serves="the offers of an organization"),
         Index((("state", 1), ("kind", 1), ("_id", 1)), serves="GET /offers by kind"),
         Index((("held.at", 1),), sparse=True, serves="what was reserved and perhaps never claimed"),
     ),
-    PEOPLE: (Index((("role", 1), ("unit", 1)), serves="people of a role in a unit"),),
+    PEOPLE: (
+        Index((("role", 1), ("unit", 1)), serves="people of a role in a unit"),
+        Index((("area_codes", 1), ("_id", 1)), serves="what names an area whose borders change"),
+    ),
     ROSTERS: (
         Index((("username", 1), ("_id", 1)), serves="GET /rosters of a person, or of the people whom somebody leads"),
         Index((("area_codes", 1), ("_id", 1)), serves="GET /rosters of an area"),
@@ -110,6 +123,12 @@ async def load_area_parents(database: Database) -> dict[str, str]:
         document["_id"]: document.get("parent") or ""
         async for document in database.iterate(AREAS, {}, projection={"parent": 1}, batch_size=BATCH)
     }
+
+
+async def load_succession(database: Database, at: datetime) -> Succession:
+    """Return which areas came after those that are void at an instant, as changes of the territory have written it."""
+    void = database.iterate(VOID, {"at": {"$lte": at}}, batch_size=BATCH)
+    return Succession({document["_id"]: document["heirs"] async for document in void})
 
 
 async def replace_all(database: Database, collection: str, pairs: Iterable[tuple[str, msgspec.Struct]]) -> int:

@@ -22,6 +22,7 @@ import dispatch.recomputing
 import dispatch.relay
 import dispatch.reveals
 import dispatch.store
+import grid.change_store
 import grid.entries
 import grid.store
 import hotline.drafts
@@ -39,6 +40,7 @@ from dispatch.outside.service import Outside
 from dispatch.queries import Queries
 from dispatch.service import CaseService, utc_now
 from dispatch.texting import Texting
+from grid.borders import Borders
 from grid.coordinates import to_wgs84
 from grid.entries import Entries
 from grid.inspecting import Inspector
@@ -66,6 +68,7 @@ from web.core import Core, NoCity
 from web.fieldwork import FIELD_INDEXES, FieldWork, build_fieldwork
 from web.holders import Holders
 from web.learning import Learning
+from web.naming import NamedByCases, NamedByParties
 from web.pictures import Pictures
 from web.settings import Settings
 from web.stream import Hub
@@ -74,6 +77,7 @@ from web.tiles import Tiles
 
 __all__ = ["Services", "build"]
 
+BORDERS_SECONDS = 3  # well within the time by which a change is written before it holds
 WATCHED: Mapping[str, Sequence[str] | None] = {
     "cases": ("live", "case_no"),
     "tellings": ("items",),
@@ -85,7 +89,7 @@ WATCHED: Mapping[str, Sequence[str] | None] = {
 INDEXES = (
     dispatch.store.INDEXES, dispatch.relay.INDEXES, dispatch.reveals.INDEXES, dispatch.links.INDEXES,
     dispatch.recomputing.INDEXES, dispatch.learning.versions.INDEXES, dispatch.outside.service.INDEXES, grid.store.INDEXES,
-    grid.entries.INDEXES, hotline.drafts.INDEXES,
+    grid.entries.INDEXES, grid.change_store.INDEXES, hotline.drafts.INDEXES,
     orgs.rehearsal.INDEXES, orgs.store.INDEXES, Pictures.INDEXES,
     *FIELD_INDEXES,
 )  # fmt: skip
@@ -113,6 +117,7 @@ class Services:
     drafts: Drafts
     rosters: Rosters
     entries: Entries
+    borders: Borders
     rules: RuleEditor
     rehearsals: Rehearsals
     rule_audit: RuleAudit
@@ -183,8 +188,9 @@ async def _build(settings: Settings, closing: contextlib.AsyncExitStack, clock: 
     field = build_fieldwork(database, territory, parties, core, cipher, clock)
     pictures = Pictures(database, Holders(core.cases, field.holders))
     closing.callback(pictures.close)
+    borders = Borders(database, (NamedByParties(database), NamedByCases(database)), clock)
     learning = Learning(settings, database, lambda: core.city.params.learning, clock)
-    doors = (*field.jobs, *learning.doors)
+    doors = (*field.jobs, *learning.doors, (BORDERS_SECONDS, "borders", borders.put_due_in_force))
     jobs = Jobs(database, core.cases, outside, holder=f"{socket.gethostname()}:{os.getpid()}", doors=doors)
     jobs.start()
     closing.push_async_callback(jobs.stop)
@@ -199,7 +205,7 @@ async def _build(settings: Settings, closing: contextlib.AsyncExitStack, clock: 
         rules=rules, rehearsals=Rehearsals(database, parties, territory, rules, clock),
         rule_audit=RuleAudit(database, parties, territory, zones, clock),
         entries=Entries(database, lambda code: territory.area(code) is not None),
-        offers=offers, tending=tending, registry=Registry(database, cipher, clock),
+        offers=offers, tending=tending, registry=Registry(database, cipher, clock), borders=borders,
         registry_table=RegistryTable(database, cipher, to_wgs84),
         rosters=Rosters(database, lambda: parties.snapshot.people, territory), field=field,
         queries=Queries(core.cases, links, keyring.secret("case-queries")),
@@ -242,16 +248,18 @@ async def _snapshots(
     catalogue = await snapshots.load_catalogue(database)
     held: list[Core] = []
     territory, parties = await asyncio.gather(  # the territory's index is built by another process meanwhile
-        Territory.load(database),
+        Territory.load(database, clock=clock),
         Parties.load(
             database,
             categories=lambda: held[-1].catalogue.all() if held else catalogue.all(),
             timezone=city.timezone,
             threshold=city.params.dispatch.auto_score,
+            clock=clock,
         ),
     )
     core = await Core.load(database, territory, parties, catalogue, city, cipher, announce=feed.announce, clock=clock)
     held.append(core)
+    territory.renew_with(parties.renewed)
     core.follow(feed)
     closing.callback(core.close)
     for renewed in (territory, parties):
@@ -272,7 +280,13 @@ def _accounts(
     def lent(username: str) -> tuple[str, ...]:
         return parties.roster.lent_areas(username, clock())
 
-    accounts = Accounts(database, cipher=cipher, units=lambda: parties.units, lent=lent)
+    accounts = Accounts(
+        database,
+        cipher=cipher,
+        units=lambda: parties.units,
+        lent=lent,
+        follow=parties.follow_areas,
+    )
     closing.callback(accounts.close)
     for collection in ("accounts", "people", "sessions"):
         feed.subscribe(collection, accounts.on_change)
@@ -284,7 +298,7 @@ def _outside(
     settings: Settings, database: Database, cipher: FieldCipher, parties: Parties, core: Core, feed: Feed,
     clock: Callable[[], datetime], links: Links,
 ) -> Outside:  # fmt: skip
-    people = PeopleBehind(database, lambda: parties.units)
+    people = PeopleBehind(database, lambda: parties.units, parties.follow_areas)
     for collection in ("accounts", "people"):
         feed.subscribe(collection, people.forget)
     parties.on_renewed(people.forget)

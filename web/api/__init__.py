@@ -5,6 +5,7 @@ from __future__ import annotations
 from tornado.web import RequestHandler
 
 from web.api.asking import Address, DuplicatesHandler, Locate, LocateMany, MatchHandler, SignalsHandler
+from web.api.boundaries import AreaVersions, ChangeList, ChangeWithdraw, Orphans
 from web.api.calendar import CalendarDayHandler, CalendarImport, CalendarRecompute, CalendarYear
 from web.api.callers import CallerCases
 from web.api.cases import CaseAction, CaseHandler, CaseList, CaseMap, Due, RequestAction, Reveal, Summary, TaskAction, Timeline
@@ -118,6 +119,10 @@ ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
     ("/api/v1/areas", Areas),
     ("/api/v1/areas/{code}", Area),
     ("/api/v1/territory:inspect", TerritoryInspect),
+    ("/api/v1/areas/{code}/versions", AreaVersions),
+    ("/api/v1/territory/changes", ChangeList),
+    ("/api/v1/territory/changes/{id}:withdraw", ChangeWithdraw),
+    ("/api/v1/territory/orphans", Orphans),
     ("/api/v1/units", Units),
     ("/api/v1/organizations", Organizations),
     ("/api/v1/offers", OfferList),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
 
 from dispatch.model import AreaRef
+from grid.borders import Form
 from storage.errors import NotFound
 from web.base import ApiHandler, operation
 from web.shapes import Items
@@ -110,13 +112,21 @@ class Areas(ApiHandler):
         self.answer(Items([_shown(area, AreaItem) for area in found]))
 
 
+class AreaQuery(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """The instant to ask for, now when not given."""
+
+    at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+
+
 class Area(ApiHandler):
     """GET /api/v1/areas/{code}."""
 
-    @operation("One area with the path down to it", permission="directory.read", result=Items[AreaItem])
-    async def get(self, code: str) -> None:
+    @operation("One area with the path down to it, now or as it held at an instant", permission="directory.read",
+               query=AreaQuery, result=Items[AreaItem])  # fmt: skip
+    async def get(self, query: AreaQuery, code: str) -> None:
         """Send the areas from the city down to this one."""
-        path = self.services.territory.path(code)
+        path: Sequence[AreaRef | Form]
+        path = self.services.territory.path(code) if query.at is None else await self.services.borders.path_at(code, query.at)
         if not path:
             raise NotFound
         self.answer(Items([_shown(area, AreaItem) for area in path]))
