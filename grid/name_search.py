@@ -11,6 +11,7 @@ from dispatch.model import LEVELS, AreaRef
 from grid.areas import NameHit, Part
 from grid.gazetteer import Gazetteer, Where
 from grid.gazetteer_index import GazetteerIndex
+from grid.geocoders import OutsidePlace
 from grid.hierarchy import AreaTree
 from grid.layers import Layer
 from grid.names import AreaNames
@@ -55,6 +56,15 @@ class NameSearch:
         path = self._tree.path(code)
         layer = self._layers[path[-1].level]
         return NameHit(path[-1].name, path, look=layer.label(code), kind=path[-1].level, radius_m=layer.radius(code))
+
+    def outside(self, place: OutsidePlace) -> NameHit:
+        """Return what an outside service says as a place that may be meant; one outside the territory is hardly it."""
+        path = self._path(place.lon, place.lat, None)
+        confidence, doubt = (place.confidence, ()) if path else (0.3 * place.confidence, ("outside",))
+        return NameHit(
+            place.name, path, place.lon, place.lat, kind=place.kind, confidence=round(confidence, 3), radius_m=place.radius_m,
+            doubt=("unproven", *doubt), source=place.source,
+        )  # fmt: skip
 
     def _answer(self, found: Candidate, parts: tuple[Part, ...]) -> NameHit:
         if found.lon is None or found.lat is None:

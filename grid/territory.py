@@ -27,6 +27,7 @@ from grid.gazetteer import Gazetteer
 from grid.gazetteer_building import build_tables as build_names
 from grid.gazetteer_building import entries_of_areas
 from grid.gazetteer_index import GazetteerIndex
+from grid.geocoders import OutsidePlace
 from grid.hierarchy import AreaTree
 from grid.index import PointIndex
 from grid.index_building import DOUBT_METRES
@@ -191,6 +192,10 @@ class TerritorySnapshot:
         """Return places that the text may mean: what it names as an address first, best first, then areas and entries whose name
         holds it or is spelled so."""
         return self._search.search(text, limit)
+
+    def outside_hit(self, place: OutsidePlace) -> NameHit:
+        """Return what an outside geocoder says with the areas around it."""
+        return self._search.outside(place)
 
     def area_at(self, lon: float, lat: float) -> str | None:
         """Return the code of the narrowest area that holds a WGS-84 point, or None outside all of them."""

@@ -40,6 +40,7 @@ from dispatch.outside.service import Outside
 from dispatch.queries import Queries
 from dispatch.service import CaseService, utc_now
 from dispatch.texting import Texting
+from grid.address_search import AddressSearch
 from grid.borders import Borders
 from grid.coordinates import to_wgs84
 from grid.entries import Entries
@@ -66,6 +67,7 @@ from storage.fields import FieldCipher, Keyring
 from web.auth import Authenticator, Hosts
 from web.core import Core, NoCity
 from web.fieldwork import FIELD_INDEXES, FieldWork, build_fieldwork
+from web.geocoding import open_geocoders
 from web.holders import Holders
 from web.learning import Learning
 from web.naming import NamedByCases, NamedByParties
@@ -118,6 +120,7 @@ class Services:
     rosters: Rosters
     entries: Entries
     borders: Borders
+    addresses: AddressSearch
     rules: RuleEditor
     rehearsals: Rehearsals
     rule_audit: RuleAudit
@@ -206,6 +209,7 @@ async def _build(settings: Settings, closing: contextlib.AsyncExitStack, clock: 
         rule_audit=RuleAudit(database, parties, territory, zones, clock),
         entries=Entries(database, lambda code: territory.area(code) is not None),
         offers=offers, tending=tending, registry=Registry(database, cipher, clock), borders=borders,
+        addresses=AddressSearch(lambda: territory.snapshot, open_geocoders(outside.settings, closing)),
         registry_table=RegistryTable(database, cipher, to_wgs84),
         rosters=Rosters(database, lambda: parties.snapshot.people, territory), field=field,
         queries=Queries(core.cases, links, keyring.secret("case-queries")),

@@ -109,6 +109,11 @@ class Outside:
         self._deliveries = Deliveries(self.store, self._channels, self._compose, calendar)
 
     @property
+    def settings(self) -> OutsideSettings:
+        """What leads outside, as configured."""
+        return self._settings
+
+    @property
     def is_on(self) -> bool:
         """Tell whether any channel is configured."""
         return bool(self._channels)

@@ -19,8 +19,8 @@ from dispatch.outside.networks import Network, is_reachable, literal, parse_netw
 from storage.errors import FieldError, Invalid
 
 __all__ = [
-    "SMS_PLACEHOLDERS", "WECOM", "Language", "MailSettings", "OutsideSettings", "RobotSettings", "SmsAnswer", "SmsSettings",
-    "Target", "WebhookSettings", "WecomSettings", "load",
+    "SMS_PLACEHOLDERS", "WECOM", "GeocoderSettings", "Language", "MailSettings", "OutsideSettings", "RobotSettings", "SmsAnswer",
+    "SmsSettings", "Target", "WebhookSettings", "WecomSettings", "load",
 ]  # fmt: skip
 
 WECOM = "https://qyapi.weixin.qq.com"
@@ -45,7 +45,10 @@ _WORDS = {  # what msgspec says → what is allowed
     repr(_HEADER)[1:-1]: "the name of a header",
     repr(_KEY)[1:-1]: "* or an address like dispatcher:* or u:CODE",
 }
-_ONE_OF = {"language": get_args(Language), "security": get_args(Security), "style": get_args(Style)}
+Geocoder = Literal["tianditu", "amap"]
+_ONE_OF = {
+    "language": get_args(Language), "security": get_args(Security), "style": get_args(Style), "name": get_args(Geocoder),
+}  # fmt: skip
 
 
 class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -135,6 +138,15 @@ class WebhookSettings(Target, frozen=True, kw_only=True, forbid_unknown_fields=T
     secret: Secret
 
 
+class GeocoderSettings(_Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[[geocoders]]`: a service that is asked where an address is, when somebody wishes. `city` narrows what it looks at."""
+
+    name: Geocoder
+    key: Text
+    city: Annotated[str, msgspec.Meta(max_length=40)] = ""
+    api: str = ""
+
+
 class OutsideSettings(_Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file. `networks` are the private networks that may be reached."""
 
@@ -146,6 +158,7 @@ class OutsideSettings(_Table, frozen=True, kw_only=True, forbid_unknown_fields=T
     wecom: WecomSettings | None = None
     robots: tuple[RobotSettings, ...] = ()
     webhooks: tuple[WebhookSettings, ...] = ()
+    geocoders: tuple[GeocoderSettings, ...] = ()
 
     @property
     def networks(self) -> tuple[Network, ...]:
@@ -202,7 +215,11 @@ def _problems(settings: OutsideSettings) -> Iterator[FieldError]:
     for field, url in _urls(settings):
         if problem := _url_problem(url, networks):
             yield FieldError(field, "invalid", problem)
-    for kind, targets in (("robots", settings.robots), ("webhooks", settings.webhooks)):
+    for kind, targets in (
+        ("robots", settings.robots),
+        ("webhooks", settings.webhooks),
+        ("geocoders", settings.geocoders),
+    ):
         twice = [name for name, count in Counter(target.name for target in targets).items() if count > 1]
         if twice:
             yield FieldError(f"{kind}.name", "twice", f"`{twice[0]}` is there twice")
@@ -219,6 +236,9 @@ def _urls(settings: OutsideSettings) -> Iterator[tuple[str, str]]:
         yield f"robots.{robot.name}.api", robot.api
     for hook in settings.webhooks:
         yield f"webhooks.{hook.name}.url", hook.url
+    for geocoder in settings.geocoders:
+        if geocoder.api:
+            yield f"geocoders.{geocoder.name}.api", geocoder.api
 
 
 def _url_problem(url: str, networks: tuple[Network, ...]) -> str | None:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
+from dispatch.outside.settings import GeocoderSettings, OutsideSettings
+from grid.address_search import AddressSearch
 from grid.entries import CHANGES
+from grid.geocoders import OutsidePlace
+from tests.outside.servers import always, http_server
 from tests.service import Answer, Running
 from tests.small_city import EAST, INSIDE, NEXT_GRID, NORTH, OTHER_DISTRICT
+from web.geocoding import open_geocoders
 
 LON, LAT = INSIDE
 HEADER = "id,name,aliases,kind,lon,lat,crs,area_code,line,synthetic"
@@ -133,3 +139,31 @@ async def test_import_when_looked_at_then_taken_over(service: Running) -> None:
 async def test_address_when_strange_then_answered(service: Running, text: str) -> None:
     answer = await service.get(f"/api/v1/address?q={quote(text)}", "operator")
     assert answer.status == 200 and isinstance(answer.json["items"], list)
+
+
+async def test_address_when_asked_outside_then_marked_with_its_source_and_kept_nowhere(
+    service: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silent = (await service.get(f"/api/v1/address?q={quote('天涯阁')}&outside=1", "operator")).json
+    assert silent["items"] == [] and silent["outside"] == [{"source": "outside", "reason": "not_configured"}]
+    location = {"lon": str(LON), "lat": str(LAT), "level": "门址", "keyWord": "天涯阁"}
+    async with http_server(always(200, {"status": "0", "location": location})) as site:
+        settings = OutsideSettings(
+            private_networks=("127.0.0.0/8",), geocoders=(GeocoderSettings(name="tianditu", key="k", api=site.url),)
+        )
+        async with contextlib.AsyncExitStack() as closing:
+            searching = AddressSearch(lambda: service.services.territory.snapshot, open_geocoders(settings, closing))
+            monkeypatch.setattr(service.services, "addresses", searching)
+            assert (await service.get(f"/api/v1/address?q={quote('天涯阁')}", "operator")).json["items"] == []
+            assert site.asked == [], "nothing leaves the house unless it is wished"
+            found = (await service.get(f"/api/v1/address?q={quote('天涯阁')}&outside=1", "operator")).json
+    (hit,) = found["items"]
+    assert (hit["source"], hit["lon"], hit["lat"], hit["doubt"], found["outside"]) == ("tianditu", LON, LAT, ["unproven"], [])
+    assert hit["area_path"][-1]["code"] == "520102001001001" and hit["confidence"] < 0.9
+    assert service.services.territory.locate_address("天涯阁") is None
+
+
+def test_outside_hit_when_outside_the_territory_then_hardly_it(service: Running) -> None:
+    place = OutsidePlace(source="amap", name="甲", kind="door", lon=116.4, lat=39.9, confidence=0.8, radius_m=100.0)
+    hit = service.services.territory.snapshot.outside_hit(place)
+    assert hit.area_path == () and hit.doubt == ("unproven", "outside") and hit.confidence < 0.3

@@ -10,6 +10,7 @@ import msgspec
 from dispatch.learning.ordering import question_about
 from dispatch.model import Place
 from grid.areas import NameHit
+from grid.geocoders import Trouble
 from web.base import ApiHandler, field_error, operation
 from web.bodies import Body
 from web.shapes import Items, LocateAnswer, MatchAnswer, locate_answer, match_answer
@@ -40,10 +41,19 @@ class MatchQuery(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
 
 
 class AddressQuery(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """The words of an address."""
+    """The words of an address; with `outside` they are also sent to the outside services that are configured."""
 
     q: Annotated[str, msgspec.Meta(max_length=200)]
     limit: Annotated[int, msgspec.Meta(ge=1, le=20)] = 8
+    outside: bool = False
+
+
+class AddressAnswer(msgspec.Struct):
+    """Places, best first, those of outside services last; `outside` names the services that gave no answer, and why."""
+
+    items: list[NameHit]
+    next: str | None = None
+    outside: list[Trouble] = []
 
 
 class Text(Body, frozen=True, kw_only=True):
@@ -134,10 +144,11 @@ class MatchHandler(ApiHandler):
 class Address(ApiHandler):
     """GET /api/v1/address."""
 
-    @operation("Places that an address may mean", permission="match.ask", query=AddressQuery, result=Items[NameHit])
+    @operation("Places that an address may mean", permission="match.ask", query=AddressQuery, result=AddressAnswer)
     async def get(self, query: AddressQuery) -> None:
-        """Search names of areas and of the gazetteer."""
-        self.answer(Items(self.services.territory.search_names(query.q, query.limit)))
+        """Search names of areas and of the gazetteer, and outside if that is wished."""
+        found = await self.services.addresses.search(query.q, query.limit, outside=query.outside)
+        self.answer(AddressAnswer(found.hits, outside=found.troubles))
 
 
 class SignalsHandler(ApiHandler):
