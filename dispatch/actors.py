@@ -34,6 +34,20 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "rules.edit": frozenset({"sys_admin", "dispatcher"}),
     "learning.read": frozenset({"dispatcher", "supervisor", "leader", "assessor", "discipline", "sys_admin", "audit_admin"}),
     "learning.switch": frozenset({"supervisor", "sys_admin"}),
+    "units.edit": frozenset({"sys_admin"}),
+    "units.duty": frozenset(
+        {
+            "operator",
+            "dispatcher",
+            "supervisor",
+            "leader",
+            "grid_lead",
+            "unit_clerk",
+            "unit_leader",
+            "org_coordinator",
+            "sys_admin",
+        }
+    ),
     "rules.decide": frozenset({"dispatcher", "supervisor"}),
     "stream.listen": frozenset(ROLES) - {"system", "link", "citizen"},
     "audit.read": frozenset({"audit_admin", "discipline", "supervisor"}),

@@ -363,7 +363,7 @@ class Accounts:
         person = value_of(found, Person)
         areas = self._follow((*person.area_codes, *self._lent(username)))
         person = msgspec.structs.replace(person, area_codes=areas)
-        return actor_of(person, tree.subtree, whole=len(tree), session=session)
+        return actor_of(person, tree.subtree, whole=len(tree), session=session, own=tree.standing_for)
 
 
 def _check_person(person: Person) -> None:

@@ -17,6 +17,7 @@ import msgspec
 
 from dispatch.model import AreaRef, Category, Colleague, Fit, Helper, Match, Place, Reach, UnitRef
 from dispatch.succession import UNCHANGED, Succession
+from orgs.eras import Eras
 from orgs.fitting import NOBODY, fit_of, reach_of
 from orgs.matching import Context, blocking, resolve
 from orgs.offers import Offer, published_by_organization
@@ -26,7 +27,8 @@ from orgs.precedents import Precedent, Precedents
 from orgs.roster import Duty, Roster
 from orgs.rules import Rule, RuleIndex, Steps, steps_of
 from orgs.serving import LIMIT, Question, ServiceIndex
-from orgs.units import Unit, UnitTree
+from orgs.unit_names import UnitNames
+from orgs.units import Unit
 
 __all__ = ["DEFAULT_THRESHOLD", "DirectorySnapshot", "build"]
 
@@ -34,7 +36,7 @@ DEFAULT_THRESHOLD = 0.8
 NOTHING: Mapping[str, int] = {}
 _MINUTE = timedelta(minutes=1)
 _PARTS = (
-    "units", "rules", "services", "registry", "offers", "roster", "people", "categories", "zone", "threshold", "version",
+    "eras", "rules", "services", "registry", "offers", "roster", "people", "categories", "zone", "threshold", "version",
     "parents", "book", "after",
 )  # fmt: skip
 _Way = tuple[Steps, tuple[str, ...]]
@@ -58,10 +60,12 @@ def build(
     loads: Mapping[str, int] | None = None,
     asked: Mapping[str, int] | None = None,
     after: Succession = UNCHANGED,
+    now: float | None = None,
 ) -> DirectorySnapshot:
     """Build a snapshot. `parents` is the tree of areas (code → code above), `threshold` the least score to dispatch by itself,
     `book` the version of the rulebook that `rules` are. Whatever names an area that is void (`after`) is taken to name the areas
-    that came after it, too."""
+    that came after it, too. `now` (seconds since 1970) is when it is built: what is asked without a time is answered for then
+    (None: all units are taken as being there)."""
     zone = ZoneInfo(timezone)
     published = published_by_organization(offers)
     people, organizations = tuple(_following(people, after)), sorted(organizations, key=lambda org: org.code)
@@ -69,7 +73,7 @@ def build(
         parents=parents or {},
         book=book,
         after=after,
-        units=UnitTree(_following(units, after)),
+        eras=Eras(_following(units, after), now),
         rules=RuleIndex(rules, parents, after),
         services=ServiceIndex(_following(organizations, after), published, loads=loads or NOTHING, asked=asked or NOTHING),
         offers=published,
@@ -89,7 +93,7 @@ class DirectorySnapshot:
     def __init__(
         self,
         *,
-        units: UnitTree,
+        eras: Eras,
         rules: RuleIndex,
         services: ServiceIndex,
         registry: Mapping[str, Organization],
@@ -108,7 +112,8 @@ class DirectorySnapshot:
         self.book = book
         self.parents = parents
         self.zone = zone
-        self.units = units
+        self.eras = eras
+        self.units = eras.present
         self.rules = rules
         self.services = services
         self.registry = registry
@@ -116,7 +121,9 @@ class DirectorySnapshot:
         self.people = people
         self.categories = categories
         self.threshold = threshold
-        self._precedents = Precedents(rules, units, threshold)
+        self._precedents = Precedents(rules, eras.present, threshold)
+        self._names: UnitNames | None = None
+        self._of_eras: dict[int, Precedents] = {eras.number: self._precedents}
         self.roster = roster
         self._ways: dict[str, tuple[tuple[AreaRef, ...], _Way]] = {}  # by the finest area, with the path that it is of
         self._minute = datetime(1970, 1, 1, tzinfo=UTC), 0
@@ -151,7 +158,7 @@ class DirectorySnapshot:
         """
         known = self.categories.get(category) if category else None
         context = self._context(place, known, at)
-        found = self._precedents.find(context)
+        found = self._precedents_at(at).find(context)
         doubt = blocking(context, found.doubt, self.rules)
         return Match(
             decided="manual" if doubt else "auto",
@@ -172,7 +179,7 @@ class DirectorySnapshot:
         doubtful about the place itself does not count."""
         known = self.categories.get(category) if category else None
         steps, codes = (steps_of(place), place.area_codes) if place.special is not None else self._way(place)
-        return self._precedents.find(Context(place, steps, codes, known, at, minute))
+        return self._precedents_at(at).find(Context(place, steps, codes, known, at, minute))
 
     def with_rules(self, rules: RuleIndex) -> DirectorySnapshot:
         """Return a snapshot with these rules, and all else as here."""
@@ -271,11 +278,19 @@ class DirectorySnapshot:
         on duty, else standing in, else supervisors."""
         return self.roster.watch(areas, at)
 
+    def find_units(self, name: str) -> tuple[Unit, ...]:
+        """Return the units at work that a name may mean (`orgs.unit_names`): one where it is clear, all where it is not."""
+        if self._names is None:
+            self._names = UnitNames(unit for code, unit in self.units.by_code.items() if self.units.ref(code))
+        return self._names.find(name)
+
     def search_units(self, text: str, *, area: str | None = None, limit: int = 20) -> tuple[Unit, ...]:
         """Return active units whose code begins with, or whose names hold, the text; in one area when it is given."""
         wanted = text.strip().casefold()
         found = [
-            unit for unit in self.units.by_code.values() if _is_named(unit, wanted) and (not area or area in unit.area_codes)
+            unit
+            for code, unit in self.units.by_code.items()
+            if self.units.ref(code) and _is_named(unit, wanted) and (not area or area in unit.area_codes)
         ]
         found.sort(key=lambda unit: (not unit.name.casefold().startswith(wanted), len(unit.name), unit.code))
         return tuple(found[:limit])
@@ -308,6 +323,16 @@ class DirectorySnapshot:
         if wanted:
             return tuple(sorted(found, key=lambda org: (len(org.name), org.code))[:limit]), None
         return tuple(found[:limit]), found[limit - 1].code if len(found) > limit else None
+
+    def _precedents_at(self, at: datetime) -> Precedents:
+        """What is remembered for the time between two days on which units come or go; mostly there is one."""
+        if not self.eras.edges:
+            return self._precedents
+        number = self.eras.number_at(at.timestamp())
+        found = self._of_eras.get(number)
+        if found is None:
+            found = self._of_eras[number] = Precedents(self.rules, self.eras.tree(number), self.threshold)
+        return found
 
     def _helpers(self, context: Context, limit: int, loads: Mapping[str, int], asked: Mapping[str, int]) -> tuple[Helper, ...]:
         category = context.category

@@ -25,6 +25,7 @@ __all__ = ["KINDS", "Finding", "Key", "Surroundings", "findings", "key_of"]
 Kind = Literal["contradictory", "dangling", "shadowed", "expired"]
 KINDS: tuple[Kind, ...] = ("contradictory", "dangling", "shadowed", "expired")  # worst first
 MOST_OTHERS = 5
+SUCCEEDED = "succeeded_unit"  # the unit is gone and its successor answers: to be tidied up, not wrong
 
 Key = tuple[str, str, str]  # zone, area, category
 Cell = tuple[float, int]  # the first instant and the first minute of the day of a stretch
@@ -34,7 +35,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that is wrong with a rule.
 
     `contradictory`: with `others` it is equally strong for another unit, so that nothing is dispatched. `shadowed`: `others`
-    decide wherever and whenever it holds. `dangling`: `value` in `column` is not there (`reason`). `expired`: it is over.
+    decide wherever and whenever it holds. `dangling`: `value` in `column` is not there (`reason`; of a `succeeded_unit` the
+    successor answers). `expired`: it is over.
     """
 
     kind: Kind
@@ -71,7 +73,7 @@ def findings(rules: Iterable[Rule], around: Surroundings, now: float) -> Iterato
             continue
         wrong = list(_dangling(rule, around, now))
         yield from wrong
-        if not any(one.column in ("lead", "hours") for one in wrong):
+        if not any(one.column in ("lead", "hours") and one.reason != SUCCEEDED for one in wrong):
             groups.setdefault(key_of(rule, around), []).append(rule)
     for group in groups.values():
         if len(group) > 1:
@@ -91,10 +93,17 @@ def key_of(rule: Rule, around: Surroundings) -> Key:
 
 def _dangling(rule: Rule, around: Surroundings, now: float) -> Iterator[Finding]:
     for wrong in wrong_terms(rule, around.terms):
-        yield Finding(kind="dangling", rule=rule.id, column=wrong.column, value=wrong.cell, reason=wrong.code)
+        reason = _gone(wrong.cell, around) if wrong.code == "unknown_unit" else wrong.code
+        yield Finding(kind="dangling", rule=rule.id, column=wrong.column, value=wrong.cell, reason=reason)
     category = around.categories.get(rule.category)
     if category is not None and category.disabled_at is not None and category.disabled_at.timestamp() <= now:
         yield Finding(kind="dangling", rule=rule.id, column="category", value=rule.category, reason="category_disabled")
+
+
+def _gone(unit: str, around: Surroundings) -> str:
+    if around.units.standing(unit) is not None:
+        return SUCCEEDED
+    return "dissolved_unit" if unit in around.units.by_code else "unknown_unit"
 
 
 def _rivals(group: Sequence[Rule], around: Surroundings, now: float) -> Iterator[Finding]:
@@ -159,7 +168,8 @@ def _leader(rule: Rule, around: Surroundings) -> str:
     """Return the unit that a rule means; `type@level` where the area of the rule does not say which."""
     post = split_post(rule.lead)
     found = around.units.at_post(*post, around.path(rule.area)) if post is not None else ()
-    return found[0].code if found else rule.lead
+    unit = found[0] if found else around.units.standing(rule.lead)
+    return unit.code if unit else rule.lead
 
 
 def _named(ids: Collection[str]) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ Both are idempotent: the same pack again changes nothing but the version.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, date, datetime, timedelta
 from math import inf
 from pathlib import Path
@@ -36,6 +36,7 @@ from orgs.store import (
     UNITS,
     document_of,
     mark_changed,
+    read_all,
     replace_all,
     replace_rosters,
 )
@@ -65,7 +66,7 @@ class Parsed(msgspec.Struct, frozen=True):
     @property
     def unit_names(self) -> frozenset[str]:
         """Every name by which other tables may name a unit: its code, or `type@level`."""
-        return frozenset(name for unit in self.units for name in (unit.code, f"{unit.type}@{unit.level}"))
+        return names_of(self.units)
 
 
 def read(
@@ -113,8 +114,9 @@ async def write(database: Database, parsed: Parsed, at: datetime | None = None, 
         raise Invalid("contacts and names of persons need the keys of the installation", code="no_keys")
     now = at or datetime.now(UTC)
     await ensure(database, INDEXES)
-    await replace_all(database, UNITS, ((unit.code, unit) for unit in parsed.units))
-    await RuleBook(database).take_over(parsed.rules, parsed.unit_names, now)
+    units = kept_units(parsed.units, await read_all(database, UNITS, Unit))
+    await replace_all(database, UNITS, ((unit.code, unit) for unit in units))
+    await RuleBook(database).take_over(parsed.rules, names_of(units), now)
     await _write_organizations(database, parsed, cipher)
     await replace_all(database, OFFERS, ((offer.id, offer) for offer in parsed.offers))
     await replace_all(database, PEOPLE, ((person.username, person) for person in parsed.people))
@@ -131,6 +133,32 @@ async def _write_organizations(database: Database, parsed: Parsed, cipher: Field
         if org.code not in kept
     ]
     await database.bulk_replace(ORGANIZATIONS, [*documents, *kept.values()], only=True)
+
+
+def names_of(units: Iterable[Unit]) -> frozenset[str]:
+    """Return the codes and posts (`type@level`) of units."""
+    return frozenset(name for unit in units for name in (unit.code, f"{unit.type}@{unit.level}"))
+
+
+def unit_of(row: tables.UnitRow, zone: ZoneInfo) -> Unit:
+    """Return the unit that a row says."""
+    fields = msgspec.structs.asdict(row)
+    first, last = fields.pop("valid_from"), fields.pop("valid_to")
+    since = midnight(first, zone) if first else -inf
+    return Unit(**fields, since=since, until=midnight(last + timedelta(days=1), zone) if last else inf)
+
+
+def kept_units(table: Iterable[Unit], present: Iterable[Unit]) -> list[Unit]:
+    """Return the units of a table with those that were added here, and with the ends that were set here where the table says
+    nothing of an end."""
+    found = {unit.code: unit for unit in table}
+    for unit in present:
+        known = found.get(unit.code)
+        if known is None and unit.origin:
+            found[unit.code] = unit
+        elif known is not None and known.until == inf and unit.until != inf:
+            found[unit.code] = msgspec.structs.replace(known, until=unit.until, successor=unit.successor)
+    return list(found.values())
 
 
 def _person(row: tables.PersonRow) -> Person:
@@ -176,7 +204,7 @@ class _Check:
 
     def units(self, found: list[Row[tables.UnitRow]]) -> tuple[Unit, ...]:
         """Return the units; their parents and areas must exist, and no unit may stand above itself."""
-        values = {row.value.code: Unit(**msgspec.structs.asdict(row.value)) for row in found}
+        values = {row.value.code: unit_of(row.value, self._zone) for row in found}
         circular = set(cycles({code: unit.parent for code, unit in values.items()}))
         for number, row in found:
             self._known("units.csv", number, "area_codes", row.area_codes, self._areas, "the code of an area")
@@ -185,6 +213,9 @@ class _Check:
                 self._wrong(
                     "units.csv", number, "parent", row.parent, "the code of a unit in this table, or empty", "unknown_unit"
                 )
+            if row.successor and (row.successor not in values or row.successor == row.code):
+                self._wrong("units.csv", number, "successor", row.successor, "the code of another unit", "unknown_unit")
+            self._days("units.csv", number, "valid_to", row.valid_from, row.valid_to)
             if row.code in circular:
                 self._wrong("units.csv", number, "parent", row.parent, "a unit that does not stand below this one", "cycle")
         self._units = values

@@ -125,11 +125,12 @@ def assists_of(context: Context, winner: Draft | None, units: UnitTree) -> tuple
 
 
 def resolve(lead: str, units: UnitTree, codes: Sequence[str]) -> tuple[UnitRef, ...]:
-    """Return the units that `lead` (a code or `type@level`) names at a place with the area codes `codes`, widest first."""
+    """Return the units that `lead` (a code or `type@level`) names at a place with the area codes `codes`, widest first; of
+    a unit that is gone its successor."""
     post = split_post(lead)
     if post is not None:
         return units.at_post(*post, codes)
-    unit = units.ref(lead)
+    unit = units.standing(lead)
     return (unit,) if unit else ()
 
 
@@ -148,7 +149,7 @@ def _owners(context: Context, units: UnitTree) -> Iterator[Draft]:
     """Asset owners (部件先属主): the nearest of the category within 30 m; another owner almost as near makes a tie."""
     nearest: float | None = None
     for code, owner, distance in owners_near(context.place, context.category):
-        unit = units.ref(owner)
+        unit = units.standing(owner)
         if unit is None:
             continue
         if nearest is None:

@@ -47,9 +47,12 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     agency: str = ""
 
 
-def actor_of(person: Person, subtree: Subtree, *, whole: int, session: str | None = None) -> Actor:
-    """Return the actor that the person is. `subtree` gives the units below a unit, `whole` how many units the city has."""
-    units = _units_of(person, subtree)
+def actor_of(
+    person: Person, subtree: Subtree, *, whole: int, session: str | None = None, own: Subtree = lambda code: frozenset({code})
+) -> Actor:
+    """Return the actor that the person is. `subtree` gives the units below a unit, `own` a unit with those whose successor it is,
+    `whole` how many units the city has."""
+    units = _units_of(person, subtree, own)
     seen = frozenset(person.area_codes) if person.role in AREA_ROLES else frozenset()
     return Actor(
         id=person.username,
@@ -82,9 +85,9 @@ def scope_of(person: Person, units: frozenset[str], areas: frozenset[str], *, wh
     )
 
 
-def _units_of(person: Person, subtree: Subtree) -> frozenset[str]:
+def _units_of(person: Person, subtree: Subtree, own: Subtree) -> frozenset[str]:
     if person.role == "partner" and person.agency:
         return frozenset({agency_unit(person.agency)})
     if person.role not in UNIT_ROLES or not person.unit:
         return frozenset()
-    return subtree(person.unit) if person.subtree else frozenset({person.unit})
+    return subtree(person.unit) if person.subtree else own(person.unit) | {person.unit}

@@ -58,7 +58,7 @@ class PeopleBehind:
             if known is not None:
                 person = value_of(known, Person)
                 person = msgspec.structs.replace(person, area_codes=self._follow(person.area_codes))
-                actor = actor_of(person, tree.subtree, whole=len(tree))
+                actor = actor_of(person, tree.subtree, whole=len(tree), own=tree.standing_for)
                 for key in actor_addresses(actor):
                     found.setdefault(key, set()).add(account["_id"])
         return {key: frozenset(names) for key, names in found.items()}

@@ -97,7 +97,7 @@ def terms_of(snapshot: DirectorySnapshot, zones: Collection[str]) -> Terms:
         areas=snapshot.parents,
         categories=snapshot.categories,
         majors=frozenset(code[:2] for code in snapshot.categories),
-        units=snapshot.units.by_code,
+        units=snapshot.units.nameable,
         posts=snapshot.units.posts,
         zones=zones,
     )

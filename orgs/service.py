@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 REBUILD_ON = frozenset({"directory", "catalogue"})  # rules need the categories too
 START_AHEAD = timedelta(seconds=20)  # what is void so soon is void before the process that starts answers its first question
+LONGEST_WAIT = 3600.0  # seconds
 
 
 class _Feed(Protocol):
@@ -49,6 +50,8 @@ class Parties:
         self._categories = categories
         self._timezone = timezone
         self._threshold = threshold
+        self._clock = clock
+        self._turn: asyncio.TimerHandle | None = None
         self._renewing = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._queued = False
@@ -68,7 +71,8 @@ class Parties:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> Parties:
         """Read the parties and build the snapshot. `categories` gives the present catalogue, `threshold` the least score that
-        is dispatched without a person. An empty database gives an empty directory: every match has no owner."""
+        is dispatched without a person, `clock` the time at which units are there or gone. An empty database gives an empty
+        directory: every match has no owner."""
         parties = cls(database, categories, timezone=timezone, threshold=threshold, clock=clock)
         await parties.reload(ahead=START_AHEAD)
         return parties
@@ -96,6 +100,7 @@ class Parties:
             yield swap
 
     def _tell(self) -> None:
+        self._await_turn()
         for listener in self._listeners:
             listener()
 
@@ -220,16 +225,20 @@ class Parties:
 
     async def close(self) -> None:
         """Stop renewing."""
+        if self._turn is not None:
+            self._turn.cancel()
         tasks = tuple(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _follow(self, at: datetime) -> DirectorySnapshot:
-        """What holds at an instant. Where only areas (none made void) or categories have changed, the parties are not read again:
-        a hundred thousand rules that are let go would hold up the loop."""
+        """What holds at an instant. Where no unit has come or gone and only areas (none made void) or categories have changed,
+        the parties are not read again: a hundred thousand rules that are let go would hold up the loop."""
         present, after = self.snapshot, await store.load_succession(self._database, at)
-        if not present.version or await store.load_version(self._database) != present.version or after != present.after:
+        edge = present.eras.next_edge()
+        is_same = after == present.after and (edge is None or at.timestamp() < edge)
+        if not is_same or not present.version or await store.load_version(self._database) != present.version:
             return await self._build(at)
         parents = await store.load_area_parents(self._database)
         return await asyncio.to_thread(present.on_ground, parents, tuple(self._categories()))
@@ -250,15 +259,36 @@ class Parties:
             "categories": tuple(self._categories()),
             "loads": dict(self._loads),
             "asked": dict(self._asked),
+            "now": at.timestamp(),
         }
         return await asyncio.to_thread(_build_parts, parts, version, self._timezone, self._threshold)
 
     def _on_change(self, change: Change) -> None:
-        if (change.key in REBUILD_ON or change.operation == GAP) and not self._queued:
+        if change.key in REBUILD_ON or change.operation == GAP:
+            self._queue()
+
+    def _queue(self) -> None:
+        if not self._queued:
             self._queued = True  # one that waits already will see this change too
             task = asyncio.get_running_loop().create_task(self._renew())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    def _await_turn(self) -> None:
+        """Look again when the next unit comes or goes, at the latest after an hour: the clock may be another than the loop's."""
+        if self._turn is not None:
+            self._turn.cancel()
+            self._turn = None
+        edge = self.snapshot.eras.next_edge()
+        if edge is not None:
+            left = min(max(edge - self._clock().timestamp(), 0.0), LONGEST_WAIT)
+            self._turn = asyncio.get_running_loop().call_later(left, self._on_turn, edge)
+
+    def _on_turn(self, edge: float) -> None:
+        if self._clock().timestamp() >= edge:
+            self._queue()
+        else:
+            self._await_turn()
 
     async def _renew(self) -> None:
         try:

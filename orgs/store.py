@@ -16,14 +16,14 @@ from storage.registers import CHANGES_OF
 
 __all__ = [
     "ACCOUNTS", "AREAS", "FAILURES", "INDEXES", "OFFERS", "ORGANIZATIONS", "ORGANIZATION_CHANGES", "PEOPLE", "ROSTERS",
-    "ROSTER_CHANGES", "RULES", "RULE_CHANGES", "RULE_VERSIONS", "SESSIONS", "UNITS", "VERSIONS", "document_of",
+    "ROSTER_CHANGES", "RULES", "RULE_CHANGES", "RULE_VERSIONS", "SESSIONS", "UNITS", "UNIT_CHANGES", "VERSIONS", "document_of",
     "load_area_parents", "load_book_version", "load_rules", "load_succession", "load_version", "mark_changed", "read_all",
     "replace_all", "replace_rosters", "value_of",
 ]  # fmt: skip
 
 UNITS, RULES, ORGANIZATIONS, OFFERS = "units", "rules", "organizations", "offers"
 RULE_CHANGES, RULE_VERSIONS, ROSTER_CHANGES = "rule_changes", "rule_versions", "roster_changes"
-ORGANIZATION_CHANGES = "organization_changes"
+ORGANIZATION_CHANGES, UNIT_CHANGES = "organization_changes", "unit_changes"
 PEOPLE, ROSTERS, ACCOUNTS, SESSIONS = "people", "rosters", "accounts", "sessions"
 FAILURES = "sign_in_failures"
 VERSIONS, AREAS, VOID = "versions", "areas", "void_areas"
@@ -38,6 +38,7 @@ INDEXES: Mapping[str, Sequence[Index]] = {
         Index((("category", 1), ("area", 1)), serves="GET /rules by category and area"),
         Index((("area", 1), ("_id", 1)), serves="what names an area whose borders change"),
     ),
+    UNIT_CHANGES: (CHANGES_OF,),
     RULE_CHANGES: (
         Index((("rule", 1), ("at", 1)), serves="what became of a rule"),
         Index((("version", 1), ("rule", 1)), serves="what a version of the rulebook has changed, by rule"),

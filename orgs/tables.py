@@ -37,7 +37,7 @@ class Wrong(NamedTuple):
 
 
 class UnitRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of `units.csv`."""
+    """A row of `units.csv`. `valid_from` and `valid_to` are days of the city, both counted; then the `successor` answers."""
 
     code: Code
     name: Name
@@ -49,6 +49,9 @@ class UnitRow(msgspec.Struct, frozen=True, kw_only=True):
     area_codes: tuple[str, ...]
     hours: str = ""
     duty_phone: str = ""
+    valid_from: date | None = None
+    valid_to: date | None = None
+    successor: str = ""
 
 
 class RuleRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from math import inf
 
 import msgspec
 
@@ -20,7 +21,11 @@ HEAD_TYPES = ("govt", "government", "town", "comm")  # who stands for the territ
 
 
 class Unit(msgspec.Struct, frozen=True, kw_only=True):
-    """One unit (a row of `units.csv`). `area_codes` are the areas it works in; below them it works everywhere."""
+    """One unit (a row of `units.csv`). `area_codes` are the areas it works in; below them it works everywhere.
+
+    It is there while `since <= at < until` (seconds since 1970); from then on its `successor` answers for what was its own.
+    `origin` is `editor` for a unit that was made here, empty for one of the city's own table.
+    """
 
     code: str
     name: str
@@ -33,6 +38,14 @@ class Unit(msgspec.Struct, frozen=True, kw_only=True):
     hours: str = ""
     duty_phone: str = ""
     disabled_at: datetime | None = None
+    since: float = -inf
+    until: float = inf
+    successor: str = ""
+    origin: str = ""
+
+    def is_there(self, at: float | None) -> bool:
+        """Tell whether the unit is at work at an instant; always where no instant is named."""
+        return at is None or self.since <= at < self.until
 
     @property
     def ref(self) -> UnitRef:
@@ -51,15 +64,25 @@ def split_post(lead: str) -> tuple[str, str] | None:
 
 
 class UnitTree:
-    """All active units of a city; immutable once built. Unknown parents make a root, a cycle is an error of the import."""
+    """The units of a city at an instant; immutable once built. Unknown parents make a root, a cycle is an error of the import.
 
-    def __init__(self, units: Iterable[Unit]) -> None:
+    Those that are gone or not there yet have people and cases, so they stay in the tree; nothing new is given to them. New rules
+    may name those that are there or will be (`nameable`).
+    """
+
+    def __init__(self, units: Iterable[Unit], at: float | None = None) -> None:
+        """`at` in seconds since 1970; None takes all units as being there."""
         self.by_code: dict[str, Unit] = {unit.code: unit for unit in units if unit.disabled_at is None}
-        self._refs = {code: unit.ref for code, unit in self.by_code.items()}
+        self._refs = {code: unit.ref for code, unit in self.by_code.items() if unit.is_there(at)}
         self._children: dict[str, list[str]] = {}
+        self._taken_over: dict[str, list[str]] = {}  # by successor
         for unit in self.by_code.values():
             if unit.parent in self.by_code:
                 self._children.setdefault(unit.parent, []).append(unit.code)
+            if unit.successor in self.by_code and at is not None and unit.until <= at:
+                self._taken_over.setdefault(unit.successor, []).append(unit.code)
+        self._standing = self._refs | self._successors()
+        self.nameable = frozenset(code for code, unit in self.by_code.items() if at is None or at < unit.until)
         self._posts = self._by_post()
         self._heads = self._by_territory()
 
@@ -69,6 +92,14 @@ class UnitTree:
     def ref(self, code: str) -> UnitRef | None:
         """Return the active unit with this code, or None."""
         return self._refs.get(code)
+
+    def standing(self, code: str) -> UnitRef | None:
+        """Return who answers for what is the unit's own: itself, after its end its successor, None when nobody does."""
+        return self._standing.get(code)
+
+    def standing_for(self, code: str) -> frozenset[str]:
+        """Return the unit and all whose successor it is, at first or second hand."""
+        return self._reached(code, self._taken_over)
 
     def is_in_tree(self, code: str, root: str) -> bool:
         """Tell whether the unit `code` is `root` or stands below it."""
@@ -81,19 +112,13 @@ class UnitTree:
         return False
 
     def subtree(self, root: str) -> frozenset[str]:
-        """Return the codes of `root` and of all units below it; empty when there is no such unit."""
-        found: set[str] = set()
-        waiting = [root] if root in self.by_code else []
-        while waiting:
-            code = waiting.pop()
-            if code not in found:
-                found.add(code)
-                waiting.extend(self._children.get(code, ()))
-        return frozenset(found)
+        """Return the codes of `root` and of all units below it, with those whose successors they are; empty when there is no
+        such unit."""
+        return self._reached(root, self._children, self._taken_over)
 
     def children(self, code: str) -> tuple[UnitRef, ...]:
         """Return the units directly below a unit, by code."""
-        return tuple(self._refs[child] for child in sorted(self._children.get(code, ())))
+        return tuple(self._refs[child] for child in sorted(self._children.get(code, ())) if child in self._refs)
 
     def covers(self, code: str, place: Place) -> bool:
         """Tell whether the unit works in the place: one of its areas holds the place or is on its path."""
@@ -129,9 +154,32 @@ class UnitTree:
                 return areas[code]
         return None
 
+    def _reached(self, root: str, *ways: Mapping[str, Sequence[str]]) -> frozenset[str]:
+        found: set[str] = set()
+        waiting = [root] if root in self.by_code else []
+        while waiting:
+            code = waiting.pop()
+            if code not in found:
+                found.add(code)
+                for way in ways:
+                    waiting.extend(way.get(code, ()))
+        return frozenset(found)
+
+    def _successors(self) -> dict[str, UnitRef]:
+        """Who answers for a unit that is gone; a circle of successors answers for nobody."""
+        found: dict[str, UnitRef] = {}
+        for code in (code for codes in self._taken_over.values() for code in codes):
+            seen, heir = {code}, self.by_code[code].successor
+            while heir in self.by_code and heir not in self._refs and heir not in seen:
+                seen.add(heir)
+                heir = self.by_code[heir].successor
+            if heir in self._refs:
+                found[code] = self._refs[heir]
+        return found
+
     def _by_post(self) -> dict[tuple[str, str], dict[str, tuple[UnitRef, ...]]]:
         found: dict[tuple[str, str], dict[str, tuple[UnitRef, ...]]] = {}
-        for code in sorted(self.by_code):
+        for code in sorted(self._refs):
             unit = self.by_code[code]
             areas = found.setdefault((unit.type, unit.level), {})
             for area in unit.area_codes:
@@ -140,7 +188,7 @@ class UnitTree:
 
     def _by_territory(self) -> dict[str, dict[str, UnitRef]]:
         best: dict[str, dict[str, Unit]] = {}
-        for unit in self.by_code.values():
+        for unit in (self.by_code[code] for code in self._refs):
             areas = best.setdefault(unit.level, {})
             for area in unit.area_codes:
                 if area not in areas or self._headship(unit) < self._headship(areas[area]):

@@ -59,6 +59,7 @@ from orgs.rule_editor import RuleEditor
 from orgs.rulebook import RuleBook
 from orgs.service import Parties
 from orgs.throttle import Throttle
+from orgs.unit_register import UnitRegister
 from storage import indexes
 from storage.client import Database
 from storage.errors import StorageFailure
@@ -125,6 +126,7 @@ class Services:
     rehearsals: Rehearsals
     rule_audit: RuleAudit
     field: FieldWork
+    units: UnitRegister
     queries: Queries
     claims: Claims
     offers: Offers
@@ -206,7 +208,7 @@ async def _build(settings: Settings, closing: contextlib.AsyncExitStack, clock: 
         outside=outside, links=links,
         drafts=Drafts(database, cipher, lambda: core.rules, clock),
         rules=rules, rehearsals=Rehearsals(database, parties, territory, rules, clock),
-        rule_audit=RuleAudit(database, parties, territory, zones, clock),
+        units=UnitRegister(database, parties), rule_audit=RuleAudit(database, parties, territory, zones, clock),
         entries=Entries(database, lambda code: territory.area(code) is not None),
         offers=offers, tending=tending, registry=Registry(database, cipher, clock), borders=borders,
         addresses=AddressSearch(lambda: territory.snapshot, open_geocoders(outside.settings, closing)),

@@ -14,7 +14,7 @@ from tests.orgs.parties import directory, place, units
 TREE = UnitTree(units())
 
 
-@pytest.mark.parametrize("name", ["hours", "organizations", "passwords", "rule_times", "units"])
+@pytest.mark.parametrize("name", ["hours", "organizations", "passwords", "rule_times", "unit_names", "units"])
 def test_examples_when_run_then_they_hold(name: str) -> None:
     outcome = doctest.testmod(importlib.import_module(f"orgs.{name}"))
     assert outcome.attempted and not outcome.failed

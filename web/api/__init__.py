@@ -11,7 +11,7 @@ from web.api.callers import CallerCases
 from web.api.cases import CaseAction, CaseHandler, CaseList, CaseMap, Due, RequestAction, Reveal, Summary, TaskAction, Timeline
 from web.api.channels import ChannelCode, ChannelConfirm, ChannelPreview, MyChannels
 from web.api.deliveries import DeliveryList, DeliveryResend, TemplatePreview, WebhookReplay
-from web.api.directory import Area, Areas, Categories, CityHandler, Units
+from web.api.directory import Area, Areas, Categories, CityHandler
 from web.api.drafts import DraftHandler, DraftList, DraftSend
 from web.api.duty import DutyHandler, RosterImport, RosterList, RosterRowHandler
 from web.api.gazetteer import GazetteerEntry, GazetteerImport, GazetteerList
@@ -72,6 +72,7 @@ from web.api.rules import RuleApply, RuleHandler, Rules, RuleVersionHandler, Rul
 from web.api.service import Docs, DocsStyle, Health, OpenApi
 from web.api.sessions import CurrentSession, Sessions
 from web.api.territory import TerritoryInspect
+from web.api.units import UnitDissolve, UnitHandler, UnitHistory, UnitImport, Units
 from web.stream import StreamHandler
 from web.tiles import TileHandler
 
@@ -124,6 +125,10 @@ ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
     ("/api/v1/territory/changes/{id}:withdraw", ChangeWithdraw),
     ("/api/v1/territory/orphans", Orphans),
     ("/api/v1/units", Units),
+    ("/api/v1/units:import", UnitImport),
+    ("/api/v1/units/{code}:dissolve", UnitDissolve),
+    ("/api/v1/units/{code}/history", UnitHistory),
+    ("/api/v1/units/{code}", UnitHandler),
     ("/api/v1/organizations", Organizations),
     ("/api/v1/offers", OfferList),
     ("/api/v1/offers/{id}:publish", OfferPublish),

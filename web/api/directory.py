@@ -1,4 +1,4 @@
-"""Reading what the city is made of: areas, units, categories, the city itself."""
+"""Reading what the city is made of: areas, categories, the city itself."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from storage.errors import NotFound
 from web.base import ApiHandler, operation
 from web.shapes import Items
 
-__all__ = ["Area", "Areas", "Categories", "CityHandler", "Units"]
+__all__ = ["Area", "Areas", "Categories", "CityHandler"]
 
 Word = Annotated[str, msgspec.Meta(max_length=100)]
 Limit = Annotated[int, msgspec.Meta(ge=1, le=500)]
@@ -28,15 +28,6 @@ class AreasQuery(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     limit: Limit = 200
 
 
-class UnitsQuery(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """Units whose name or alias holds `q`; `area` keeps those that work there."""
-
-    q: Word | None = None
-    area: Word | None = None
-    level: Word | None = None
-    limit: Limit = 50
-
-
 class AreaItem(msgspec.Struct):
     """An area."""
 
@@ -44,19 +35,6 @@ class AreaItem(msgspec.Struct):
     name: str
     level: str
     name_en: str = ""
-
-
-class UnitItem(msgspec.Struct, kw_only=True):
-    """A unit that must act."""
-
-    code: str
-    name: str
-    short_name: str
-    type: str
-    level: str
-    parent: str
-    area_codes: tuple[str, ...]
-    hours: str
 
 
 class CategoryItem(msgspec.Struct, kw_only=True):
@@ -130,16 +108,6 @@ class Area(ApiHandler):
         if not path:
             raise NotFound
         self.answer(Items([_shown(area, AreaItem) for area in path]))
-
-
-class Units(ApiHandler):
-    """GET /api/v1/units."""
-
-    @operation("Units by name or area", permission="directory.read", query=UnitsQuery, result=Items[UnitItem])
-    async def get(self, query: UnitsQuery) -> None:
-        """Send the units."""
-        found = self.services.parties.search_units(query.q or "", area=query.area, limit=query.limit)
-        self.answer(Items([_shown(unit, UnitItem) for unit in found]))
 
 
 class Categories(ApiHandler):
