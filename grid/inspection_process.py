@@ -12,6 +12,7 @@ import resource
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,8 @@ async def inspect_apart(
         if process.returncode is None:
             process.kill()
         answer, _ = await talk  # never broken off: what it still has to write would end as an error that nobody hears
+        with suppress(BrokenPipeError, ConnectionResetError):  # how a process that died leaves its input
+            await process.stdin.wait_closed()  # type: ignore[union-attr]
     if is_late:
         raise broken("boundary_file_heavy", f"reading took longer than {_PATIENCE_SECONDS:.0f} s")
     if process.returncode:

@@ -30,12 +30,8 @@ def judge_shapes(boundaries: Sequence[Boundary], box: Box) -> tuple[NDArray[Any]
     usable = np.full(len(boundaries), None, dtype=object)
     found: list[Finding] = []
     for position, one in enumerate(boundaries):
-        shape = shapes[position]
-        finding = _kind_of(one, shape) or _place_of(one, shape, box)
-        if finding is None and not shape.is_valid:
-            shape, finding = _mend(one, shape)
-        found += [finding] if finding else []
-        usable[position] = shape if finding is None or finding.figures.get("mends") else None
+        usable[position], findings = _judge(one, shapes[position], box)
+        found += findings
     return usable, found
 
 
@@ -51,6 +47,18 @@ def same_shapes(boundaries: Sequence[Boundary], shapes: NDArray[Any]) -> Iterato
             figures = {"feature": float(boundaries[earlier].number)}
             other, at = boundaries[earlier].code, _inside(shapes[position])
             yield _about(one, "duplicate", other=other, reason="geometry", figures=figures, at=at)
+
+
+def _judge(one: Boundary, shape: Any, box: Box) -> tuple[Any, list[Finding]]:
+    """Return the shape to go on with, or None, and what is wrong with it."""
+    if (wrong := _kind_of(one, shape)) is not None:
+        return None, [wrong]
+    misplaced = _place_of(one, shape, box)
+    found = [misplaced] if misplaced else []
+    if not shape.is_valid:
+        shape, invalid = _mend(one, shape)
+        found.append(invalid)
+    return (None if misplaced else shape), found
 
 
 def _kind_of(one: Boundary, shape: Any) -> Finding | None:
