@@ -3,6 +3,7 @@
 mongodb_uri   a replica set for the tests: the one of HEYUN_TEST_MONGODB_URI, else a private mongod started for the session
 driver        the driver under test: HEYUN_DRIVER, else motor
 database      an empty database of its own for one test, dropped afterwards
+shared_data   the folder with the data sets beside the checkout; tests that need it are skipped where it is missing
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from hypothesis import settings
 
 from storage.client import Database
 from storage.embedded import start
+
+DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 
 settings.register_profile("fast", max_examples=40, deadline=None)
 settings.register_profile("thorough", max_examples=300, deadline=None)
@@ -57,3 +60,11 @@ async def database(mongodb_uri: str, driver: str) -> AsyncIterator[Database]:
     yield opened
     await opened.drop_database()
     await opened.close()
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Recorded data of other cities that may be measured but not shipped."""
+    if not DATA.is_dir():
+        pytest.skip(f"the data folder {DATA} is missing")
+    return DATA
