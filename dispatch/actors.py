@@ -61,6 +61,8 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "group.edit": frozenset({"grid_lead", "sys_admin"}),
     "group.read": frozenset({"group_leader", "grid_worker", "grid_lead", "sys_admin"}),
     "group.tend": frozenset({"group_leader", "grid_worker", "grid_lead"}),
+    "visit.make": frozenset({"grid_worker", "grid_lead"}),
+    "visit.plan": frozenset({"grid_lead"}),
     "roster.edit": frozenset({"grid_lead", "sys_admin"}),
     "territory.edit": frozenset({"sys_admin"}),
     "organizations.read": frozenset({"sys_admin", "dispatcher", "supervisor", "leader", "assessor", "org_coordinator"}),

@@ -22,8 +22,8 @@ from dispatch.limits import Bounds
 from storage.client import Database
 
 __all__ = [
-    "CITY", "Bounds", "City", "DispatchParams", "DuplicateParams", "LearningParams", "Params", "PatrolParams", "load",
-    "params_of", "save",
+    "CITY", "Bounds", "City", "DispatchParams", "DuplicateParams", "LearningParams", "Params", "PatrolParams", "VisitParams",
+    "load", "params_of", "save",
 ]  # fmt: skip
 
 CITY = "city"  # collection: one document with the same _id
@@ -77,6 +77,16 @@ class PatrolParams(_Table, frozen=True, kw_only=True, forbid_unknown_fields=True
     keep_days: Annotated[int, msgspec.Meta(ge=11, le=3650)]
 
 
+class VisitParams(_Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How often grid workers look in on places that are to be visited (走访), by grade, in days (domain.md §5.5)."""
+
+    red_days: Annotated[int, msgspec.Meta(ge=1, le=366)]
+    yellow_days: Annotated[int, msgspec.Meta(ge=1, le=366)]
+    green_days: Annotated[int, msgspec.Meta(ge=1, le=366)]
+    plain_days: Annotated[int, msgspec.Meta(ge=1, le=3660)]
+    soon_days: Annotated[int, msgspec.Meta(ge=0, le=366)]
+
+
 class Params(_Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Every threshold, weight and word of the city. `data/defaults.toml` explains each key."""
 
@@ -88,6 +98,7 @@ class Params(_Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     bounds: Bounds
     sampling: Sampling
     patrols: PatrolParams
+    visits: VisitParams
     emergency_words: Words
     emergency_negations: Words = ()
     emergency_questions: Words = ()

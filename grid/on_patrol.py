@@ -163,7 +163,7 @@ class OnPatrol:
 
     @property
     def _params(self) -> PatrolParams:
-        return self._patrols.terms.params
+        return self._patrols.terms.patrols
 
     def _believed(self, accuracy_m: float | None) -> float:
         return min(accuracy_m or 0.0, float(self._params.accuracy_m))

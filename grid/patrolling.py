@@ -10,12 +10,10 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from hashlib import blake2b
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 
 from dispatch.actors import Actor
-from dispatch.city import City, PatrolParams
 from dispatch.errors import IdempotencyKeyRequired, IdempotencyMismatch
 from dispatch.intake import Cipher
 from dispatch.ports import Directory
@@ -23,43 +21,18 @@ from grid.errors import PatrolState
 from grid.patrol_store import PLAN_CHANGES, PLANS, PatrolStore, plan_content, plan_of
 from grid.patrols import CheckPoint, Patrol, PatrolPlan, Tally, patrol_id, shift_of, tally
 from grid.service import Territory
+from grid.terms import Terms
 from storage.client import Database
 from storage.errors import FieldError, Forbidden, Invalid, NotFound
 from storage.registers import Act, Register
 
-__all__ = ["LONGEST_TALLY", "KeptPlan", "Patrols", "Terms"]
+__all__ = ["LONGEST_TALLY", "KeptPlan", "Patrols"]
 
 LONGEST_TALLY = timedelta(days=62)
 MOST_TALLIED = 20_000
 AT_ONCE = 200
 OVERSIGHT = frozenset({"supervisor", "assessor"})  # see what came of patrols, never a track
 WALKING = frozenset({"grid_worker", "grid_lead"})
-
-
-class Terms:
-    """What the city sets for patrols, read anew when the city changes."""
-
-    def __init__(self, city: Callable[[], City]) -> None:
-        self._city = city
-        self._known: tuple[City, PatrolParams] | None = None
-
-    @property
-    def params(self) -> PatrolParams:
-        """Norms, distances and times as they are now."""
-        city = self._city()
-        if self._known is None or self._known[0] is not city:
-            self._known = city, city.params.patrols
-        return self._known[1]
-
-    @property
-    def zone(self) -> ZoneInfo:
-        """Where the days of a patrol begin."""
-        return ZoneInfo(self._city().timezone)
-
-    @property
-    def root(self) -> str:
-        """The code of the whole city."""
-        return self._city().code
 
 
 class KeptPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,7 +117,7 @@ class Patrols:
             if sees_patrol(actor, patrol):
                 by_worker.setdefault(patrol.worker, []).append(patrol)
         today = self._clock().astimezone(self.terms.zone).date()
-        return [tally(name, walked, self.terms.params, today) for name, walked in sorted(by_worker.items())]
+        return [tally(name, walked, self.terms.patrols, today) for name, walked in sorted(by_worker.items())]
 
     def _reach(self, actor: Actor, area: str | None, worker: str | None) -> dict[str, Any]:
         """What the lists of an actor are made from; narrower than what they may see."""
@@ -198,7 +171,7 @@ class Patrols:
 
     async def erase(self) -> int:
         """Erase tracks that were kept long enough; returns how many positions."""
-        return await self.store.erase_tracks(self._clock() - timedelta(days=self.terms.params.keep_days))
+        return await self.store.erase_tracks(self._clock() - timedelta(days=self.terms.patrols.keep_days))
 
     async def _make(self, id: str, plan: PatrolPlan, day: date, now: datetime) -> bool:
         if not plan.is_on(day):
@@ -224,7 +197,7 @@ class Patrols:
         begins, ends = shift_of(plan.begins, plan.ends, day, self.terms.zone)
         return Patrol(
             id=id, name=plan.name, worker=worker, areas=plan.areas, codes=self._codes(plan.areas), day=day, begins_at=begins,
-            ends_at=ends, closes_at=ends + timedelta(minutes=self.terms.params.grace_minutes), points=plan.points, made_by=by,
+            ends_at=ends, closes_at=ends + timedelta(minutes=self.terms.patrols.grace_minutes), points=plan.points, made_by=by,
             made_at=now,
         )  # fmt: skip
 
@@ -262,7 +235,7 @@ class Patrols:
     def _far_points(self, plan: PatrolPlan) -> list[FieldError]:
         lons, lats = [point.lon for point in plan.points], [point.lat for point in plan.points]
         away = self._territory.metres_outside(plan.areas, lons, lats) if lons else []
-        most = self.terms.params.buffer_m
+        most = self.terms.patrols.buffer_m
         return [
             FieldError(f"points[{number}]", "outside_grid", f"at most {most} m outside the grids, not {metres:.0f} m")
             for number, metres in enumerate(away)

@@ -10,7 +10,7 @@ A change that changes nothing is not written down, so that a retry does no harm.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -38,10 +38,16 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
 class Register:
     """One collection that people keep. Who may change what in it is for the caller to say."""
 
-    def __init__(self, database: Database, collection: str, changes: str) -> None:
+    def __init__(
+        self, database: Database, collection: str, changes: str, *, keeps: Sequence[str] = (), hides: Sequence[str] = ()
+    ) -> None:
+        """`keeps` are fields that are not changed here: an entry that is put anew keeps them as they are. `hides` are fields that
+        are not written down with changes, so that what is personal is gone when the entry is."""
         self._database = database
         self._collection = collection
         self._changes = changes
+        self._keeps = tuple(keeps)
+        self._hides = frozenset(hides)
 
     async def get(self, id: str) -> Document | None:
         """Return an entry, or None."""
@@ -56,7 +62,8 @@ class Register:
         async def write(session: Any) -> Document:
             before = await self._database.find_one(self._collection, {"_id": id}, session=session)
             present = before.get("rev", 1) if before else 0
-            after = {**_stored(content), "_id": id, "rev": present + 1}
+            kept = {name: before[name] for name in self._keeps if before is not None and name in before}
+            after = {**_stored(content), **kept, "_id": id, "rev": present + 1}
             if before is not None and {**before, "rev": 0} == {**after, "rev": 0}:
                 return before
             _check_rev(rev, present)
@@ -83,8 +90,12 @@ class Register:
         return await self._transact(write)
 
     async def _write_down(self, id: str, before: Document | None, after: Document | None, act: Act, session: Any) -> None:
-        change = {"_id": secrets.token_hex(12), "of": id, **msgspec.structs.asdict(act), "before": before, "after": after}
+        told = {"before": self._told(before), "after": self._told(after)}
+        change = {"_id": secrets.token_hex(12), "of": id, **msgspec.structs.asdict(act), **told}
         await self._database.insert_one(self._changes, change, session=session)
+
+    def _told(self, document: Document | None) -> Document | None:
+        return None if document is None else {name: document[name] for name in document if name not in self._hides}
 
     async def _transact(self, write: Callable[[Any], Awaitable[T]]) -> T:
         """Two who make the same entry at once: the second finds it when it tries again."""

@@ -1,4 +1,4 @@
-"""The grid workers' door, wired: patrols and community groups."""
+"""The grid workers' door, wired: patrols, visits and community groups."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ from datetime import datetime
 
 import grid.group_store
 import grid.patrol_store
+import grid.visit_store
 from dispatch.actors import Actor
 from grid.group_service import Groups
 from grid.group_store import GroupStore
 from grid.on_patrol import OnPatrol
-from grid.patrolling import Patrols, Terms
+from grid.patrolling import Patrols
 from grid.posting import Posts
 from grid.service import Territory
+from grid.terms import Terms
+from grid.visit_store import VisitStore
+from grid.visiting import Visits
 from orgs.service import Parties
 from storage.client import Database
 from storage.fields import FieldCipher
@@ -22,7 +26,7 @@ from web.core import Core
 
 __all__ = ["FIELD_INDEXES", "FieldWork", "build_fieldwork"]
 
-FIELD_INDEXES = (grid.patrol_store.INDEXES, grid.group_store.INDEXES)
+FIELD_INDEXES = (grid.patrol_store.INDEXES, grid.group_store.INDEXES, grid.visit_store.INDEXES)
 MINUTE, HOUR = 60, 3600
 Work = Callable[[], Awaitable[int]]
 
@@ -35,6 +39,7 @@ class FieldWork:
     on_patrol: OnPatrol
     groups: Groups
     posts: Posts
+    visits: Visits
     clock: Callable[[], datetime]
 
     @property
@@ -56,7 +61,8 @@ def build_fieldwork(
     database: Database, territory: Territory, parties: Parties, core: Core, cipher: FieldCipher, clock: Callable[[], datetime]
 ) -> FieldWork:
     """Wire the door to the territory, the parties and the core."""
-    patrols = Patrols(database, territory, parties, cipher, Terms(lambda: core.city), clock)
+    terms = Terms(lambda: core.city)
+    patrols = Patrols(database, territory, parties, cipher, terms, clock)
     store = GroupStore(database, cipher)
     groups = Groups(database, store, territory, parties, core.city.code)
     return FieldWork(
@@ -64,5 +70,6 @@ def build_fieldwork(
         on_patrol=OnPatrol(patrols, territory),
         groups=groups,
         posts=Posts(groups, store, core.cases, clock),
+        visits=Visits(database, VisitStore(database, cipher), territory, parties, core.cases, terms, clock),
         clock=clock,
     )

@@ -57,3 +57,14 @@ async def test_put_when_all_but_one_saw_an_older_rev_then_one_wins(database: Dat
     done = await asyncio.gather(*(things.put("a", {"number": n}, ACT, rev=1) for n in range(1, 6)), return_exceptions=True)
     assert sorted(type(one).__name__ for one in done) == ["StaleRev"] * 4 + ["dict"]
     assert await database.count("thing_changes", {"of": "a"}) == 2
+
+
+async def test_put_when_fields_are_kept_or_hidden_then_neither_is_lost_nor_told(database: Database) -> None:
+    await register(database)
+    things = Register(database, "things", "thing_changes", keeps=("count",), hides=("secret",))
+    await things.put("a", {"count": 0, "secret": "s1", "name": "n"}, ACT)
+    await database.update_one("things", {"_id": "a"}, {"$set": {"count": 7}})
+    assert await things.put("a", {"count": 0, "secret": "s2", "name": "n"}, ACT) == {
+        "_id": "a", "rev": 2, "count": 7, "secret": "s2", "name": "n",
+    }  # fmt: skip
+    assert "secret" not in str(await database.find("thing_changes", {})) and await database.count("thing_changes", {}) == 2

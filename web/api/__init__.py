@@ -73,6 +73,7 @@ from web.api.service import Docs, DocsStyle, Health, OpenApi
 from web.api.sessions import CurrentSession, Sessions
 from web.api.territory import TerritoryInspect
 from web.api.units import UnitDissolve, UnitHandler, UnitHistory, UnitImport, Units
+from web.api.visits import DueVisits, PlaceVisits, VisitCounts, VisitPlaceHandler, VisitPlaceImport, VisitPlaceList
 from web.stream import StreamHandler
 from web.tiles import TileHandler
 
@@ -181,6 +182,12 @@ ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
     ("/api/v1/patrols/{id}", PatrolHandler),
     ("/api/v1/patrol-plans", PatrolPlanList),
     ("/api/v1/patrol-plans/{id}", PatrolPlanHandler),
+    ("/api/v1/visits/due", DueVisits),
+    ("/api/v1/visits/counts", VisitCounts),
+    ("/api/v1/visit-places", VisitPlaceList),
+    ("/api/v1/visit-places:import", VisitPlaceImport),
+    ("/api/v1/visit-places/{id}/visits", PlaceVisits),
+    ("/api/v1/visit-places/{id}", VisitPlaceHandler),
     ("/api/v1/groups", GroupList),
     ("/api/v1/groups:import", GroupImport),
     ("/api/v1/groups/{id}/posts", GroupPosts),
