@@ -10,8 +10,9 @@ from typing import Literal
 
 import msgspec
 
-__all__ = ["Boundary", "Finding", "Severity"]
+__all__ = ["Boundary", "Finding", "Severity", "wrong_property"]
 
+MOST_VALUE = 60  # characters of a wrong value that are shown
 Severity = Literal["error", "warning"]
 
 
@@ -39,10 +40,10 @@ class Boundary(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One thing that is wrong, or doubtful, with a boundary.
 
-    `code` is stable (`grid.inspection.CODES`); an `error` keeps the file from being taken, a `warning` does not. `feature` is the
-    number in the file, None for what concerns a whole parent that is not in it. `area` is the code at fault, `other` whom it
-    concerns (a sibling, the parent). `figures` are square metres (`…_m2`), metres (`…_m`) or shares; `at` is lon, lat in WGS-84
-    where a map should look.
+    `code` is stable (`grid.inspection.CODES`), and so is `reason`, which says in what way, unless it is GEOS's own words. An
+    `error` keeps the file from being taken, a `warning` does not. `feature` is the number in the file, None for what concerns a
+    whole parent that is not in it. `area` is the code at fault, `other` whom it concerns (a sibling, the parent). `figures` are
+    square metres (`…_m2`), metres (`…_m`) or shares; `at` is lon, lat in WGS-84 where a map should look.
     """
 
     code: str
@@ -54,3 +55,16 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reason: str = ""
     figures: dict[str, float] = {}
     at: tuple[float, float] | None = None
+
+
+def wrong_property(number: int, code: str, field: str, reason: str, value: str) -> Finding:
+    """Return the finding of a property with a value that is not taken; `other` holds the value.
+
+    `reason`: `missing`, no `choice`, against its `pattern` or `length`, not a `day`, or out of `order`.
+
+    >>> wrong_property(3, "520102", "level", "choice", "block").other
+    'block'
+    """
+    return Finding(
+        code="wrong_property", severity="error", feature=number, area=code, field=field, reason=reason, other=value[:MOST_VALUE]
+    )

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from dispatch.model import LEVELS
 from grid.areas import GRID_KINDS, Area
-from grid.boundaries import Boundary, Finding
+from grid.boundaries import Boundary, Finding, wrong_property
 from grid.crs_suspicion import suspicion
 from grid.family_checks import Member, family_findings, members_of
 from grid.numbering import is_national
@@ -170,20 +170,20 @@ def _is_same_shape(one: Any, other: Any) -> bool:
 
 def _property_findings(boundaries: Iterable[Boundary]) -> Iterator[Finding]:
     for one in boundaries:
-        for field, allowed in (("level", LEVELS), ("kind", ("", *GRID_KINDS) if one.level == "grid" else ())):
-            value = getattr(one, field)
-            if allowed and value not in allowed:
-                yield _wrong(one, field, f"is `{value}`; allowed: {', '.join(filter(None, allowed))}")
+        if one.level not in LEVELS:
+            yield _wrong(one, "level", "choice" if one.level else "missing")
+        if one.level == "grid" and one.kind not in ("", *GRID_KINDS):
+            yield _wrong(one, "kind", "choice")
         if not _CODE.match(one.code):
-            yield _wrong(one, "code", "allowed: 1 to 40 letters, digits, dots and dashes" if one.code else "is missing")
+            yield _wrong(one, "code", "pattern" if one.code else "missing")
         if not 1 <= len(one.name) <= MOST_NAME:
-            yield _wrong(one, "name", f"is {len(one.name)} characters long; allowed: 1 to {MOST_NAME}")
+            yield _wrong(one, "name", "length" if one.name else "missing")
         if one.valid_from and one.valid_to and one.valid_to <= one.valid_from:
-            yield _wrong(one, "valid_to", "is not after valid_from")
+            yield wrong_property(one.number, one.code, "valid_to", "order", one.valid_to.date().isoformat())
 
 
 def _wrong(one: Boundary, field: str, reason: str) -> Finding:
-    return Finding(code="wrong_property", severity="error", feature=one.number, area=one.code, field=field, reason=reason)
+    return wrong_property(one.number, one.code, field, reason, str(getattr(one, field)))
 
 
 def _nesting(boundaries: Sequence[Boundary], shapes: NDArray[Any], ground: _Ground) -> Iterator[Finding]:

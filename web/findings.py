@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import msgspec
 
+from dispatch.model import LEVELS
+from grid.areas import GRID_KINDS
 from grid.boundaries import Finding, Severity
 from grid.inspection import Effect
 from grid.inspection_process import Inspected
 from web.problems import catalogue
 
 __all__ = ["FoundItem", "InspectionAnswer", "finding_words", "inspection_answer"]
+
+_ALLOWED = {"level": ", ".join(LEVELS), "kind": ", ".join(GRID_KINDS)}
 
 
 class FoundItem(msgspec.Struct, kw_only=True):
@@ -73,9 +77,9 @@ def finding_words(finding: Finding, language: str) -> str:
     text = texts.get(f"{finding.code}.{variant}") or texts[finding.code]
     figures = {name: f"{value:,.4g}" if value < 1 else f"{value:,.10g}" for name, value in finding.figures.items()}
     figures |= {"best": figures.get(finding.other, ""), "said": _said(finding, figures)}
-    return text.format_map(
-        {"area": finding.area, "other": finding.other, "field": finding.field, "reason": finding.reason} | figures
-    )
+    words = {"area": finding.area, "other": finding.other, "field": finding.field, "allowed": _ALLOWED.get(finding.field, "")}
+    reason = texts.get(f"reason.{finding.reason}", finding.reason)
+    return text.format_map(words | {"reason": reason} | figures)
 
 
 def _said(finding: Finding, figures: dict[str, str]) -> str:

@@ -13,7 +13,7 @@ import shapely
 from numpy.typing import NDArray
 
 from dispatch.model import CRS_NAMES
-from grid.boundaries import Boundary, Finding
+from grid.boundaries import Boundary, Finding, wrong_property
 from grid.coordinates import to_wgs84
 from grid.files.archives import gunzip
 from grid.files.geojson import read_geojson
@@ -126,7 +126,7 @@ def _boundaries(
         moments = {field: _moment(of.get(field), zone) for field in ("valid_from", "valid_to")}
         for field, moment in moments.items():
             if isinstance(moment, str):
-                findings.append(_wrong(position + 1, code, field, moment))
+                findings.append(wrong_property(position + 1, code, field, "day", moment))
         begin, end = (None if isinstance(moment, str) else moment for moment in moments.values())
         level = as_level(of.get("level")) or options.level or level_of(code) or ""
         boundaries.append(
@@ -142,12 +142,8 @@ def _boundaries(
 
 
 def _moment(value: Any, zone: ZoneInfo) -> datetime | str | None:
-    """The moment, or in words what is wrong with it."""
+    """The moment, or the text that is none."""
     try:
         return as_moment(value, zone)
     except (ValueError, OverflowError):
-        return f"is `{as_text(value)[:40]}`; allowed: a day like 2026-11-21"
-
-
-def _wrong(number: int, code: str, field: str, reason: str) -> Finding:
-    return Finding(code="wrong_property", severity="error", feature=number, area=code, field=field, reason=reason)
+        return as_text(value)

@@ -161,7 +161,7 @@ async def test_verb_when_a_file_is_wrong_then_status_one_and_all_of_it_as_json(s
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("code", CODES)
 def test_words_when_any_code_then_a_sentence_without_holes(language: str, code: str) -> None:
-    reasons = {"duplicate": "code", "wrong_code": "digits", "suspect_crs": "CGCS2000"}
+    reasons = {"duplicate": "code", "wrong_code": "digits", "suspect_crs": "CGCS2000", "wrong_property": "choice"}
     figures = dict.fromkeys(("area_m2", "total_m2", "distance_m", "feature", "cities", "WGS-84", "GCJ-02"), 1234.5)
     finding = Finding(
         code=code,
@@ -175,4 +175,15 @@ def test_words_when_any_code_then_a_sentence_without_holes(language: str, code: 
     words = finding_words(finding, language)
     assert words
     assert not {"{", "}"} & set(words)
-    assert words.isascii() or language == "zh-CN" or "m²" in words
+    assert language == "zh-CN" or not any("\u4e00" <= char <= "\u9fff" for char in words)
+
+
+async def test_inspect_when_properties_are_wrong_then_said_in_chinese_without_a_word_of_english(service: Running) -> None:
+    bow = shapely.Polygon([(WEST, SOUTH), (WEST + WIDE, SOUTH + HIGH), (WEST + WIDE, SOUTH), (WEST, SOUTH + HIGH)])
+    properties = {"code": f"{COMMUNITY}001", "name": "", "类型": "什么网格", "启用日期": "明年"}
+    answer = await inspect(service, collection((bow, properties)).encode(), language="zh-CN", keeps_others="true")
+    said = {one["field"]: one["message"] for one in answer.json["findings"] if one["severity"] == "error"}
+    assert said["geometry"].startswith("图形无效（自相交），可自动修复")
+    assert said["kind"] == "属性 kind 的值“什么网格”不可用；可用：unit, duty, manage, eval, special, extension"
+    assert said["name"] == "缺少属性 name"
+    assert said["valid_from"] == "属性 valid_from 的值“明年”不是日期；应如 2026-11-21"
