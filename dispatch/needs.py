@@ -43,6 +43,7 @@ def follow_needs(step: Step) -> None:
     if not step.case.get("needs"):
         return
     for need in edit_needs(step):
+        need["over"] = need["over"] or need["open_until"] <= step.now  # no timer acts on what was filled at that instant
         need["state"] = need_state(need, [task["state"] for task in taken(step.case, need)])
         if need["state"] not in ("open", "filled"):
             step.stop_timer(_timer(need))

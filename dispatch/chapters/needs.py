@@ -51,13 +51,19 @@ def _need_has_place(at: Situation) -> bool:
     return at.item is not None and at.item["state"] == "open" and places_left(at.case, at.item) > 0
 
 
+def _claims_once(at: Situation) -> bool:
+    """Whoever stands for one organization does not claim what it has already."""
+    return at.item is None or not any(at.actor.organization == task["organization"]["code"] for task in taken(at.case, at.item))
+
+
 GUARDS: dict[str, Guard] = {
+    "claims_once": _claims_once,
     "asks_for_help": _asks_for_help,
     "need_goes_on": _need_goes_on,
     "need_has_place": _need_has_place,
 }
 FORBIDDING: frozenset[str] = frozenset({"asks_for_help"})
-REASONS = {"need_goes_on": "need_closed", "need_has_place": "need_filled"}
+REASONS = {"need_goes_on": "need_closed", "need_has_place": "need_filled", "claims_once": "takes_part"}
 
 
 # -- what the fields must agree on

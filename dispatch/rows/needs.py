@@ -45,7 +45,7 @@ ROWS: tuple[Transition, ...] = (
     ),
     Transition(  # in every state, so that who comes too late is told why
         subject="need", action="claim_need", number="2.4b", states=NEED_STATES, next=None, roles=frozenset({"org_coordinator"}),
-        adding=True, guards=("need_goes_on", "need_has_place"),
+        adding=True, guards=("need_goes_on", "claims_once", "need_has_place"),
         fields=(
             Field(name="organization", type="organization", required_when="stands_for_all", options_from="fitting_organizations"),
             text("people", 2, most=100, when="needs_named_person"),

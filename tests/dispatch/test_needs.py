@@ -44,6 +44,7 @@ class Needing(Team):
     """A player of a case that asks for help."""
 
     claims: Claims
+    clock: Clock
 
     async def opened(self, who: Actor = WATER, **fields: Any) -> dict[str, Any]:
         """Open a need and return it."""
@@ -272,6 +273,20 @@ async def test_claim_when_sent_again_under_its_key_then_the_same_answer(database
         await team.claim(ONE)
 
 
+async def test_claim_when_the_organization_has_a_place_already_then_is_not_offered_and_refused(database: Database) -> None:
+    team, everybody = await needing(database), actor("org_coordinator")
+    await team.opened(places=3)
+    claimed = await team.claim(ONE)
+    assert claimed.needs[0]["actions"] == []
+    with pytest.raises(NotAllowed) as twice:
+        await team.claim(ONE)
+    assert twice.value.data["reason"] == "takes_part"
+    with pytest.raises(Invalid) as again:
+        await team.claim(everybody, organization="vol1")
+    assert error_codes(again) == [("organization", "takes_part")]
+    assert (await team.claim(everybody, organization="vol2")).needs[0]["taken"] == 2
+
+
 async def test_claim_when_done_goes_the_ordinary_way_and_the_need_is_done_when_all_are_confirmed(database: Database) -> None:
     team = await needing(database)
     await team.opened(places=2)
@@ -406,6 +421,20 @@ async def test_need_when_nobody_comes_then_it_runs_out_and_more_time_opens_it_ag
     clock.forward(days=3)
     await team.service.sweep()
     assert await team.state() == "filled", "who came is all that comes"
+
+
+async def test_need_when_its_time_passes_while_it_is_filled_then_a_place_that_is_given_up_stays_empty(database: Database) -> None:
+    clock = Clock()
+    team = await needing(database, clock)
+    await team.opened(places=2)
+    await team.claim(ONE)
+    await team.claim(TWO)
+    clock.forward(hours=25)
+    await team.service.sweep()
+    await team.task(ONE, "t2", "release", reason="人手不够")
+    assert await team.state() == "filled" and await team.found(ONE) == []
+    await team.task(TWO, "t3", "release", reason="人手不够")
+    assert await team.state() == "expired"
 
 
 async def test_need_when_closed_then_invitations_end_claims_go_on_and_all_of_them_hear(database: Database) -> None:
