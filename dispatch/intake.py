@@ -151,12 +151,12 @@ def sense(report: NewReport, rules: Rules, now: datetime) -> Sensed:
         ]
         category = rules.catalogue.get(proposals[0]["code"]) if proposals and proposals[0]["score"] >= rules.confident else None
     match = rules.directory.match(place, category.code if category else None, now)
-    if rules.learned is not None and match.doubt:
+    urgency = "emergency" if words else report.urgency or (category.urgency if category else "normal")
+    if rules.learned is not None and match.doubt and urgency != "emergency":
         question = question_about(
             category, place.area_path, appeal=report.appeal_type, channel=report.channel, text=report.description
         )
         match = rules.learned.ordered(match, question, place, rules.directory)
-    urgency = "emergency" if words else report.urgency or (category.urgency if category else "normal")
     return Sensed(place, category, proposals, words, match, urgency)
 
 

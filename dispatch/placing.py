@@ -140,7 +140,7 @@ def rematch(step: Step) -> None:
     code = step.case["category"]["code"] if step.case["category"] else None
     place, learned = placed(step.case, step.rules.locator), step.rules.learned
     match = step.rules.directory.match(place, code, step.now)
-    if learned is not None and match.doubt:
+    if learned is not None and match.doubt and step.live["urgency"] != "emergency":
         match = learned.ordered(match, _question(step), place, step.rules.directory)
     step.set("match", match_document(match, step.now))
     asked = [item for item in step.case["organizations"] if item["task_state"] is not None]

@@ -2,7 +2,7 @@
 
 Rules that give one clear winner are never overruled: a tie, a rule for any category, a low score or no owner leave a choice. Of
 a tie only the equals are ordered. The case may then go without a person when the unit is as likely as the version asks and
-nothing else is doubtful.
+nothing else is doubtful. In danger the callers do not ask: the first candidate is then sent at once, which is for rules to say.
 """
 
 from __future__ import annotations

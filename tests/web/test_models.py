@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 from collections.abc import AsyncIterator
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from click.testing import CliRunner
 
 from dispatch.actors import SYSTEM
 from dispatch.city import LearningParams
@@ -18,6 +20,7 @@ from dispatch.learning.versions import MODELS, STATE, WEIGHTS, Versions
 from dispatch.store import CASES
 from tests.scenarios.robot import Robot
 from tests.service import Running, open_service
+from web.cli.learn import learn
 from web.learning import Learning
 
 MODELS_PATH = "/api/v1/models"
@@ -250,3 +253,32 @@ async def test_schedule_when_off_or_not_due_or_too_few_cases_then_nothing_is_lea
     caplog.clear()
     assert len(await Versions(city.services.database).list()) == number
     assert (await city.services.database.find_one(STATE, {"_id": "learning"}))["at"] > now
+
+
+async def test_verb_when_run_then_a_version_more_and_its_figures(city: Running) -> None:
+    settings = city.services.settings
+    environment = {
+        "HEYUN_MONGODB_URI": settings.mongodb_uri, "HEYUN_DATABASE": settings.database, "HEYUN_DATA": str(settings.data),
+        "COLUMNS": "200",
+    }  # fmt: skip
+    before = {one.id for one in await Versions(city.services.database).list()}
+    done = await asyncio.to_thread(CliRunner().invoke, learn, ["--least", "20", "--json"], env=environment)
+    assert done.exit_code == 0, done.output
+    made = json.loads(done.stdout.strip().splitlines()[-1])
+    (new,) = [one for one in await Versions(city.services.database).list() if one.id not in before]
+    assert made["id"] == new.id and made["learned"]["top1"] == new.learned.top1
+    assert (new.active, new.switches, new.live) == (False, [], None)
+    assert "rules, then model" in done.output
+    await city.services.database.delete_one(MODELS, {"_id": new.id})
+    few = await asyncio.to_thread(CliRunner().invoke, learn, ["--least", "5000"], env=environment)
+    assert few.exit_code != 0 and "it takes 5000" in str(few.exception)
+
+
+async def test_danger_when_rules_leave_a_choice_then_the_model_is_not_asked(city: Running) -> None:
+    id = await learned(city)
+    await city.post(f"{MODELS_PATH}/{id}:activate", {}, "supervisor")
+    await until(city, on=True)
+    case = await report(city, "水表箱旁的供水管线缆垂落下来,有人触电")
+    assert case["urgency"] == "emergency" and case["state"] == "dispatched"
+    assert "learned" not in case["match"] and case["lead"]["code"] == "520102-urban", "the first of the catalogue"
+    await switched_off(city, id)
