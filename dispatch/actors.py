@@ -69,6 +69,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "organizations.edit": frozenset({"sys_admin", "org_coordinator"}),
     "organizations.keep": frozenset({"sys_admin"}),
     "organizations.reveal": frozenset({"sys_admin", "dispatcher", "supervisor", "org_coordinator"}),
+    "organizations.evaluate": frozenset({"sys_admin", "supervisor", "assessor", "leader"}),
     "offers.edit": frozenset({"sys_admin", "org_coordinator"}),
     "offers.claim": frozenset({"org_coordinator"}),
     "self": frozenset(ROLES) - {"system"},

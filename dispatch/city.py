@@ -19,6 +19,7 @@ from dispatch.calendar import DEFAULT_HOURS, parse_hours
 from dispatch.clocks import LightRules, LimitTable
 from dispatch.draws import Sampling, Share
 from dispatch.limits import Bounds
+from dispatch.points import PointParams
 from storage.client import Database
 
 __all__ = [
@@ -99,6 +100,7 @@ class Params(_Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
     sampling: Sampling
     patrols: PatrolParams
     visits: VisitParams
+    points: PointParams
     emergency_words: Words
     emergency_negations: Words = ()
     emergency_questions: Words = ()

@@ -9,7 +9,7 @@ is there today.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -19,10 +19,10 @@ from dispatch.situation import Case
 from dispatch.store import CASES
 from storage.client import Database
 
-__all__ = ["HelpDone", "Helped", "help_done"]
+__all__ = ["HelpDone", "HelpTask", "Helped", "help_done"]
 
 INDEX = [("tasks.confirmation.at", 1), ("tasks.organization.code", 1)]
-_PARTS = {"case_no": 1, "category.code": 1, "tasks": 1, "needs.id": 1, "needs.kind": 1}
+_PARTS = {"case_no": 1, "category.code": 1, "tasks": 1, "needs.id": 1, "needs.kind": 1, "needs.ends_at": 1}
 
 
 class HelpDone(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +47,20 @@ class HelpDone(msgspec.Struct, frozen=True, kw_only=True):
     confirmed_at: datetime
 
 
+class HelpTask(msgspec.Struct, frozen=True, kw_only=True):
+    """A task that an organization had taken and that has ended: confirmed (`done`) or given up (`released`), when; whether it was
+    handed in by the end of its need (None: there was no such time)."""
+
+    organization: str
+    case: str
+    case_no: str
+    task: str
+    done: HelpDone | None
+    released: bool
+    on_time: bool | None
+    at: datetime
+
+
 class Helped:
     """Reads what was confirmed."""
 
@@ -63,6 +77,25 @@ class Helped:
         found = [done for case in cases for done in help_done(case)]
         found = [done for done in found if since <= done.confirmed_at < until and organization in (None, done.organization)]
         return sorted(found, key=lambda done: (done.confirmed_at, done.case, done.task))
+
+    async def tasks_of(self, cases: Sequence[str]) -> list[HelpTask]:
+        """Return the tasks of these cases that organizations had taken and that have ended."""
+        found = await self._database.find(CASES, {"_id": {"$in": list(cases)}}, projection=_PARTS)
+        return [task for case in found for task in _tasks(case)]
+
+
+def _tasks(case: Case) -> Iterator[HelpTask]:
+    ends = {need["id"]: need.get("ends_at") for need in case.get("needs") or ()}
+    done = {one.task: one for one in help_done(case)}
+    for task in case["tasks"]:
+        one, end, handed_in = done.get(task["id"]), ends.get(task.get("need")), (task.get("result") or {}).get("at")
+        if one is None and not (task["kind"] == "org" and task["state"] == "released"):
+            continue
+        yield HelpTask(
+            organization=task["organization"]["code"], case=case["_id"], case_no=case["case_no"], task=task["id"], done=one,
+            released=one is None, on_time=None if end is None or handed_in is None else handed_in <= end,
+            at=one.confirmed_at if one is not None else task["dispatched_at"],
+        )  # fmt: skip
 
 
 def help_done(case: Case) -> Iterator[HelpDone]:

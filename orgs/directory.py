@@ -130,11 +130,14 @@ class DirectorySnapshot:
         self._day = date(1970, 1, 1)
         self._version = version
 
-    def with_workload(self, loads: Mapping[str, int], asked: Mapping[str, int]) -> DirectorySnapshot:
-        """Return the same snapshot with its organizations prepared anew for a workload."""
+    def with_workload(
+        self, organizations: Iterable[Organization], loads: Mapping[str, int], asked: Mapping[str, int]
+    ) -> DirectorySnapshot:
+        """Return the same snapshot with these organizations, prepared for a workload."""
         other = copy(self)
-        organizations = _following(self.registry.values(), self.after)
-        other.services = ServiceIndex(organizations, self.offers, loads=loads, asked=asked)
+        other.registry = {org.code: org for org in sorted(organizations, key=lambda org: org.code)}
+        following = _following(other.registry.values(), self.after)
+        other.services = ServiceIndex(following, self.offers, loads=loads, asked=asked)
         return other
 
     @property

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from dispatch.model import Category, Colleague, Fit, Helper, Match, Place, Reach, UnitRef
 from orgs import store
 from orgs.directory import DEFAULT_THRESHOLD, DirectorySnapshot, build
+from orgs.ledger import load_figures, with_figures
 from orgs.offers import Offer
 from orgs.organizations import Organization
 from orgs.people import Person
@@ -118,10 +119,12 @@ class Parties:
         self._loads, self._asked = loads, asked
 
     async def refresh_services(self) -> None:
-        """Prepare the organizations anew with the workload as it is now, so that what has fallen counts too."""
+        """Prepare the organizations anew with what the ledger holds and the workload as it is now, so that what has fallen counts
+        too."""
         async with self._renewing:
+            organizations = await self._organizations()
             snapshot, loads, asked = self.snapshot, dict(self._loads), dict(self._asked)
-            self.snapshot = await asyncio.to_thread(snapshot.with_workload, loads, asked)
+            self.snapshot = await asyncio.to_thread(snapshot.with_workload, organizations, loads, asked)
 
     @property
     def version(self) -> str:
@@ -250,7 +253,7 @@ class Parties:
             "book": book,
             "rules": rules,
             "units": await store.read_all(self._database, store.UNITS, Unit),
-            "organizations": await store.read_all(self._database, store.ORGANIZATIONS, Organization),
+            "organizations": await self._organizations(),
             "offers": await store.read_all(self._database, store.OFFERS, Offer),
             "people": await store.read_all(self._database, store.PEOPLE, Person),
             "duties": await store.read_all(self._database, store.ROSTERS, Duty),
@@ -262,6 +265,10 @@ class Parties:
             "now": at.timestamp(),
         }
         return await asyncio.to_thread(_build_parts, parts, version, self._timezone, self._threshold)
+
+    async def _organizations(self) -> list[Organization]:
+        figures = await load_figures(self._database)
+        return with_figures(await store.read_all(self._database, store.ORGANIZATIONS, Organization), figures)
 
     def _on_change(self, change: Change) -> None:
         if change.key in REBUILD_ON or change.operation == GAP:

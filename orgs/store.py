@@ -15,15 +15,17 @@ from storage.indexes import Index
 from storage.registers import CHANGES_OF
 
 __all__ = [
-    "ACCOUNTS", "AREAS", "FAILURES", "INDEXES", "OFFERS", "ORGANIZATIONS", "ORGANIZATION_CHANGES", "PEOPLE", "ROSTERS",
-    "ROSTER_CHANGES", "RULES", "RULE_CHANGES", "RULE_VERSIONS", "SESSIONS", "UNITS", "UNIT_CHANGES", "VERSIONS", "document_of",
-    "load_area_parents", "load_book_version", "load_rules", "load_succession", "load_version", "mark_changed", "read_all",
+    "ACCOUNTS", "AREAS", "CERTIFICATES", "FAILURES", "INDEXES", "LEDGER", "OFFERS", "ORGANIZATIONS", "ORGANIZATION_CHANGES",
+    "PEOPLE", "ROSTERS", "ROSTER_CHANGES", "RULES", "RULE_CHANGES", "RULE_VERSIONS", "SESSIONS", "UNITS", "UNIT_CHANGES",
+    "VERSIONS", "document_of", "load_area_parents", "load_book_version", "load_rules", "load_succession", "load_version",
+    "mark_changed", "read_all",
     "replace_all", "replace_rosters", "value_of",
 ]  # fmt: skip
 
 UNITS, RULES, ORGANIZATIONS, OFFERS = "units", "rules", "organizations", "offers"
 RULE_CHANGES, RULE_VERSIONS, ROSTER_CHANGES = "rule_changes", "rule_versions", "roster_changes"
 ORGANIZATION_CHANGES, UNIT_CHANGES = "organization_changes", "unit_changes"
+LEDGER, CERTIFICATES = "help_ledger", "certificates"
 PEOPLE, ROSTERS, ACCOUNTS, SESSIONS = "people", "rosters", "accounts", "sessions"
 FAILURES = "sign_in_failures"
 VERSIONS, AREAS, VOID = "versions", "areas", "void_areas"
@@ -49,6 +51,12 @@ INDEXES: Mapping[str, Sequence[Index]] = {
         Index((("area_codes", 1), ("_id", 1)), serves="what names an area whose borders change"),
     ),
     ORGANIZATION_CHANGES: (Index((("organization", 1), ("at", -1), ("_id", -1)), serves="what was done with an organization"),),
+    LEDGER: (
+        Index((("case", 1),), serves="the entries of cases that have changed"),
+        Index((("organization", 1), ("at", 1)), serves="what an organization earned in a period"),
+        Index((("at", 1),), serves="what all organizations earned in a period"),
+    ),
+    CERTIFICATES: (),
     OFFERS: (
         Index((("organization", 1), ("_id", 1)), serves="the offers of an organization"),
         Index((("state", 1), ("kind", 1), ("_id", 1)), serves="GET /offers by kind"),

@@ -34,6 +34,7 @@ from dispatch.actors import SYSTEM
 from dispatch.city import City
 from dispatch.claims import Claims
 from dispatch.draws import PURPOSE
+from dispatch.helped import Helped
 from dispatch.jobs import Jobs
 from dispatch.links import Links
 from dispatch.outside.service import Outside
@@ -48,6 +49,8 @@ from grid.inspecting import Inspector
 from grid.service import Territory
 from hotline.drafts import Drafts
 from orgs.accounts import Accounts
+from orgs.certificates import Certificates
+from orgs.ledger import Ledger
 from orgs.offering import Offers
 from orgs.recipients import PeopleBehind
 from orgs.registry import Registry
@@ -81,6 +84,7 @@ from web.tiles import Tiles
 __all__ = ["Services", "build"]
 
 BORDERS_SECONDS = 3  # well within the time by which a change is written before it holds
+LEDGER_SECONDS = 30
 WATCHED: Mapping[str, Sequence[str] | None] = {
     "cases": ("live", "case_no"),
     "tellings": ("items",),
@@ -130,6 +134,8 @@ class Services:
     queries: Queries
     claims: Claims
     offers: Offers
+    ledger: Ledger
+    certificates: Certificates
     tending: Tending
     registry: Registry
     registry_table: RegistryTable
@@ -178,8 +184,8 @@ async def _build(settings: Settings, closing: contextlib.AsyncExitStack, clock: 
     core.rules.draw_secret = keyring.secret(PURPOSE)
     accounts = _accounts(database, cipher, parties, feed, closing, clock)
     auth = Authenticator(accounts)
-    offers = Offers(database, clock)
-    tending = await _tend(database, parties, offers, feed, closing, clock)
+    offers, ledger = Offers(database, clock), Ledger(database, Helped(database), lambda: core.city.params.points, clock)
+    tending = await _tend(Tending(database, parties, offers, ledger, clock), offers, feed, closing)
     hub = Hub(feed, auth, core.cases.board)
     tiles = Tiles(lambda: territory.snapshot)
     closing.callback(tiles.close)
@@ -195,7 +201,10 @@ async def _build(settings: Settings, closing: contextlib.AsyncExitStack, clock: 
     closing.callback(pictures.close)
     borders = Borders(database, (NamedByParties(database), NamedByCases(database)), clock)
     learning = Learning(settings, database, lambda: core.city.params.learning, clock)
-    doors = (*field.jobs, *learning.doors, (BORDERS_SECONDS, "borders", borders.put_due_in_force))
+    doors = (
+        *field.jobs, *learning.doors, (BORDERS_SECONDS, "borders", borders.put_due_in_force),
+        (LEDGER_SECONDS, "ledger", ledger.gather),
+    )  # fmt: skip
     jobs = Jobs(database, core.cases, outside, holder=f"{socket.gethostname()}:{os.getpid()}", doors=doors)
     jobs.start()
     closing.push_async_callback(jobs.stop)
@@ -210,7 +219,9 @@ async def _build(settings: Settings, closing: contextlib.AsyncExitStack, clock: 
         rules=rules, rehearsals=Rehearsals(database, parties, territory, rules, clock),
         units=UnitRegister(database, parties), rule_audit=RuleAudit(database, parties, territory, zones, clock),
         entries=Entries(database, lambda code: territory.area(code) is not None),
-        offers=offers, tending=tending, registry=Registry(database, cipher, clock), borders=borders,
+        offers=offers, ledger=ledger, tending=tending,
+        certificates=Certificates(database, ledger, keyring.secret("certificates"), clock),
+        registry=Registry(database, cipher, clock), borders=borders,
         addresses=AddressSearch(lambda: territory.snapshot, open_geocoders(outside.settings, closing)),
         registry_table=RegistryTable(database, cipher, to_wgs84),
         rosters=Rosters(database, lambda: parties.snapshot.people, territory), field=field,
@@ -220,12 +231,8 @@ async def _build(settings: Settings, closing: contextlib.AsyncExitStack, clock: 
     )  # fmt: skip
 
 
-async def _tend(
-    database: Database, parties: Parties, offers: Offers, feed: Feed, closing: contextlib.AsyncExitStack,
-    clock: Callable[[], datetime],
-) -> Tending:  # fmt: skip
+async def _tend(tending: Tending, offers: Offers, feed: Feed, closing: contextlib.AsyncExitStack) -> Tending:
     await offers.complete()
-    tending = Tending(database, parties, offers, clock)
     closing.callback(feed.subscribe("cases", tending.on_change))
     await tending.load()
     tending.start()

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from dispatch.engagements import is_engaged, live_parts
+from orgs.ledger import Ledger
 from orgs.offering import Offers
 from orgs.service import Parties
 from orgs.workload import RECENT, Workload
@@ -28,9 +29,12 @@ ABANDONED = timedelta(minutes=10)  # no claim takes so long: the process that re
 class Tending:
     """One per process. `load` and `start`, then `close`."""
 
-    def __init__(self, database: Database, parties: Parties, offers: Offers, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, database: Database, parties: Parties, offers: Offers, ledger: Ledger, clock: Callable[[], datetime]
+    ) -> None:
         self._database = database
         self._offers = offers
+        self._ledger = ledger
         self._parties = parties
         self._clock = clock
         self._workload = Workload()
@@ -57,7 +61,10 @@ class Tending:
         if change.operation == GAP:
             self._begin(self.load())
             return
+        if change.document is not None and change.document.get("live", {}).get("orgs"):
+            self._ledger.touch(change.key)
         for organization in self._workload.on_change(change):
+            self._ledger.touch(change.key)
             self._begin(self.give_back(change.key, organization))
 
     def start(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tornado.web import RequestHandler
 
 from web.api.asking import Address, DuplicatesHandler, Locate, LocateMany, MatchHandler, SignalsHandler
+from web.api.awards import CertificateCheck, CertificatePdf, Evaluations, OrganizationRecord
 from web.api.boundaries import AreaVersions, ChangeList, ChangeWithdraw, Orphans
 from web.api.calendar import CalendarDayHandler, CalendarImport, CalendarRecompute, CalendarYear
 from web.api.callers import CallerCases
@@ -137,6 +138,10 @@ ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
     ("/api/v1/offers/{id}:end", OfferEnd),
     ("/api/v1/offers/{id}:claim", OfferClaim),
     ("/api/v1/offers/{id}", OfferHandler),
+    ("/api/v1/public/certificates/{code}", CertificateCheck),
+    ("/api/v1/organizations:evaluation", Evaluations),
+    ("/api/v1/organizations/{code}/record", OrganizationRecord),
+    ("/api/v1/organizations/{code}/certificates/{period}.pdf", CertificatePdf),
     ("/api/v1/organizations:import", OrganizationImport),
     ("/api/v1/organizations/{code}:standing", OrganizationStanding),
     ("/api/v1/organizations/{code}:reveal", OrganizationReveal),
