@@ -77,8 +77,11 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     """Where a case is: the canonical point, what was sent, and the path of areas from the city down to the grid.
 
     `point` is None where only an area or an address is known. `doubt` says in words of the rule why the lookup is not
-    certain (`boundary`, `gap`, `area_only`, `address_only`, `accuracy`), each with its figure, e.g. "boundary:14:520103002".
+    certain (`boundary`, `gap`, `management`, `area_only`, `address_only`, `accuracy`), each with its figure, e.g.
+    "boundary:14:520103002".
     `special` is the special grid (market, campus…) that holds the point; it wins over the duty grid in `area_path`.
+    `management` is the management area (管理区: a development zone) that holds it; whoever manages it stands in the district's
+    stead, while statistics stay with the path.
     `assets` are the components and linear objects of any category within reach of the point (30 m or their own buffer),
     nearest first: 部件先属主, the owner of the one of the case's category is responsible before the area's unit.
     """
@@ -91,6 +94,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     address: str | None = None
     area_path: tuple[AreaRef, ...] = ()
     special: AreaRef | None = None
+    management: AreaRef | None = None
     boundary_doubt: bool = False
     doubt: tuple[str, ...] = ()
     asset: str | None = None
@@ -107,8 +111,10 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def area_codes(self) -> tuple[str, ...]:
-        """The codes of the path, widest first, the special grid last."""
+        """The codes of the path, widest first, a management area behind the district, the special grid last."""
         codes = [area.code for area in self.area_path]
+        if self.management:
+            codes.insert(sum(area.level in ("city", "district") for area in self.area_path), self.management.code)
         if self.special:
             codes.append(self.special.code)
         return tuple(codes)

@@ -22,7 +22,14 @@ MOST_KNOWN = 8_192  # forms of candidates, about half a kilobyte each
 
 
 def place_document(place: Place) -> dict[str, Any]:
-    """Return the stored form of a place."""
+    """Return the stored form of a place; `management` is there only in a management area."""
+    document = _plain_place(place)
+    if place.management is not None:
+        document["management"] = msgspec.structs.asdict(place.management)
+    return document
+
+
+def _plain_place(place: Place) -> dict[str, Any]:
     point, raw, special, node = place.point, place.raw, place.special, _NODES.of
     return {
         "lon": point.lon if point else None,

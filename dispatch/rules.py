@@ -273,6 +273,7 @@ def place_of(case: dict[str, Any]) -> Place:
         address=place["address"],
         area_path=tuple(AreaRef(item["code"], item["name"], item["level"]) for item in place["path"]),
         special=AreaRef(**place["special"]) if place.get("special") else None,
+        management=AreaRef(**place["management"]) if place.get("management") else None,
         boundary_doubt=place["boundary_doubt"],
         doubt=tuple(place["doubt"]),
         asset=place.get("asset"),

@@ -45,7 +45,7 @@ _LATER = frozenset(_NOTHING_LATER) | {"main"}  # the parts of a stored case from
 
 
 class LocationView(msgspec.Struct, kw_only=True):
-    """Where the case is, WGS-84."""
+    """Where the case is, WGS-84; `management` is the management area (a development zone) that holds it."""
 
     lon: float | None
     lat: float | None
@@ -54,6 +54,7 @@ class LocationView(msgspec.Struct, kw_only=True):
     address: str | None
     boundary_doubt: bool
     doubt: list[str]
+    management: dict[str, str] | None = None
 
 
 class ClockView(msgspec.Struct, kw_only=True):
@@ -279,6 +280,7 @@ def _location(place: dict[str, Any]) -> LocationView:
         address=place["address"],
         boundary_doubt=place["boundary_doubt"],
         doubt=place["doubt"],
+        management=place.get("management"),
     )
 
 

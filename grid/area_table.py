@@ -6,7 +6,7 @@ go. What somebody asks for is made then (`grid.hierarchy`, `grid.layers`, `grid.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -115,9 +115,24 @@ def ground_of(areas: Sequence[Area]) -> Ground:
 
 
 def _layer(areas: Sequence[Area], level: str) -> NDArray[np.int32]:
-    """Special grids are left out: they lie over the duty grids."""
-    found = (position for position, area in enumerate(areas) if area.level == level and area.wkb and not area.is_special)
-    return np.fromiter(found, dtype=np.int32)
+    """The areas of a level in which a point is looked up."""
+    of_level = [position for position, area in enumerate(areas) if area.level == level and area.wkb]
+    if level == "grid":
+        of_level = list(_looked_up(areas, of_level))
+    return np.array(of_level, dtype=np.int32)
+
+
+def _looked_up(areas: Sequence[Area], grids: Sequence[int]) -> Iterator[int]:
+    """Duty grids; unit grids only where their parent has none. What lies over them (special, manage, eval, extension) or below a
+    grid (unit grids, micro-grids) is no grid that a point is looked up in (domain §5.1)."""
+    codes = {areas[position].code for position in grids}
+    with_duty = {areas[position].parent for position in grids if areas[position].layer == "duty"}
+    for position in grids:
+        area = areas[position]
+        if area.parent in codes:
+            continue
+        if area.layer == "duty" or (area.layer == "unit" and area.parent not in with_duty):
+            yield position
 
 
 def _communities(

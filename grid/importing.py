@@ -88,9 +88,14 @@ class TerritoryPack(msgspec.Struct, frozen=True):
 
     @property
     def zone_codes(self) -> frozenset[str]:
-        """The codes of all zones and special grids."""
+        """The codes of all zones and special grids for which a rule may be made as its `zone`."""
         specials = (area.code for area in self.areas if area.is_special)
-        return frozenset((*(zone.code for zone in self.zones), *specials))
+        return frozenset((*(zone.code for zone in self.zones if zone.kind != "management"), *specials))
+
+    @property
+    def management(self) -> dict[str, str]:
+        """The management areas: code → the unit that manages it."""
+        return {zone.code: zone.owner for zone in self.zones if zone.kind == "management"}
 
 
 def read(folder: Path, report: PackReport, *, categories: Collection[str] | None = None) -> TerritoryPack:

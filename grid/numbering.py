@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import re
 
+from grid.areas import is_below_grid
+
 __all__ = ["DIGITS", "TOWNSHIPS", "flaw", "is_national", "level_of", "parent_of"]
 
 DIGITS = {"city": 6, "district": 6, "township": 9, "community": 12, "grid": 15}
@@ -55,8 +57,10 @@ def flaw(code: str, level: str, parent: str | None) -> str | None:
     """Return what is wrong with the code of an area of `level` below `parent`, or None.
 
     `digits`: not as many digits as the level has; `parent`: does not begin as the code of its parent; `sequence`: its last three
-    digits are not in use (000 of a grid or community, above 599 of a township).
+    digits are not in use (000 of a grid or community, above 599 of a township). A micro-grid is its grid's code, `-`, two digits.
     """
+    if level == "grid" and parent is not None and is_below_grid(code, "", parent):
+        return flaw(parent, level, None)
     if not _PLAIN.match(code) or len(code) != DIGITS.get(level):
         return "digits"
     if parent is not None and not code.startswith(parent[:4] if parent.endswith("00") and len(parent) == 6 else parent):

@@ -33,6 +33,7 @@ from grid.index import PointIndex
 from grid.index_building import DOUBT_METRES
 from grid.layers import Box, Layer
 from grid.making import Made, Outline, Parts, make
+from grid.management import ManagementIndex
 from grid.name_search import NameSearch
 from grid.names import AreaNames
 from grid.nearness import metres_outside
@@ -57,6 +58,7 @@ class TerritorySnapshot:
         self._paths: list[tuple[AreaRef, ...] | None] = [None] * self._size
         self._community_codes, self._community_of = outline.table.communities, array("i", outline.table.community_of)
         self._specials = pieces.specials
+        self._management = pieces.management if len(pieces.management) else None  # most cities ask nothing of it
         self._campaigns = pieces.campaigns
         self._assets = pieces.assets
         self._search = NameSearch(pieces.gazetteer, AreaNames(outline.table), pieces.tree, pieces.layers, self.area_at)
@@ -98,6 +100,10 @@ class TerritorySnapshot:
             doubt = () if sure else self._border_doubt(leaf, grid, x, y, accuracy_m)
         else:
             path, doubt = self._beside(x, y)
+        management: AreaRef | None = None
+        if self._management is not None:
+            management, borders = self._management.at(x, y, accuracy_m)
+            doubt = doubt + borders
         return Place(
             point=Point(x, y),
             raw=Point(lon, lat),
@@ -107,6 +113,7 @@ class TerritorySnapshot:
             address=address,
             area_path=path,
             special=self._specials.at(x, y),
+            management=management,
             boundary_doubt=bool(doubt),
             doubt=doubt,
             assets=self._assets.near(x, y),
@@ -116,6 +123,11 @@ class TerritorySnapshot:
     def campaigns_at(self, lon: float, lat: float) -> tuple[Campaign, ...]:
         """Return the campaign zones that hold a WGS-84 point, whatever their time; mostly none."""
         return self._campaigns.at(lon, lat)
+
+    @property
+    def management_codes(self) -> frozenset[str]:
+        """The codes of all management areas, in which units may work and for which rules may hold."""
+        return self._management.codes if self._management is not None else frozenset()
 
     @property
     def special_codes(self) -> frozenset[str]:
@@ -138,7 +150,7 @@ class TerritorySnapshot:
         path = self._tree.path(code)
         if not path:
             raise UnknownArea(f"no area has the code {code!r}", area_code=code)
-        return self._without_point(path, f"area_only:{code}", "area", address)
+        return self._without_point(_down_to_grid(path), f"area_only:{code}", "area", address)
 
     def locate_address(self, address: str) -> Place | None:
         """Return the place that an address names: a point from the gazetteer, else the narrowest area; None for nothing sure.
@@ -155,7 +167,14 @@ class TerritorySnapshot:
         return self._without_point(path, f"address_only:{found.area}", "address", address) if path else None
 
     def _without_point(self, path: tuple[AreaRef, ...], doubt: str, source: str, address: str | None) -> Place:
-        return Place(area_path=path, source=source, address=address, boundary_doubt=True, doubt=(doubt,), version=self.version)
+        management, more = None, tuple[str, ...]()
+        if self._management is not None:
+            narrowest = path[-1]
+            management, more = self._management.of_area(narrowest.code, self._layers[narrowest.level].geometry(narrowest.code))
+        return Place(
+            area_path=path, management=management, source=source, address=address, boundary_doubt=True, doubt=(doubt, *more),
+            version=self.version,
+        )  # fmt: skip
 
     def area(self, code: str) -> AreaRef | None:
         """Return the area with this code, or None."""
@@ -288,6 +307,7 @@ class _Pieces(NamedTuple):
     layers: dict[str, Layer]
     points: PointIndex
     specials: _Specials
+    management: ManagementIndex
     campaigns: CampaignIndex
     assets: AssetIndex
     gazetteer: GazetteerIndex
@@ -303,7 +323,14 @@ def assemble(made: Made, gazetteer: GazetteerIndex) -> Generator[None, None, Ter
     index = PointIndex(made.points, layers["grid"].shapes)
     yield
     specials, campaigns, assets = _Specials(outline), CampaignIndex(outline.zones), AssetIndex(outline.assets)
-    return TerritorySnapshot(_Pieces(outline, tree, layers, index, specials, campaigns, assets, gazetteer))
+    management = ManagementIndex(outline.zones)
+    return TerritorySnapshot(_Pieces(outline, tree, layers, index, specials, management, campaigns, assets, gazetteer))
+
+
+def _down_to_grid(path: tuple[AreaRef, ...]) -> tuple[AreaRef, ...]:
+    """A place ends with the duty grid; a unit grid or a micro-grid below it is no step of its own."""
+    grids = sum(area.level == "grid" for area in path)
+    return path[: len(path) - grids + 1] if grids > 1 else path
 
 
 def build(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from dispatch.model import LEVELS
+from grid.areas import is_below_grid
 from grid.boundaries import Boundary, Finding
 from grid.numbering import flaw
 
@@ -22,6 +23,8 @@ def parent_findings(boundaries: Sequence[Boundary], level_of: Mapping[str, str])
         above = level_of.get(one.parent or "")
         if above is None:
             yield _about(one, "unknown_parent", other=one.parent or "")
+        elif one.level == above == "grid" and is_below_grid(one.code, one.kind, one.parent or ""):
+            continue
         elif above not in LEVELS or LEVELS.index(above) >= LEVELS.index(one.level):
             yield _about(one, "wrong_parent", other=one.parent or "", reason=above)
 

@@ -352,6 +352,8 @@ class DirectorySnapshot:
         """The steps and codes of a place; the path of a grid is one and the same for all places in it."""
         path = place.area_path
         finest = path[-1].code if path else ""
+        if place.management is not None:
+            finest = f"{finest} {place.management.code}"
         known = self._ways.get(finest)
         if known is None or known[0] is not path:
             known = self._ways[finest] = path, (steps_of(place), place.area_codes)

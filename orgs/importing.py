@@ -6,7 +6,7 @@ Both are idempotent: the same pack again changes nothing but the version.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from math import inf
 from pathlib import Path
@@ -76,16 +76,19 @@ def read(
     areas: Collection[str],
     categories: Collection[str],
     zones: Collection[str] | None = None,
+    managing: Mapping[str, str] | None = None,
     timezone: str = "Asia/Shanghai",
     to_wgs84: ToWgs84 | None = None,
 ) -> Parsed:
     """Return the parties of the pack; everything that is wrong goes into `report` with file, row and column.
 
     `areas`, `categories` and `zones` (None: not checked) are the codes that the other parts of the pack hold, `timezone` is
-    where a rule's days begin, `to_wgs84` turns (lon, lat, crs) into WGS-84 (without it only WGS-84 and CGCS2000 are taken).
+    where a rule's days begin, `managing` the unit of each management area (its code is among `areas`), `to_wgs84` turns
+    (lon, lat, crs) into WGS-84 (without it only WGS-84 and CGCS2000 are taken).
     """
     check = _Check(report, areas, categories, zones, timezone, to_wgs84)
     units = check.units(rows(folder, "units.csv", tables.UnitRow, report, required=True, unique=("code",)))
+    check.managing(managing or {})
     rules = check.rules(rows(folder, "rules.csv", tables.RuleRow, report, unique=("id",)))
     organizations = check.organizations(rows(folder, "organizations.csv", tables.OrganizationRow, report, unique=("code",)))
     offers = check.offers(rows(folder, "offers.csv", tables.OfferRow, report))
@@ -223,6 +226,14 @@ class _Check:
         self._terms = msgspec.structs.replace(self._terms, units=frozenset(values), posts=posts)
         return tuple(values.values())
 
+    def managing(self, owners: Mapping[str, str]) -> None:
+        """Each management area must have a unit that has it among its areas: so the unit stands in the district's stead."""
+        for zone, owner in owners.items():
+            unit = self._units.get(owner)
+            if unit is None or zone not in unit.area_codes:
+                allowed = f"the code of a unit that has `{zone}` among its area_codes"
+                self._wrong("zones.geojson", None, "owner", owner, allowed, "unknown_unit")
+
     def rules(self, found: list[Row[tables.RuleRow]]) -> tuple[Rule, ...]:
         """Return the rules; category, area, zone, lead and assists must exist, the days must be in order."""
         return tuple(self._rule(number, row) for number, row in found)
@@ -347,5 +358,5 @@ class _Check:
         if first and last and last < first:
             self._wrong(file, number, column, str(last), f"a day not before {first}", "days")
 
-    def _wrong(self, file: str, number: int, column: str, cell: str, allowed: str, code: str) -> None:
+    def _wrong(self, file: str, number: int | None, column: str, cell: str, allowed: str, code: str) -> None:
         self._report.error(file, number, column, f"is `{cell}`; allowed: {allowed}", code=code)

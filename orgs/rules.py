@@ -1,7 +1,8 @@
 """Responsibility rules (权责清单): what a rule is, and the index that finds those that hold for a place, category and time.
 
-Precedence (domain §5.3): special polygon > grid > community > township > district > city; then 小类 > 大类 > any; then a rule
-for these hours > one without hours; then the higher priority; then the newer. What is equal in all of it is a tie.
+Precedence (domain §5.3, ADR 15): special polygon > grid > community > township > management area > district > city; then
+小类 > 大类 > any; then a rule for these hours > one without hours; then the higher priority; then the newer. What is equal in all
+of it is a tie.
 """
 
 from __future__ import annotations
@@ -22,8 +23,10 @@ from orgs.hours import is_open, parse
 __all__ = ["ANY", "CATEGORY_WORDS", "ZONE", "Hit", "Rule", "RuleIndex", "Steps", "steps_of"]
 
 ANY = "*"
-ZONE = len(LEVELS)  # rank of a special polygon; a level's rank is its place in LEVELS, the city's is 0
-_RANKS = {level: rank for rank, level in enumerate(LEVELS)}
+STEPS = ("city", "district", "management", *LEVELS[2:])  # widest first; a management area stands in its district's stead
+ZONE = len(STEPS)  # rank of a special polygon; of the others the place in STEPS, the city's is 0
+_RANKS = {level: rank for rank, level in enumerate(STEPS)}
+MANAGEMENT = _RANKS["management"]
 CATEGORY_WORDS = ("任意类别", "大类", "小类")  # by category rank
 
 Step = tuple[str, str, int]  # area code, name, rank
@@ -79,8 +82,12 @@ def _step(code: str, name: str, level: str) -> Step:
 
 
 def steps_of(place: Place) -> Steps:
-    """Return the areas of a place as (code, name, rank), strongest first: special polygon, grid, …, city."""
+    """Return the areas of a place as (code, name, rank), strongest first: special polygon, grid, …, management area, district,
+    city."""
     steps = [_step(area.code, area.name, area.level) for area in reversed(place.area_path)]
+    if (management := place.management) is not None:
+        narrower = sum(rank > MANAGEMENT for _, _, rank in steps)
+        steps.insert(narrower, _step(management.code, management.name, "management"))
     if place.special is not None:
         steps.insert(0, (place.special.code, place.special.name, ZONE))
     return tuple(steps)

@@ -28,7 +28,7 @@ ORGANIZATION_CHANGES, UNIT_CHANGES = "organization_changes", "unit_changes"
 LEDGER, CERTIFICATES = "help_ledger", "certificates"
 PEOPLE, ROSTERS, ACCOUNTS, SESSIONS = "people", "rosters", "accounts", "sessions"
 FAILURES = "sign_in_failures"
-VERSIONS, AREAS, VOID = "versions", "areas", "void_areas"
+VERSIONS, AREAS, ZONES, VOID = "versions", "areas", "zones", "void_areas"
 BATCH = 500  # documents between two turns of the event loop while a table is read
 
 INDEXES: Mapping[str, Sequence[Index]] = {
@@ -127,11 +127,13 @@ async def load_rules(database: Database) -> tuple[int, list[Rule]]:
 
 
 async def load_area_parents(database: Database) -> dict[str, str]:
-    """Return the tree of areas, code → code above, as the territory's import has written it."""
-    return {
+    """Return the tree of areas, code → code above, as the territory's import has written it; management areas lie below none."""
+    beside = await database.find(ZONES, {"kind": "management"}, projection={"_id": 1})
+    tree = {
         document["_id"]: document.get("parent") or ""
         async for document in database.iterate(AREAS, {}, projection={"parent": 1}, batch_size=BATCH)
     }
+    return tree | {zone["_id"]: "" for zone in beside}
 
 
 async def load_succession(database: Database, at: datetime) -> Succession:

@@ -29,12 +29,13 @@ class Items(msgspec.Struct, Generic[T]):
 
 
 class LocateAnswer(msgspec.Struct, kw_only=True):
-    """Where a point is. `lon`, `lat` are WGS-84; `special` is the special grid that holds it."""
+    """Where a point is. `lon`, `lat` are WGS-84; `special` and `management` are the special grid and management area there."""
 
     area_path: tuple[AreaRef, ...]
     boundary_doubt: bool
     doubt: tuple[str, ...]
     special: AreaRef | None
+    management: AreaRef | None
     lon: float | None
     lat: float | None
     version: str
@@ -60,6 +61,7 @@ def locate_answer(place: Place) -> LocateAnswer:
         boundary_doubt=place.boundary_doubt,
         doubt=place.doubt,
         special=place.special,
+        management=place.management,
         lon=place.point.lon if place.point else None,
         lat=place.point.lat if place.point else None,
         version=place.version,

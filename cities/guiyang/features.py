@@ -53,8 +53,20 @@ CIVIC: dict[str, object] = {
 }  # fmt: skip
 
 
+# Management areas: code, name, English name, the district whose units manage it, and the ellipse that is its invented outline
+# (lon, lat, half-axes in degrees). Each cuts across districts, as the real development zones do.
+MANAGED: tuple[tuple[str, str, str, str, tuple[float, float, float, float]], ...] = (
+    ("GY-JK", "贵阳经济技术开发区（示例）", "Guiyang Economic and Technological Development Zone (sample)", "520111",
+     (106.705, 26.510, 0.045, 0.035)),
+    ("GY-GX", "贵阳高新技术产业开发区（示例）", "Guiyang High-tech Zone (sample)", "520113", (106.630, 26.655, 0.035, 0.028)),
+    ("GY-ZB", "贵阳综合保税区（示例）", "Guiyang Comprehensive Bonded Zone (sample)", "520112", (106.715, 26.660, 0.022, 0.016)),
+    ("GY-GA", "贵安新区（示例）", "Gui'an New Area (sample)", "520181", (106.500, 26.440, 0.080, 0.060)),
+)  # fmt: skip
+
+
 class Zone(msgspec.Struct, frozen=True):
-    """A special grid (run by its owner) or a campaign zone with what it sets (`campaign`, properties of zones.geojson)."""
+    """A special grid (run by its owner), a campaign zone with what it sets, or a management area with who manages it (`campaign`:
+    further properties of zones.geojson)."""
 
     code: str
     name: str
@@ -117,7 +129,22 @@ def build_zones(ground: Ground, towns: Sequence[Area], seed: int) -> list[Zone]:
     )
     found.append(Zone("Z-ICE-2026", "2026年冬季凝冻防范专区", "campaign", "ice", "", highland, ICE))
     centre = Point(106.713, 26.583).buffer(0.02, quad_segs=6)
+    found += _managed(ground)
     found.append(Zone("Z-CIVIC-2026", "2026年文明创建专区", "campaign", "civic", "", centre, CIVIC))
+    return found
+
+
+def _managed(ground: Ground) -> list[Zone]:
+    """The management areas, as far as they lie in the city."""
+    city = ground.areas[CITY].geometry
+    found = []
+    for code, name, name_en, district, (lon, lat, wide, high) in MANAGED:
+        outline = shapely.transform(
+            Point(0, 0).buffer(1.0, quad_segs=8),
+            lambda at, lon=lon, lat=lat, wide=wide, high=high: at * [wide, high] + [lon, lat],
+        )
+        shape = shapely.set_precision(shapely.intersection(outline, city), 1e-6)
+        found.append(Zone(code, name, "management", "", district, shape, {"owner": f"{district}-govt", "name_en": name_en}))
     return found
 
 

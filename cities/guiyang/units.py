@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from cities.guiyang.features import MANAGED
 from cities.guiyang.territory import CITY, Place
 
 __all__ = ["TYPES", "UNIT_COUNT", "Unit", "build_units", "stem"]
@@ -132,9 +133,9 @@ def _unit(code: str, name: str, kind: str, parent: str, hours: str) -> Unit:
 
 
 def _district_units(code: str, name: str) -> list[Unit]:
-    govt = f"{code}-govt"
+    govt, areas = f"{code}-govt", ";".join([code, *(zone for zone, _, _, district, _ in MANAGED if district == code)])
     rows = [
-        Unit(govt, f"{name}人民政府", name, f"{name}政府", "government", "district", f"{CITY}-govt", code, ALWAYS, ""),
+        Unit(govt, f"{name}人民政府", name, f"{name}政府", "government", "district", f"{CITY}-govt", areas, ALWAYS, ""),
         Unit(
             f"{code}-command",
             f"{name}网格化服务管理指挥中心",
@@ -143,7 +144,7 @@ def _district_units(code: str, name: str) -> list[Unit]:
             "command",
             "district",
             govt,
-            code,
+            areas,
             ALWAYS,
             "",
         ),
@@ -151,7 +152,7 @@ def _district_units(code: str, name: str) -> list[Unit]:
     for kind, (pattern, _, aliases, hours) in TYPES.items():
         full = _district_name(kind, pattern, name)
         short = full.removeprefix("贵阳市")
-        rows.append(Unit(f"{code}-{kind}", full, short, aliases.format(d=name), kind, "district", govt, code, hours, ""))
+        rows.append(Unit(f"{code}-{kind}", full, short, aliases.format(d=name), kind, "district", govt, areas, hours, ""))
     return rows
 
 

@@ -199,7 +199,14 @@ def read(guiyang: Path) -> tuple[dispatch.importing.CorePack, grid.importing.Ter
     core = dispatch.importing.read(guiyang, report, now=datetime(2026, 6, 1, tzinfo=UTC))
     territory = grid.importing.read(guiyang, report)
     zones, codes = territory.zone_codes, core.category_codes
-    parties = orgs.importing.read(guiyang, report, areas=territory.codes, categories=codes, zones=zones)
+    parties = orgs.importing.read(
+        guiyang,
+        report,
+        areas=territory.codes | territory.management.keys(),
+        categories=codes,
+        zones=zones,
+        managing=territory.management,
+    )
     assert [str_error(error) for error in (*report.errors, *report.warnings)] == []
     return core, territory, parties
 

@@ -21,7 +21,13 @@ def problems(folder: Path) -> list[str]:
     report = PackReport()
     core = dispatch.importing.read(folder, report)
     territory = grid.importing.read(folder, report)
-    orgs.importing.read(folder, report, areas=territory.codes, categories=core.category_codes, zones=territory.zone_codes)
+    orgs.importing.read(
+        folder,
+        report,
+        areas=territory.codes | territory.management.keys(),
+        categories=core.category_codes,
+        zones=territory.zone_codes,
+    )
     return [str_error(error) for error in report.errors]
 
 

@@ -114,20 +114,13 @@ async def test_parties_when_another_process_imports_then_the_snapshot_is_swapped
 
 
 async def test_parties_when_only_the_territory_changes_then_what_is_known_stays(database: Database, tmp_path: Path) -> None:
-    await ensure(database, {"versions": ()})
     await written(database, folder(tmp_path))
     parties = await load(database)
-    before, renewed = parties.snapshot, asyncio.Event()
-    parties.on_renewed(renewed.set)
-    feed = Feed(database, {"versions": None})
-    parties.follow(feed)
-    await feed.start()
-    try:
-        await database.insert_one("areas", {"_id": "520109001001", "parent": "520109"})
-        await database.update_one("versions", {"_id": "territory"}, {"$inc": {"version": 1}}, upsert=True)
-        await asyncio.wait_for(renewed.wait(), 10)
-    finally:
-        await feed.stop()
+    before = parties.snapshot
+    await database.insert_one("areas", {"_id": "520109001001", "parent": "520109"})
+    async with parties.renewed(NOON) as swap:
+        assert parties.snapshot is before
+        swap()
     assert parties.snapshot is not before and parties.version == before.version
     assert parties.snapshot.parents["520109001001"] == "520109" and "520109001001" not in before.parents
     assert parties.snapshot.services is before.services and list(parties.snapshot.rules) == list(before.rules)

@@ -12,9 +12,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import pytest_asyncio
+import shapely
 
+from grid import store
+from grid.areas import Zone
+from orgs.rules import Rule
+from orgs.store import document_of, mark_changed
 from storage.client import Database
 from tests.service import Running, load_small_city, serving
 from tests.small_city import GRID_WIDTH, INSIDE, WEST
@@ -188,6 +194,33 @@ async def test_void_when_a_person_has_the_area_then_orphaned_and_listed_until_me
     assert ("worker_a", GRID) in [(item["id"], item["area"]) for item in orphans[0]["items"]]
     beside = (await two[1].get(POINT, "dispatcher")).json
     assert beside["area_path"][-1]["code"] == "520102001001" and beside["doubt"] == ["gap:>50"]
+
+
+async def test_report_when_in_a_management_area_then_its_unit_leads_and_the_case_says_so(two: tuple[Running, Running]) -> None:
+    first, second = two
+    database, before = first.services.database, await first.report()
+    outline = shapely.to_wkb(shapely.box(INSIDE[0] - 0.003, INSIDE[1] - 0.003, INSIDE[0] + 0.003, INSIDE[1] + 0.003))
+    park = Zone(code="GX", name="高新区", kind="management", owner="520103-water", wkb=outline)
+    await database.insert_one("zones", {"_id": "GX", **msgspec.structs.asdict(park)})
+    await database.update_one("units", {"_id": "520103-water"}, {"$push": {"area_codes": "GX"}})
+    managed = document_of("R-GX", Rule(id="R-GX", category="0201", area="GX", lead="water@district"))
+    await database.insert_one("rules", managed)
+    await mark_changed(database, datetime.now(UTC))
+    await store.mark_changed(database, datetime.now(UTC))
+    for service in two:
+        await until_version(service, "2")
+    asked = (await second.get(POINT.replace("locate", "match") + "&category=0201", "dispatcher")).json
+    assert asked["place"]["management"]["code"] == "GX"
+    assert (asked["candidates"][0]["unit"]["code"], asked["candidates"][0]["rule"]) == ("520103-water", "R-GX")
+    assert "高新区" in asked["candidates"][0]["reason"]
+    case = await second.report()
+    assert case["location"]["management"] == {"code": "GX", "name": "高新区", "level": "management", "name_en": ""}
+    assert case["lead"]["code"] == "520103-water"
+    assert [area["code"] for area in case["area_path"]] == [area["code"] for area in before["area_path"]]
+    assert before["location"]["management"] is None
+    listed = (await first.get("/api/v1/cases?area=GX", "dispatcher")).json["items"]
+    assert [one["id"] for one in listed] == [case["id"]]
+    assert (await first.get("/api/v1/territory/orphans", "sys_admin")).json["items"] == []
 
 
 async def test_merge_when_made_then_what_named_the_void_grid_leads_to_the_survivor(two: tuple[Running, Running]) -> None:

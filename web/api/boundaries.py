@@ -173,7 +173,9 @@ class Orphans(ApiHandler):
         territory, after = self.services.territory, self.services.parties.snapshot.after
         named = await all_named(self.services.database)
         lost = [
-            code for code in named if territory.area(code) is None and not any(territory.area(heir) for heir in after.heirs(code))
+            code
+            for code in named - territory.snapshot.management_codes
+            if territory.area(code) is None and not any(territory.area(heir) for heir in after.heirs(code))
         ]
         found = await namers(self.services.database, lost) if lost else []
         self.answer(Items(found))

@@ -106,7 +106,8 @@ async def import_folder(
         parties = orgs.importing.read(
             folder,
             report,
-            areas=territory.codes,
+            areas=territory.codes | territory.management.keys(),
+            managing=territory.management,
             zones=territory.zone_codes,
             categories=core.category_codes,
             timezone=core.city.timezone if core.city else "Asia/Shanghai",
