@@ -158,6 +158,20 @@ async def test_verb_when_a_file_is_wrong_then_status_one_and_all_of_it_as_json(s
     assert json.loads(wrong.output.splitlines()[-1])["counts"] == {"overlap": 1}
 
 
+async def test_verb_when_a_file_is_right_then_its_orders_are_taken_by_the_changes(service: Running, tmp_path: Path) -> None:
+    file = tmp_path / "new.geojson"
+    west, east = shapely.box(WEST, SOUTH, WEST + 0.025, SOUTH + HIGH), shapely.box(WEST + 0.025, SOUTH, WEST + 0.04, SOUTH + HIGH)
+    parts = [(west, {"code": f"{COMMUNITY}001", "name": "西格"}), (east, {"code": f"{COMMUNITY}002", "name": "东格"})]
+    file.write_text(collection(*parts))
+    assert (await run(service, str(file), "--crs", "WGS-84", "--orders", str(tmp_path / "orders"))).exit_code == 0
+    (order,) = (tmp_path / "orders").iterdir()
+    assert order.name == f"0001-grid-{COMMUNITY}-duty.json"
+    looked = await service.post("/api/v1/territory/changes", json.loads(order.read_text()), "sys_admin")
+    assert (looked.status, looked.json["look"]["possible"]) == (200, True), looked.body
+    assert {one["code"] for one in looked.json["look"]["now"]} >= {f"{COMMUNITY}001", f"{COMMUNITY}002"}
+    assert {one["code"] for one in looked.json["look"]["gone"]} == {f"{COMMUNITY}003", f"{COMMUNITY}004"}
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("code", CODES)
 def test_words_when_any_code_then_a_sentence_without_holes(language: str, code: str) -> None:

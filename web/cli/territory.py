@@ -14,6 +14,7 @@ from dispatch import city as cities
 from dispatch.actors import Actor
 from dispatch.model import CRS_NAMES, LEVELS
 from grid.areas import GRID_KINDS
+from grid.file_orders import orders_of
 from grid.files.properties import parse_field_map
 from grid.files.reading import ReadOptions
 from grid.inspecting import Inspector
@@ -45,20 +46,29 @@ def territory() -> None:
 @click.option("--ignore-file-crs", is_flag=True, help="What the file says of its coordinates does not count.")
 @click.option("--limit", default=200, show_default=True, type=click.IntRange(1), help="How many findings are shown.")
 @click.option("--language", default="zh-CN", show_default=True, type=click.Choice(LANGUAGES))
+@click.option("--orders", type=click.Path(file_okay=False, path_type=Path), help="Where to write what puts the file in force.")
 @click.option("--json", "as_json", is_flag=True, help="The last line of standard output is one JSON object.")
 def inspect(
     file: Path, crs: str, layer: str | None, level: str, kind: str, field_map: str, keeps_others: bool, ignore_file_crs: bool,
-    limit: int, language: str, as_json: bool,
+    limit: int, language: str, orders: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Say what is wrong with FILE against the territory that is loaded; exit status 1 when something must be mended."""
+    """Say what is wrong with FILE against the territory that is loaded; exit status 1 when something must be mended.
+
+    With --orders, and when nothing must be mended, a body for POST /api/v1/territory/changes is written for each parent.
+    """
+    if orders is not None and keeps_others:
+        raise click.UsageError("an order replaces all areas of a parent: --orders and --keeps-others do not go together")
     options = ReadOptions(
         crs=crs, layer=layer, level=level, kind=kind, field_map=parse_field_map(field_map), ignore_file_crs=ignore_file_crs
     )
-    answer = inspection_answer(asyncio.run(_inspect(file.read_bytes(), options, keeps_others)), language, limit=limit)
+    seen = asyncio.run(_inspect(file.read_bytes(), options, keeps_others))
+    answer = inspection_answer(seen, language, limit=limit)
     if as_json:
         click.echo(msgspec.json.encode(answer))
     else:
         _show(answer)
+    if orders is not None and answer.possible:
+        _write_orders(seen, orders)
     sys.exit(0 if answer.possible else 1)
 
 
@@ -67,6 +77,13 @@ async def _inspect(data: bytes, options: ReadOptions, keeps_others: bool) -> Ins
         city = await cities.load(database)
         options = msgspec.structs.replace(options, zone=city.timezone) if city else options
         return await Inspector(database).inspect(actor=_CONSOLE, data=data, options=options, keeps_others=keeps_others)
+
+
+def _write_orders(seen: Inspected, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, order in enumerate(orders_of(seen.boundaries), start=1):
+        name = f"{number:04}-{order.level}-{order.parent}{f'-{order.area_kind}' if order.area_kind else ''}.json"
+        (folder / name).write_bytes(msgspec.json.encode({"order": order}))
 
 
 def _show(answer: InspectionAnswer) -> None:
