@@ -240,7 +240,7 @@ class Parties:
         the parties are not read again: a hundred thousand rules that are let go would hold up the loop."""
         present, after = self.snapshot, await store.load_succession(self._database, at)
         edge = present.eras.next_edge()
-        is_same = after == present.after and (edge is None or at.timestamp() < edge)
+        is_same = after == present.after and (edge is None or self._clock().timestamp() < edge)
         if not is_same or not present.version or await store.load_version(self._database) != present.version:
             return await self._build(at)
         parents = await store.load_area_parents(self._database)
@@ -262,7 +262,7 @@ class Parties:
             "categories": tuple(self._categories()),
             "loads": dict(self._loads),
             "asked": dict(self._asked),
-            "now": at.timestamp(),
+            "now": self._clock().timestamp(),  # areas are void ahead of their time, units are not
         }
         return await asyncio.to_thread(_build_parts, parts, version, self._timezone, self._threshold)
 
