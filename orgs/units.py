@@ -166,13 +166,14 @@ class UnitTree:
         return frozenset(found)
 
     def _successors(self) -> dict[str, UnitRef]:
-        """Who answers for a unit that is gone; a circle of successors answers for nobody."""
+        """Who answers for a unit that is gone; a circle of successors answers for nobody, nor does one that is not there yet."""
+        heirs = {code: heir for heir, codes in self._taken_over.items() for code in codes}
         found: dict[str, UnitRef] = {}
-        for code in (code for codes in self._taken_over.values() for code in codes):
-            seen, heir = {code}, self.by_code[code].successor
-            while heir in self.by_code and heir not in self._refs and heir not in seen:
+        for code, heir in heirs.items():
+            seen = {code}
+            while heir in heirs and heir not in seen:
                 seen.add(heir)
-                heir = self.by_code[heir].successor
+                heir = heirs[heir]
             if heir in self._refs:
                 found[code] = self._refs[heir]
         return found
