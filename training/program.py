@@ -56,13 +56,9 @@ class _AllUnits:
     def __init__(self, model: Model) -> None:
         self._known: Mapping[str, int] = model.number_of
 
-    def unit(self, code: str) -> UnitRef | None:
-        """Return the unit."""
-        return UnitRef(code, code) if code in self._known else None
-
-    def unit_covers(self, code: str, place: Place) -> bool:
-        """Tell that it may."""
-        return code in self._known and place is NOWHERE
+    def unit_named(self, name: str, place: Place) -> UnitRef | None:
+        """Return the unit, wherever it is asked for."""
+        return UnitRef(name, name) if name in self._known and place is NOWHERE else None
 
 
 async def learn(database: Database, *, least_cases: int, now: datetime, progress: Progress) -> NewVersion:

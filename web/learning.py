@@ -9,11 +9,14 @@ import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
-from dispatch.city import LearningParams
+from dispatch.city import City
 from dispatch.jobs import Work
-from dispatch.learning.versions import Versions
+from dispatch.learning.versions import OFF, Versions
+from dispatch.service import CaseService
 from storage.client import Database
+from storage.shared import Shared
 from web.settings import Settings
 
 __all__ = ["COMMAND", "ROOT", "Learning", "order_for"]
@@ -36,11 +39,12 @@ class Learning:
     """The two pieces of work that the service does by itself. Neither ever switches a version on."""
 
     def __init__(
-        self, settings: Settings, database: Database, params: Callable[[], LearningParams], clock: Callable[[], datetime]
+        self, settings: Settings, database: Database, cases: CaseService, city: Callable[[], City], clock: Callable[[], datetime]
     ) -> None:
         self._settings = settings
         self._versions = Versions(database)
-        self._params = params
+        self._cases = cases
+        self._city = city
         self._clock = clock
         self._process: asyncio.subprocess.Process | None = None
 
@@ -51,7 +55,7 @@ class Learning:
 
     async def learn(self) -> int:
         """Start the program when the city asks for that and it is time; returns how many versions it made."""
-        params = self._params()
+        params = self._city().params.learning
         uri = self._settings.mongodb_uri
         if not params.scheduled or uri is None:
             return 0
@@ -74,9 +78,19 @@ class Learning:
         if not await self._versions.claim("watching", now, DAY):
             return 0
         off = await self._versions.watch(now)
-        if off:
-            log.warning("the model was switched off: on closed cases it does worse than the rules")
-        return off
+        if off is None:
+            return 0
+        log.warning("the model %s was switched off: on closed cases it does worse than the rules", off)
+        await self._cases.relay.put_once([self._notice(off, now)])
+        return 1
+
+    def _notice(self, version: str, now: datetime) -> Shared:
+        """What the supervisors of the city are told."""
+        document: dict[str, Any] = {
+            "_id": f"{OFF}:{version}:{now:%Y%m%d}", "kind": OFF, "keys": [f"supervisor:{self._city().code}"], "at": now,
+            "by": "system", "case": "", "case_no": "", "line": version, "urgency": "normal", "read_by": [],
+        }  # fmt: skip
+        return Shared(document)
 
     def close(self) -> None:
         """End the program if it runs; what it has not kept yet is learned anew some other day."""

@@ -200,7 +200,7 @@ async def _build(settings: Settings, closing: contextlib.AsyncExitStack, clock: 
     pictures = Pictures(database, Holders(core.cases, field.holders))
     closing.callback(pictures.close)
     borders = Borders(database, (NamedByParties(database), NamedByCases(database)), clock)
-    learning = Learning(settings, database, lambda: core.city.params.learning, clock)
+    learning = Learning(settings, database, core.cases, lambda: core.city, clock)
     doors = (
         *field.jobs, *learning.doors, (BORDERS_SECONDS, "borders", borders.put_due_in_force),
         (LEDGER_SECONDS, "ledger", ledger.gather),

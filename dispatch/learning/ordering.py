@@ -32,11 +32,8 @@ _WORDS = {
 class Units(Protocol):
     """What the directory knows of units."""
 
-    def unit(self, code: str) -> UnitRef | None:
-        """Return the active unit with this code, or None."""
-
-    def unit_covers(self, code: str, place: Place) -> bool:
-        """Tell whether the unit works in the place."""
+    def unit_named(self, name: str, place: Place) -> UnitRef | None:
+        """Return the unit that a code names at a place (of one that is gone its successor), None where it does not work there."""
 
 
 class Learned(msgspec.Struct, frozen=True):
@@ -69,16 +66,24 @@ class Learned(msgspec.Struct, frozen=True):
 
     def _of_all(self, match: Match, answer: Answer, place: Place, units: Units) -> tuple[Candidate, ...]:
         """Those of the rules and those whom past handling shows, by how likely they are; the rules' first one always stays."""
-        known = [(answer.p(one.unit.code), one) for one in match.candidates]
-        codes = {one.unit.code for one in match.candidates}
+        p_of = {one.unit.code: answer.p(one.unit.code) for one in match.candidates}
+        known = list(match.candidates)
         for guess in answer.best(MOST):
-            unit = units.unit(guess.unit) if guess.p >= LEAST_ADDED and guess.unit not in codes else None
-            if unit is not None and units.unit_covers(unit.code, place):
-                known.append((guess.p, self._added(unit)))
-        kept = sorted(known, key=lambda one: -one[0])[:MOST]
-        if known and match.candidates and known[0] not in kept:
-            kept[-1] = known[0]
-        return tuple(_told(one, p, round(p, 4), answer, is_first=not rank) for rank, (p, one) in enumerate(kept))
+            unit = units.unit_named(guess.unit, place) if guess.p >= LEAST_ADDED else None
+            if unit is None:
+                continue
+            if unit.code not in p_of:
+                known.append(self._added(unit))
+                p_of[unit.code] = answer.p(unit.code)
+            if unit.code != guess.unit:  # what was learned of a unit that is gone is its successor's
+                p_of[unit.code] += guess.p
+        kept = sorted(known, key=lambda one: -p_of[one.unit.code])[:MOST]
+        if match.candidates and match.candidates[0] not in kept:
+            kept[-1] = match.candidates[0]
+        shares = [p_of[one.unit.code] for one in kept]
+        return tuple(
+            _told(one, p, round(p, 4), answer, is_first=not rank) for rank, (one, p) in enumerate(zip(kept, shares, strict=True))
+        )
 
     def _added(self, unit: UnitRef) -> Candidate:
         return Candidate(unit=unit, score=0.0, parts={}, rule=f"learned:{self.version}", basis="历史办理")

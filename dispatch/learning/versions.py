@@ -29,13 +29,14 @@ from storage.errors import Conflict, NotFound
 from storage.indexes import Index
 
 __all__ = [
-    "INDEXES", "KIND", "MODELS", "Comparison", "ModelView", "NewVersion", "NotBetter", "Outdated", "Switch", "Versions",
+    "INDEXES", "KIND", "MODELS", "OFF", "Comparison", "ModelView", "NewVersion", "NotBetter", "Outdated", "Switch", "Versions",
     "load_active",
 ]  # fmt: skip
 
 log = logging.getLogger("heyun.learning")
 
 MODELS, WEIGHTS, STATE = "models", "model_weights", "model_state"
+OFF = "model_off"  # the kind of the notice that a version went off by itself
 KIND = "models"  # of the document in `versions` that tells all processes
 CHUNK = 8 << 20  # a document holds 16 MB at most
 NOBODY = ""  # no version is on
@@ -173,19 +174,19 @@ class Versions:
             return True
         return await self._database.insert_one(STATE, {"_id": work, "at": now})
 
-    async def watch(self, now: datetime) -> int:
-        """Count how the version that is on does on closed cases, and switch it off where the rules would do better; returns 1
-        when it was switched off."""
+    async def watch(self, now: datetime) -> str | None:
+        """Count how the version that is on does on closed cases, and switch it off where the rules would do better; returns its
+        id when it was switched off, else None."""
         id = await self.active()
         if id == NOBODY:
-            return 0
+            return None
         live = await self._counted(id, now)
         await self._database.update_one(MODELS, {"_id": id}, {"$set": {"live": _plain(live)}})
         if not live.is_worse:
-            return 0
+            return None
         reason = f"live: {live.learned_right} of {live.cases} right, the rules alone {live.rules_right}"
         await self._switch_off(id, Switch(at=now, by=SYSTEM.id, role=SYSTEM.role, on=False, reason=reason))
-        return 1
+        return id
 
     async def _counted(self, id: str, now: datetime) -> Live:
         """Each closed case that the version ordered: who was first by it, who by the rules, who handled it in the end."""

@@ -19,16 +19,14 @@ NONE = counts_of({})
 
 
 class AllUnits:
-    """Every unit is there; `away` are those that do not work in the place."""
+    """Every unit is there; `away` are those that do not work in the place, `heirs` the successors of those that are gone."""
 
-    def __init__(self, away: tuple[str, ...] = ()) -> None:
-        self.away = away
+    def __init__(self, away: tuple[str, ...] = (), heirs: dict[str, str] | None = None) -> None:
+        self.away, self.heirs = away, heirs or {}
 
-    def unit(self, code: str) -> UnitRef | None:
-        return UnitRef(code, code.upper())
-
-    def unit_covers(self, code: str, place: Place) -> bool:
-        return code not in self.away
+    def unit_named(self, name: str, place: Place) -> UnitRef | None:
+        code = self.heirs.get(name, name)
+        return None if code in self.away else UnitRef(code, code.upper())
 
 
 def learned(*leanings: float, threshold: float = 0.9) -> Learned:
@@ -93,6 +91,16 @@ def test_low_score_when_past_handling_shows_another_then_added_and_explained() -
 def test_low_score_when_the_likely_unit_does_not_work_there_then_not_added() -> None:
     found = learned(0, 9).ordered(match(("u0", 0.5), doubt=("low_score",)), ASKED, Place(), AllUnits(away=("u1",)))
     assert "u1" not in codes(found) and found.doubt == ("low_score",)
+
+
+def test_low_score_when_the_likely_unit_is_gone_then_its_successor_inherits() -> None:
+    gone = AllUnits(heirs={"u1": "new", "u2": "u0"})
+    found = learned(0, 9).ordered(match(("u0", 0.5), doubt=("low_score",)), ASKED, Place(), gone)
+    assert codes(found) == ["new", "u0"] and found.candidates[0].parts["learned"] > 0.9
+    both = learned(0, 0, 1).ordered(match(("u0", 0.5), doubt=("low_score",)), ASKED, Place(), gone)
+    alone = learned(0, 0, 1).ordered(match(("u0", 0.5), doubt=("low_score",)), ASKED, Place(), AllUnits(away=("u2",)))
+    p = {one.unit.code: one.parts["learned"] for one in both.candidates}["u0"]
+    assert p > {one.unit.code: one.parts["learned"] for one in alone.candidates}["u0"] + 0.1, "its own and that of u2"
 
 
 def test_no_owner_when_ordered_then_somebody_is_proposed() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from dispatch.digests import KIND
 from dispatch.joined import told_kinds
+from dispatch.learning.versions import OFF
 from dispatch.outside.templates import LANGUAGES, SAMPLE, load
 from dispatch.states import TABLE
 from storage.errors import Invalid
@@ -26,7 +27,7 @@ def test_render_when_the_kind_is_new_then_the_default_says_something() -> None:
 
 
 def test_kinds_when_compared_with_the_table_then_each_is_an_action() -> None:
-    assert load().kinds <= {row.action for row in TABLE} | told_kinds() | {KIND}
+    assert load().kinds <= {row.action for row in TABLE} | told_kinds() | {KIND, OFF}
 
 
 def test_preview_when_given_some_values_then_samples_for_the_rest() -> None:

@@ -10,13 +10,14 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 import pytest_asyncio
 from click.testing import CliRunner
 
 from dispatch.actors import SYSTEM
 from dispatch.city import LearningParams
-from dispatch.learning.versions import MODELS, STATE, WEIGHTS, Versions
+from dispatch.learning.versions import MODELS, OFF, STATE, WEIGHTS, Versions
 from dispatch.store import CASES
 from tests.scenarios.robot import Robot
 from tests.service import Running, open_service
@@ -67,7 +68,10 @@ async def report(service: Running, text: str) -> dict[str, Any]:
 
 
 def starter(service: Running, params: LearningParams, now: datetime) -> Learning:
-    return Learning(service.services.settings, service.services.database, lambda: params, lambda: now)
+    """The service's own clockwork in a city with these parameters, at an instant."""
+    services = service.services
+    city = msgspec.structs.replace(services.city, overrides={"learning": msgspec.structs.asdict(params)})
+    return Learning(services.settings, services.database, services.cases, lambda: city, lambda: now)
 
 
 async def learned(service: Running) -> str:
@@ -228,6 +232,8 @@ async def test_version_when_worse_on_closed_cases_then_off_and_said(city: Runnin
     caplog.clear()
     shown = (await city.get(f"{MODELS_PATH}/{id}", "supervisor")).json["model"]
     assert not shown["active"] and shown["switches"][-1]["by"] == SYSTEM.id
+    (notice,) = [one for one in (await city.get("/api/v1/notices", "supervisor")).json["items"] if one["kind"] == OFF]
+    assert (notice["line"], notice["case"]) == (id, "")
     assert "rules alone 12" in shown["switches"][-1]["reason"]
     assert (shown["live"]["cases"], shown["live"]["only_rules"]) == (12, 12)
     await until(city, on=False)
