@@ -29,11 +29,12 @@ _OUTSIDE_PLANE = re.compile(r"[^\x00-\uffff]")
 _BREAK = re.compile(r"[,，.。;；:：、()（）\[\]【】{}<>《》\"'“”‘’!！?？/\\|·~+*=&@_\u3000]+")
 _ROAD = r"(?:大道|大街|马路|公路|辅路|胡同|路|街|巷|弄|道|条)"
 _ROAD_END = re.compile(rf"{_ROAD}(?:[东南西北中上下内外]|[一二三四五六七八九十]{{1,2}}[段条巷]|[东南西北中][段口])?$")
+_NO_ROAD = re.compile(r"(?:人行|车|盲|通|过|水|管|楼|隧|匝|轨|渠|街)道$")  # what ends as a road and is none
 _NUMBER = re.compile(
     r"(?P<mark>[甲乙丙丁戊]|附)?(?P<number>\d{1,5})(?:[-—–之](?P<sub>\d{1,3}))?"
     r"(?P<what>号楼|号院|号|栋|幢|座|#|弄)(?!线|口|门|岗|桥|站|井)"
 )
-_BARE = re.compile(r"(?<=[路街道巷])(?P<number>\d{1,5})(?![\d号栋幢座#弄年月日级线米层楼单室-])")
+_BARE = re.compile(r"(?<=[路街道巷])(?P<number>\d{1,5})(?![\d号栋幢座#弄年月日级线米层楼单室之—–-])")
 _DOOR_NAME = re.compile(rf"(?P<base>.+?)(?:{_NUMBER.pattern})$")
 _CROSSING = re.compile(r"十字路口|丁字路口|交叉路口|交叉口|交叉|交汇处|交汇口|交汇|交界处|交界|相交|路口|转角处?|拐角处?")
 _RELATION = re.compile(
@@ -42,6 +43,7 @@ _RELATION = re.compile(
 )
 _NOISE = re.compile(
     r"^[^市区县]{2,3}(?:省|自治区)|我们家|我们|我家|我|你们|家里|那边|这边|那里|这里|那儿|这儿|那个|这个|位于|地址是?|有一?个|"
+    r"(?:非?机动)?车道|人行(?:横?道|天桥)|盲道|地下通道|通道|过道|下水道|楼道|斑马线|路面|路段|路边|街边|沿线|"
     r"大概|左右|就是|一带|方向|院内|室内|里面|(?<=[路街巷区道])上|在|的|号|\d+(?:单元|层|楼|室)?|[a-z]+(?:座|区|口)?|之间|处"
 )
 _MARKS = {char: number for number, char in enumerate("甲乙丙丁戊", start=1)} | {"附": 6}
@@ -90,8 +92,8 @@ def normalise(text: str) -> str:
     >>> normalise("Ａ座，金陽南路八號　（二十一栋）"), normalise("地铁三号线")
     ('a座,金阳南路8号,21栋', '地铁三号线')
     """
-    plain = unicodedata.normalize("NFKC", text[:_MOST]).casefold().translate(_SIMPLE)
-    plain = _OUTSIDE_PLANE.sub("□", "".join(plain.split()))
+    plain = "".join(unicodedata.normalize("NFKC", text[:_MOST]).casefold().split())
+    plain = _OUTSIDE_PLANE.sub("□", unicodedata.normalize("NFKC", plain).translate(_SIMPLE))
     return _NUMERAL.sub(lambda found: _digits(found[0]), _BREAK.sub(",", plain)).strip(",")[:_MOST]
 
 
@@ -152,10 +154,10 @@ def is_whole_door(name: str) -> bool:
 def ends_as_road(name: str) -> bool:
     """Tell whether a name ends as those of roads do.
 
-    >>> [ends_as_road(name) for name in ("金阳南路", "净土胡同", "北京路南段", "东四十条", "龙福苑", "街道办事处", "道")]
+    >>> [ends_as_road(name) for name in ("金阳南路", "净土胡同", "北京路南段", "东四十条", "龙福苑", "人行道", "道")]
     [True, True, True, True, False, False, False]
     """
-    return len(name) > 1 and _ROAD_END.search(name) is not None and not name.endswith("街道")
+    return len(name) > 1 and _ROAD_END.search(name) is not None and _NO_ROAD.search(name) is None
 
 
 def runs(reading: Reading, taken: list[tuple[int, int]]) -> list[tuple[int, int]]:
