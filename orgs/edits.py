@@ -22,8 +22,8 @@ from orgs.rules import Rule
 from storage.errors import FieldError, Invalid
 
 __all__ = [
-    "MOST_CHANGES", "AddRule", "Change", "ChangeRule", "Edit", "EndRule", "RuleFields", "RulePatch", "Timing", "difference",
-    "named", "plan",
+    "EDITED", "MOST_CHANGES", "AddRule", "Change", "ChangeRule", "Edit", "EndRule", "RuleFields", "RulePatch", "Timing",
+    "difference", "named", "plan",
 ]  # fmt: skip
 
 MOST_CHANGES = 500

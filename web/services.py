@@ -59,6 +59,7 @@ from orgs.rehearsal import Rehearsals
 from orgs.rostering import Rosters
 from orgs.rule_audit import RuleAudit
 from orgs.rule_editor import RuleEditor
+from orgs.rule_table import RuleTable
 from orgs.rulebook import RuleBook
 from orgs.service import Parties
 from orgs.throttle import Throttle
@@ -129,6 +130,7 @@ class Services:
     rules: RuleEditor
     rehearsals: Rehearsals
     rule_audit: RuleAudit
+    rule_table: RuleTable
     field: FieldWork
     units: UnitRegister
     queries: Queries
@@ -217,7 +219,8 @@ async def _build(settings: Settings, closing: contextlib.AsyncExitStack, clock: 
         outside=outside, links=links,
         drafts=Drafts(database, cipher, lambda: core.rules, clock),
         rules=rules, rehearsals=Rehearsals(database, parties, territory, rules, clock),
-        units=UnitRegister(database, parties), rule_audit=RuleAudit(database, parties, territory, zones, clock),
+        units=UnitRegister(database, parties), rule_table=RuleTable(database, rules.book, parties),
+        rule_audit=RuleAudit(database, parties, territory, zones, clock),
         entries=Entries(database, lambda code: territory.area(code) is not None),
         offers=offers, ledger=ledger, tending=tending,
         certificates=Certificates(database, ledger, keyring.secret("certificates"), clock),

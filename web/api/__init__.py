@@ -69,6 +69,7 @@ from web.api.public import (
     PublicVisit,
 )
 from web.api.rule_checks import RuleCheck, RuleCheckHandler, RuleCoverage, RuleFindings
+from web.api.rule_tables import RuleExport, RuleImport
 from web.api.rules import RuleApply, RuleHandler, Rules, RuleVersionHandler, RuleVersionList, RuleVersionUndo
 from web.api.service import Docs, DocsStyle, Health, OpenApi
 from web.api.sessions import CurrentSession, Sessions
@@ -152,6 +153,8 @@ ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
     ("/api/v1/rules", Rules),
     ("/api/v1/rules:apply", RuleApply),
     ("/api/v1/rules:check", RuleCheck),
+    ("/api/v1/rules:export", RuleExport),
+    ("/api/v1/rules:import", RuleImport),
     ("/api/v1/rules/checks/{id}", RuleCheckHandler),
     ("/api/v1/rules/findings", RuleFindings),
     ("/api/v1/rules/coverage", RuleCoverage),
