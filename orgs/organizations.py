@@ -36,12 +36,11 @@ __all__ = [
 
 EARTH_RADIUS_M = 6_371_008.8  # mean radius (IUGG)
 GOOD_STANDING = ("normal", "good", "")
-WEIGHTS = {"kind": 0.32, "distance": 0.32, "capacity": 0.10, "past": 0.12, "offer": 0.06, "turn": 0.08}
+WEIGHTS = {"kind": 0.30, "distance": 0.30, "capacity": 0.08, "past": 0.12, "offer": 0.06, "turn": 0.14}
 HALF_DISTANCE_M = 2_000.0  # at this distance the part of distance is one half
-ENOUGH_CAPACITY = 5
 USUAL_SHARE, USUAL_TASKS = 0.75, 4  # what is believed of a newcomer: as if 3 of 4 tasks had been confirmed
 USUAL_RATING, USUAL_RATINGS = 4.0, 5  # and five residents had given 4 of 5
-HALF_TURN = 3  # asked so often of late, the part of the turn is one half
+HALF_TURN = 4  # asked so often of late, the part of the turn is one half
 
 KIND_WORDS = {
     "VOL": "志愿服务队", "SWK": "专业社工机构", "PSY": "心理咨询", "LAW": "法律援助", "MED": "人民调解组织", "ELD": "养老服务",
@@ -282,8 +281,12 @@ def position_fit(position: int) -> float:
 
 
 def capacity_part(capacity: int, load: int) -> float:
-    """Return the part of free capacity, 1 from five free places on: the largest are no better than the middling."""
-    return min(1.0, max(0, capacity - load) / ENOUGH_CAPACITY)
+    """Return the part of free capacity: which share of it is free. The largest are no better than small ones that are idle.
+
+    >>> [capacity_part(capacity, load) for capacity, load in ((1, 0), (20, 0), (4, 3), (4, 9), (0, 0))]
+    [1.0, 1.0, 0.25, 0.0, 0.0]
+    """
+    return max(0, capacity - load) / capacity if capacity > 0 else 0.0
 
 
 def share_of(organization: Organization) -> float:
@@ -313,8 +316,8 @@ def past_part(organization: Organization) -> float:
 def turn_part(asked: int) -> float:
     """Return the part of the turn: 1 for who was not asked of late, falling with every case that it was asked for.
 
-    >>> [turn_part(asked) for asked in (0, 1, 3, 9)]
-    [1.0, 0.75, 0.5, 0.25]
+    >>> [turn_part(asked) for asked in (0, 1, 4, 12)]
+    [1.0, 0.8, 0.5, 0.25]
     """
     return HALF_TURN / (HALF_TURN + asked)
 

@@ -10,7 +10,7 @@ import pytest
 from cities.guiyang.worked_example import PAGE, answer, blocks, filled
 from dispatch.city import params_of
 from orgs.matching import AREA_VALUE, BACKSTOPS, CATEGORY_FIT
-from orgs.organizations import ENOUGH_CAPACITY, HALF_DISTANCE_M, WEIGHTS
+from orgs.organizations import HALF_DISTANCE_M, HALF_TURN, WEIGHTS
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def test_prose_when_it_names_numbers_then_those_of_the_code() -> None:
     group, any_ = (round(0.03 * (1 - fit), 4) for fit in (CATEGORY_FIT[1], CATEGORY_FIT[0]))
     assert f"for a whole group loses {group}, one for any category {any_}" in page
     assert f"at least {params_of({}).dispatch.auto_score}" in page
-    assert HALF_DISTANCE_M == 2_000 and "one half at 2 km" in page and ENOUGH_CAPACITY == 5 and "1 from five free places" in page
+    assert HALF_DISTANCE_M == 2_000 and "one half at 2 km" in page and HALF_TURN == 4 and "one half after four" in page
     assert all(f"* `{name}`: " in page for name in WEIGHTS)
 
 

@@ -196,19 +196,19 @@ def test_helper_when_shown_then_distance_parts_and_reason_come_from_data() -> No
     assert helper.distance_m == 994
     assert helper.parts == {"kind": 0.9, "distance": 0.668, "capacity": 0.6, "past": 0.864, "offer": 0.0, "turn": 1.0}
     assert helper.reason == "志愿服务队 · 994 米 · 可承接 3 件 · 确认 10 次 · 近期受邀 0 次"
-    parts = 0.32 * 0.9 + 0.32 * 2000 / 2994.5 + 0.1 * 0.6 + 0.12 * ((13 / 14 + 0.8) / 2) + 0.08
+    parts = 0.30 * 0.9 + 0.30 * 2000 / 2994.5 + 0.08 * 0.6 + 0.12 * ((13 / 14 + 0.8) / 2) + 0.14
     assert helper.score == pytest.approx(parts, abs=1e-4)
 
 
 def test_helper_when_asked_of_late_and_with_an_offer_then_both_are_shown_and_counted() -> None:
     org = Organization(code="O1", name="示例志愿队", kinds=("VOL",), lon=106.71, lat=26.6, radius_m=5000, capacity=5)
     offer = Offer(id="1", organization="O1", kind="VOL", what="清洁行动", weekdays=(6,))
-    index, asked = ServiceIndex([org], {"O1": [offer]}), {"O1": 3}
+    index, asked = ServiceIndex([org], {"O1": [offer]}), {"O1": 4}
     (fitting,) = index.rank(Point(106.7, 26.6), (), ("VOL",), Question(day=SATURDAY, asked=asked))
     (other,) = index.rank(Point(106.7, 26.6), (), ("VOL",), Question(day=SATURDAY + timedelta(days=1), loads={"O1": 3}))
     assert (fitting.parts["offer"], fitting.parts["turn"], other.parts["offer"], other.parts["turn"]) == (1.0, 0.5, 0.0, 1.0)
-    assert fitting.reason.endswith("近期受邀 3 次 · 供给：清洁行动") and "可承接 2 件" in other.reason
-    assert fitting.score - other.score == pytest.approx(0.06 - 0.08 / 2 + 0.1 * (1 - 0.4), abs=1e-3)
+    assert fitting.reason.endswith("近期受邀 4 次 · 供给：清洁行动") and "可承接 2 件" in other.reason
+    assert fitting.score - other.score == pytest.approx(0.06 - 0.14 / 2 + 0.08 * (1 - 0.4), abs=1e-3)
 
 
 def test_rank_when_only_a_polygon_covers_the_point_then_those_inside_alone_are_found() -> None:
