@@ -82,10 +82,6 @@ def _now(at: Situation) -> dict[str, Any]:
     return {"value": at.now.isoformat(timespec="milliseconds").replace("+00:00", "Z")}
 
 
-def _checkers(at: Situation) -> dict[str, Any]:
-    return {"options": list(at.rules.on_duty("grid_worker", at.case, at.now))}
-
-
 SOURCES: dict[str, Source] = {
     "candidates": _candidates,
     "other_units": _other_units,
@@ -93,5 +89,4 @@ SOURCES: dict[str, Source] = {
     "duplicates": _duplicates,
     "place": _place,
     "now": _now,
-    "checkers": _checkers,
 }

@@ -166,13 +166,19 @@ def _dropped(case: Case, item: dict[str, Any] | None) -> list[str]:
     return [*("o:" + code for code in codes), *(["o:*"] if codes else [])]
 
 
+def _checker(case: Case, item: dict[str, Any] | None) -> list[str]:
+    """Who was sent to check before closure, where nobody was on duty all of the place."""
+    sent = case.get("site_check")
+    return ["p:" + sent["worker"]] if sent and sent["worker"] else ADDRESSEES["checkers"](case, item)
+
+
 _HOLDERS = {
     "reported": "operators",
     "verifying": "verifier",
     "transferred": "transfer",
     "filed": "dispatchers",
     "handled": "dispatchers",
-    "checking": "checkers",
+    "checking": "checker",
     "visiting": "operators",
     "coordinating": "supervisors",
 }
@@ -260,6 +266,7 @@ ADDRESSEES: dict[str, Callable[[Case, dict[str, Any] | None], list[str]]] = {
     "dispatchers": _role("dispatcher"),
     "operators": _role("operator"),
     "checkers": _role("grid_worker"),
+    "checker": _checker,
     "after_check": _after_check,
     "verifier": _verifier,
     "withdrawn": _withdrawn,

@@ -111,8 +111,6 @@ def _reviewed(step: Step) -> None:
     following = {"checking": "check", "visiting": "visit"}.get(step.next_state or "")
     if following:
         step.start_clock(following)
-    if step.fields.get("checker"):
-        step.data["checker"] = step.fields["checker"]
 
 
 def _accept_lead(step: Step) -> None:

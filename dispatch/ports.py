@@ -100,8 +100,9 @@ class Directory(Protocol):
     def units_below(self, code: str) -> tuple[UnitRef, ...]:
         """Return the active units directly below a unit, by code."""
 
-    def on_duty(self, role: str, place: Place, at: datetime) -> tuple[str, ...]:
-        """Return the usernames of the people with `role` on duty for the place, nearest area first."""
+    def on_duty(self, role: str, place: Place, at: datetime, *, behind: bool = True) -> tuple[str, ...]:
+        """Return the usernames of the people with `role` on duty for the place, nearest area first; `behind` says whether with
+        those who only stand behind somebody who is there."""
 
     def acting_for(self, username: str, at: datetime) -> str | None:
         """Return who does somebody's work at an instant: themselves, while they are away who stands in; None when nobody does."""

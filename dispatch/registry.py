@@ -32,6 +32,7 @@ from dispatch.chapters import (
     rectification,
     requests,
     returns,
+    site_checks,
     spot_checks,
     suspension,
     teamwork,
@@ -45,7 +46,7 @@ CHAPTERS: tuple[ModuleType, ...] = (
     requests, returns, appeals, learning, suspension, verification, elsewhere, joining, joined_voices, teamwork, joint, covering,
     needs, consent,
     partners, oversight, emergency, onsite, endings,
-    spot_checks, on_behalf, rectification, limiting, recomputing, voice,
+    site_checks, spot_checks, on_behalf, rectification, limiting, recomputing, voice,
 )  # fmt: skip
 
 

@@ -121,6 +121,13 @@ class Rules:
         """Return who is on duty with a role where the case lies."""
         return self.directory.on_duty(role, place_of(case), now)
 
+    def walkers(self, case: dict[str, Any], now: datetime) -> tuple[str, ...]:
+        """Return who can be sent where the case lies, nearest first: the grid workers on duty, for those away who stands in;
+        while there is nobody, the leads of the grids."""
+        place = place_of(case)
+        found = self.directory.on_duty("grid_worker", place, now, behind=False)
+        return found or self.directory.on_duty("grid_lead", place, now, behind=False)
+
     def node_limit(self, case: dict[str, Any], node: str) -> Limit | None:
         """Return the limit of a step of this case, None where none runs."""
         live = case["live"]

@@ -37,8 +37,8 @@ Items = list[dict[str, Any]]
 _NOTHING_LATER: dict[str, Any] = {
     "recurrence": None, "result": None, "visit": None, "visit_answer": None, "rating": None, "supervisions": [],
     "rectification": None, "spot_check": None, "todo": None, "special_close": None, "closures": [], "refusal": None,
-    "verification": None, "transfer": None, "hand_overs": [], "scene": None, "merged_into": None, "matter": None,
-    "followers": [], "special_group": None, "on_behalf": None, "needs": [],
+    "verification": None, "site_check": None, "transfer": None, "hand_overs": [], "scene": None, "merged_into": None,
+    "matter": None, "followers": [], "special_group": None, "on_behalf": None, "needs": [],
     "contact_shared": None,
 }  # fmt: skip
 _LATER = frozenset(_NOTHING_LATER) | {"main"}  # the parts of a stored case from which it comes
@@ -122,6 +122,7 @@ class CaseView(msgspec.Struct, kw_only=True):
     closures: Items
     refusal: dict[str, str] | None
     verification: dict[str, Any] | None
+    site_check: dict[str, Any] | None
     transfer: dict[str, Any] | None
     hand_overs: Items
     scene: dict[str, Any] | None
@@ -237,6 +238,7 @@ def _later(case: Case, at: Situation) -> dict[str, Any]:
         "closures": _within(case.get("closures"), actor),
         "refusal": case.get("refusal"),
         "verification": _plain(case.get("verification")),
+        "site_check": _inside(case.get("site_check"), actor),
         "transfer": _plain(case.get("transfer")),
         "hand_overs": [_plain(item) or {} for item in case.get("hand_overs") or ()],
         "scene": _scene(case, actor),

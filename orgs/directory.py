@@ -263,9 +263,10 @@ class DirectorySnapshot:
         """Return the active units directly below a unit, by code."""
         return self.units.children(code)
 
-    def on_duty(self, role: str, place: Place, at: datetime) -> tuple[str, ...]:
-        """Return the usernames of the people with `role` on duty for the place, nearest area first."""
-        return self.roster.on_duty(role, place.area_codes, at)
+    def on_duty(self, role: str, place: Place, at: datetime, *, behind: bool = True) -> tuple[str, ...]:
+        """Return the usernames of the people with `role` on duty for the place, nearest area first; with those who only stand
+        behind, unless told otherwise."""
+        return self.roster.on_duty(role, place.area_codes, at, behind=behind)
 
     def acting_for(self, username: str, at: datetime) -> str | None:
         """Return who does somebody's work at an instant: themselves, while they are away who stands in; None when nobody does."""

@@ -96,12 +96,13 @@ class Roster:
             else:
                 self._back(person, duty, duty.area_codes or person.area_codes)
 
-    def on_duty(self, role: str, codes: Sequence[str], at: datetime) -> tuple[str, ...]:
+    def on_duty(self, role: str, codes: Sequence[str], at: datetime, *, behind: bool = True) -> tuple[str, ...]:
         """Return the usernames on duty for a place with these area codes (widest first), nearest area first, each once.
 
-        People without any area serve everywhere and come last. Of somebody who is away only the substitute is there.
+        People without any area serve everywhere and come last. Of somebody who is away only the substitute is there. `behind`
+        False leaves out who only stands behind somebody who is there.
         """
-        return tuple(post.username for post in self.posts(role, codes, at))
+        return tuple(post.username for post in self.posts(role, codes, at) if behind or not post.behind)
 
     def posts(self, role: str, codes: Sequence[str], at: datetime) -> tuple[Post, ...]:
         """Return who `on_duty` names, each with how they come to be there."""

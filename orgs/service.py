@@ -197,9 +197,10 @@ class Parties:
         """Return the active units directly below a unit, by code."""
         return self.snapshot.units_below(code)
 
-    def on_duty(self, role: str, place: Place, at: datetime) -> tuple[str, ...]:
-        """Return the usernames of the people with `role` on duty for the place, nearest area first."""
-        return self.snapshot.on_duty(role, place, at)
+    def on_duty(self, role: str, place: Place, at: datetime, *, behind: bool = True) -> tuple[str, ...]:
+        """Return the usernames of the people with `role` on duty for the place, nearest area first; with those who only stand
+        behind, unless told otherwise."""
+        return self.snapshot.on_duty(role, place, at, behind=behind)
 
     def acting_for(self, username: str, at: datetime) -> str | None:
         """Return who does somebody's work at an instant, None when nobody does."""

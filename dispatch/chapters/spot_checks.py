@@ -150,7 +150,7 @@ def _had_part(case: Case) -> set[str | None]:
 
 def _free_checkers(at: Situation) -> list[str]:
     had_part = _had_part(at.case)
-    return [person for person in at.rules.on_duty("grid_worker", at.case, at.now) if person not in had_part]
+    return [person for person in at.rules.walkers(at.case, at.now) if person not in had_part]
 
 
 def _offered_checkers(at: Situation) -> dict[str, Any]:

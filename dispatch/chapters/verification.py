@@ -40,7 +40,7 @@ def must_be_verified(case: Case, category: Category | None) -> bool:
 def can_be_visited(case: Case, rules: Rules, now: datetime) -> bool:
     """Tell whether somebody can be sent there: the place is known to a community or grid, or somebody has duty for it."""
     levels = {area["level"] for area in case["place"]["path"]}
-    return not levels.isdisjoint(_NEAR_ENOUGH) or bool(rules.on_duty("grid_worker", case, now))
+    return not levels.isdisjoint(_NEAR_ENOUGH) or bool(rules.walkers(case, now))
 
 
 def _is_confirmed(case: Case) -> bool:
@@ -106,8 +106,7 @@ def _worker_on_duty(at: Situation, values: dict[str, Any]) -> FieldError | None:
 
 
 def _walkers(at: Situation) -> list[str]:
-    found = at.rules.on_duty("grid_worker", at.case, at.now)
-    return [person for person in found if person != at.case["live"]["reporter"]]
+    return [person for person in at.rules.walkers(at.case, at.now) if person != at.case["live"]["reporter"]]
 
 
 def _workers(at: Situation) -> dict[str, Any]:

@@ -71,7 +71,7 @@ ROWS = (
     ),
     Transition(
         action="light", number="3.4", states=(*ALIVE, "transferred"), next=None, roles=SYSTEM_ONLY, public=False, offered=False,
-        effects=("light", "ladder", "call_to_scene"), notices=("holder",),
+        effects=("light", "ladder", "call_to_scene", "pass_on"), notices=("holder",),
     ),
     Transition(
         action="recompute", number="3.3", states=ALIVE, next=None, roles=SYSTEM_ONLY, public=False, offered=False,

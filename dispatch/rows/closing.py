@@ -16,7 +16,7 @@ ROWS = (
     Transition(
         action="send_check", number="T35", states=("handled",), next="checking", roles=DISPATCH | SYSTEM_ONLY, limit="check",
         guards=("in_area", "check_asked"), fields=(Field(name="checker", type="person", options_from="checkers"),),
-        effects=("reviewed",), notices=("checkers",),
+        checks=("checker_on_duty",), effects=("reviewed", "send_check"), notices=("checker",),
     ),
     Transition(
         action="to_visit", number="T36", states=("handled",), next="visiting", roles=DISPATCH | SYSTEM_ONLY, limit="visit",

@@ -39,7 +39,7 @@ async def drawing(database: Database, clock: Clock | None = None, closed: float 
     """Return a service of a city that draws, with three grid workers on duty everywhere."""
     service = await open_service(database, clock, indexed=True)
     service.rules.sampling, service.rules.draw_secret = Sampling(closed=closed, **sampling), b"of this installation"
-    service.rules.directory.on_duty = lambda role, place, at: ON_DUTY  # type: ignore[method-assign]
+    service.rules.directory.on_duty = lambda role, place, at, **_: ON_DUTY  # type: ignore[method-assign]
     return service
 
 
@@ -137,7 +137,7 @@ async def test_self_handled_case_when_drawn_is_told_at_once_and_never_to_who_did
     done = await player.do(actor("grid_worker", "walker"), "self_handle")
     assert (done.state, done.flags) == ("closed", ["self_handled", "sampled"])
     assert done.spot_check["checker"] in ("walker2", "walker3") and done.spot_check["draw"]
-    service.rules.directory.on_duty = lambda role, place, at: ("walker",)  # type: ignore[method-assign]
+    service.rules.directory.on_duty = lambda role, place, at, **_: ("walker",)  # type: ignore[method-assign]
     alone = await reported(service, actor("grid_worker", "walker"), event(category="0403"))
     assert (await alone.do(actor("grid_worker", "walker"), "self_handle")).spot_check["checker"] is None
     assert await refused(alone, actor("grid_worker", "walker"), "spot_check") == "not_of_lead"

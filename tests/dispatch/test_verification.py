@@ -175,7 +175,7 @@ async def test_place_when_nobody_can_go_there_is_found_by_the_operator_first(dat
     service = await open_town(database)
     vague = ticket(category="0401", location=None, area_code="521")
     assert (await reported(service, OPERATOR, vague))[1].state == "verifying"  # somebody has duty for the whole district
-    service.rules.directory.on_duty = lambda role, place, at: ()  # type: ignore[method-assign]
+    service.rules.directory.on_duty = lambda role, place, at, **_: ()  # type: ignore[method-assign]
     player, case = await reported(service, OPERATOR, vague)
     assert case.state == "reported" and not {"file", "send_verify"} & await offered(service, OPERATOR, case.id)
     await player.do(OPERATOR, "correct_location", location={"lon": 106.605, "lat": 26.62, "crs": "WGS-84"})

@@ -202,7 +202,7 @@ class TownDirectory:
     def units_below(self, code: str) -> tuple[UnitRef, ...]:
         return tuple(self._ref(unit) for unit in sorted(UNITS) if unit != "root") if code == "root" else ()
 
-    def on_duty(self, role: str, place: Place, at: datetime) -> tuple[str, ...]:
+    def on_duty(self, role: str, place: Place, at: datetime, *, behind: bool = True) -> tuple[str, ...]:
         return ("walker",) if role == "grid_worker" else ()
 
     def acting_for(self, username: str, at: datetime) -> str | None:
