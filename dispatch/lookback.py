@@ -63,6 +63,7 @@ async def find_recurrence(
     if live["lon"] is None or live["category"] is None or not live["areas"]:
         return None
     areas = areas_within(locator, live["lon"], live["lat"], radius) | {live["areas"][-1]}
+    areas |= {former for code in tuple(areas) for former in locator.forerunners(code)}  # under which earlier cases lie
     earlier = await store.find_closed_near(live, sorted(areas), _box(live, radius), RECURS_WITHIN, LONGEST_OPEN)
     shown = (one for one in earlier if _may_be_named(one["live"], live, scope))
     last = max((one for one in shown if _metres(live, one["live"]) <= radius), key=lambda one: one["closed_at"], default=None)

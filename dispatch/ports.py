@@ -52,6 +52,9 @@ class Locator(Protocol):
     def is_within(self, code: str, ancestor: str) -> bool:
         """Tell whether the area `code` is `ancestor` or lies below it."""
 
+    def forerunners(self, code: str) -> tuple[str, ...]:
+        """Return the void areas whose ground `code` has, or shares; mostly none."""
+
 
 class Directory(Protocol):
     """Knows the parties: who is responsible, who can help, who is on duty, who is who."""

@@ -6,6 +6,7 @@ is made against the version of the territory that was looked at, with a reason, 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from hashlib import blake2b
@@ -143,8 +144,8 @@ class Borders:
         Raises `Invalid` for an order that means nothing, `SequenceFull`.
         """
         land = await change_store.load_land(self._database, order)
-        made = plan(order, land)
-        return await self._look(made, land)
+        made, findings = await asyncio.to_thread(_judged, order, land)
+        return await self._look(made, findings, land)
 
     async def make(
         self, *, actor: Actor, order: Order, version: int, effective_at: datetime | None, reason: str, key: str
@@ -162,8 +163,8 @@ class Borders:
         land = await change_store.load_land(self._database, order)
         if land.version != version:
             raise change_store.StaleTerritory(version=land.version)
-        made = plan(order, land)
-        _refuse(check(made, land))
+        made, findings = await asyncio.to_thread(_judged, order, land)
+        _refuse(findings)
         at = _moment(effective_at, now)
         change = {
             "_id": id, "kind": type(order).__struct_config__.tag, "request": request, "reason": reason, "made_at": now,
@@ -230,7 +231,7 @@ class Borders:
             raise NotFound
         return path
 
-    async def _look(self, made: Plan, land: Land) -> Look:
+    async def _look(self, made: Plan, findings: list[Finding], land: Land) -> Look:
         concerned = [code for code in made.touched if code in land.areas]
         mentions = [mention for naming in self._naming for mention in await naming(concerned)] if concerned else []
         forms = [
@@ -241,7 +242,7 @@ class Borders:
             for area in made.now.values()
         ]  # fmt: skip
         gone = [Gone(code, heirs) for code, heirs in made.gone.items()]
-        return Look(version=land.version, now=forms, gone=gone, findings=check(made, land), mentions=mentions)
+        return Look(version=land.version, now=forms, gone=gone, findings=findings, mentions=mentions)
 
     async def _find(self, id: str) -> dict[str, Any] | None:
         return await self._database.find_one(CHANGES, {"_id": id}, projection={"now": 0})
@@ -250,6 +251,12 @@ class Borders:
         if (found := await self._find(id)) is None:
             raise NotFound
         return found
+
+
+def _judged(order: Order, land: Land) -> tuple[Plan, list[Finding]]:
+    """What the order would do and what speaks against it: up to seconds for a level of many areas, so never on the loop."""
+    made = plan(order, land)
+    return made, check(made, land)
 
 
 def _moment(effective_at: datetime | None, now: datetime) -> datetime:

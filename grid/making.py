@@ -18,13 +18,14 @@ __all__ = ["Made", "Outline", "Parts", "make"]
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a territory is made of. It answers from `switch_at` on (None: at once)."""
+    """What a territory is made of. It answers from `switch_at` on (None: at once). `heirs` came after areas that are void."""
 
     areas: Sequence[Area]
     zones: Sequence[Zone] = ()
     assets: Sequence[Asset] = ()
     version: str = ""
     switch_at: datetime | None = None
+    heirs: dict[str, list[str]] = {}
 
 
 class Outline(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +37,7 @@ class Outline(msgspec.Struct, frozen=True, kw_only=True):
     assets: list[Asset]
     version: str
     switch_at: datetime | None
+    heirs: dict[str, list[str]]
 
 
 class Made(NamedTuple):
@@ -64,5 +66,6 @@ def make(parts: Parts) -> Made:
         assets=list(parts.assets),
         version=parts.version,
         switch_at=parts.switch_at,
+        heirs=parts.heirs,
     )
     return Made(outline, points, starts, shapes)

@@ -215,6 +215,10 @@ class Territory:
         """Tell whether the area `code` is `ancestor` or lies below it."""
         return self.snapshot.is_within(code, ancestor)
 
+    def forerunners(self, code: str) -> tuple[str, ...]:
+        """Return the void areas whose ground `code` has, or shares; mostly none."""
+        return self.snapshot.forerunners(code)
+
     def campaigns_at(self, lon: float, lat: float) -> tuple[Campaign, ...]:
         """Return the campaign zones that hold a WGS-84 point, whatever their time; mostly none."""
         return self.snapshot.campaigns_at(lon, lat)

@@ -92,6 +92,7 @@ async def load_parts(database: Database) -> Parts:
             assets=await _load(database, ASSETS, Asset, _coded),
             version=str(state["version"]),
             switch_at=state.get("switch_at"),
+            heirs={void["_id"]: void["heirs"] async for void in database.iterate(VOID, {}, projection={"heirs": 1})},
         )
         if await load_version(database) == state["version"]:
             return parts

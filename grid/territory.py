@@ -18,6 +18,7 @@ import shapely
 
 from dispatch.errors import OutOfArea, UnknownArea
 from dispatch.model import LEVELS, AreaRef, AssetRef, Campaign, Place, Point
+from dispatch.succession import Succession
 from grid.areas import Area, Asset, Entry, Feature, NameHit, Zone
 from grid.assets import AssetIndex
 from grid.buckets import Buckets
@@ -58,6 +59,7 @@ class TerritorySnapshot:
         self._paths: list[tuple[AreaRef, ...] | None] = [None] * self._size
         self._community_codes, self._community_of = outline.table.communities, array("i", outline.table.community_of)
         self._specials = pieces.specials
+        self._after = Succession(outline.heirs)
         self._management = pieces.management if len(pieces.management) else None  # most cities ask nothing of it
         self._campaigns = pieces.campaigns
         self._assets = pieces.assets
@@ -191,6 +193,10 @@ class TerritorySnapshot:
     def path(self, code: str) -> tuple[AreaRef, ...]:
         """Return the areas from the city down to `code`; empty for an unknown code."""
         return self._tree.path(code)
+
+    def forerunners(self, code: str) -> tuple[str, ...]:
+        """Return the void areas whose ground `code` has, or shares; mostly none."""
+        return self._after.forerunners(code)
 
     def metres_outside(self, codes: Sequence[str], lons: Sequence[float], lats: Sequence[float]) -> list[float]:
         """Return how far outside all of these areas each WGS-84 point lies: 0 inside and on the border, infinite where no area

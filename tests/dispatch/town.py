@@ -117,6 +117,9 @@ class TownLocator:
     def is_within(self, code: str, ancestor: str) -> bool:
         return code.startswith(ancestor)
 
+    def forerunners(self, code: str) -> tuple[str, ...]:
+        return ()
+
 
 class TownDirectory:
     """Water for manholes and pipes, urban management for the rest, each in its district."""

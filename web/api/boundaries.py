@@ -119,6 +119,8 @@ class ChangeAnswer(msgspec.Struct, kw_only=True):
 class ChangeList(ApiHandler):
     """GET, POST /api/v1/territory/changes."""
 
+    body_limit = 8 * 1024 * 1024  # a level of some thousand areas
+
     @operation("Changes of the territory, the last made first", permission="directory.read", query=ChangesQuery,
                result=Items[Change])  # fmt: skip
     async def get(self, query: ChangesQuery) -> None:
