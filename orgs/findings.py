@@ -15,6 +15,7 @@ from typing import Literal
 import msgspec
 
 from dispatch.model import Category
+from dispatch.succession import UNCHANGED, Succession
 from orgs.hours import DAY, is_open, parse
 from orgs.rule_terms import Terms, wrong_terms
 from orgs.rules import Rule
@@ -36,7 +37,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
     `contradictory`: with `others` it is equally strong for another unit, so that nothing is dispatched. `shadowed`: `others`
     decide wherever and whenever it holds. `dangling`: `value` in `column` is not there (`reason`; of a `succeeded_unit` the
-    successor answers). `expired`: it is over.
+    successor answers, of a `void_area` the areas after it). `expired`: it is over.
     """
 
     kind: Kind
@@ -47,13 +48,16 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
-class Surroundings(msgspec.Struct, frozen=True):
-    """What rules live in: the terms that there are, categories, the units, the tree of areas (code → code above)."""
+class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
+    """What rules live in: the terms that there are, categories, the units, the tree of areas (code → code above), what came after
+    void areas. `whole` is the code of the whole city; management areas lie below none either, and have none below."""
 
     terms: Terms
     categories: Mapping[str, Category]
     units: UnitTree
     parents: Mapping[str, str]
+    whole: str
+    after: Succession = UNCHANGED
 
     def path(self, area: str) -> tuple[str, ...]:
         """Return the codes from the widest area down to this one."""
@@ -88,12 +92,14 @@ def key_of(rule: Rule, around: Surroundings) -> Key:
         return rule.zone, "", rule.category
     if rule.area in zones:
         return rule.area, "", rule.category
-    return "", rule.area if around.parents.get(rule.area) else "", rule.category
+    return "", "" if rule.area == around.whole else rule.area, rule.category
 
 
 def _dangling(rule: Rule, around: Surroundings, now: float) -> Iterator[Finding]:
     for wrong in wrong_terms(rule, around.terms):
         reason = _gone(wrong.cell, around) if wrong.code == "unknown_unit" else wrong.code
+        if wrong.column == "area_code" and wrong.cell in around.after:
+            reason = "void_area"  # the rule holds for what came after it
         yield Finding(kind="dangling", rule=rule.id, column=wrong.column, value=wrong.cell, reason=reason)
     category = around.categories.get(rule.category)
     if category is not None and category.disabled_at is not None and category.disabled_at.timestamp() <= now:

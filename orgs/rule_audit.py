@@ -142,7 +142,12 @@ class RuleAudit:
 
 def around(snapshot: DirectorySnapshot, zones: Collection[str]) -> Surroundings:
     """Return what the rules of a directory live in."""
-    return Surroundings(terms_of(snapshot, zones), snapshot.categories, snapshot.units, snapshot.parents)
+    above = set(snapshot.parents.values())
+    return Surroundings(
+        terms=terms_of(snapshot, zones), categories=snapshot.categories, units=snapshot.units, parents=snapshot.parents,
+        whole=next((code for code, parent in snapshot.parents.items() if not parent and code in above), ""),
+        after=snapshot.after,
+    )  # fmt: skip
 
 
 def findings_of_set(

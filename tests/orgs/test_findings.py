@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dispatch.model import AreaRef
-from orgs.findings import Finding, Surroundings, findings
-from orgs.rule_editor import terms_of
+from dispatch.succession import UNCHANGED, Succession
+from orgs.findings import Finding, findings
+from orgs.rule_audit import around
 from orgs.rules import Rule
 from tests.orgs.parties import CITY, GRID, NOON, PARENTS, directory, place, rule
 
@@ -20,10 +21,10 @@ NOW = NOON.timestamp()
 DAY = 86_400.0
 
 
-def found(*rules: Rule) -> list[Finding]:
-    snapshot = directory(parents=PARENTS | {CITY: ""})
-    around = Surroundings(terms_of(snapshot, frozenset({"Z1"})), snapshot.categories, snapshot.units, snapshot.parents)
-    return sorted(findings(rules, around, NOW), key=lambda one: (one.kind, one.rule, one.column))
+def found(*rules: Rule, after: Succession = UNCHANGED) -> list[Finding]:
+    snapshot = directory(parents=PARENTS | {CITY: "", "ZONE": ""}, after=after)  # a management area lies below none
+    surroundings = around(snapshot, frozenset({"Z1"}))
+    return sorted(findings(rules, surroundings, NOW), key=lambda one: (one.kind, one.rule, one.column))
 
 
 def told(*rules: Rule) -> list[tuple[str, str, tuple[str, ...]]]:
@@ -64,6 +65,15 @@ def test_rules_when_of_other_places_or_categories_do_not_meet() -> None:
 def test_rules_when_one_is_for_the_city_and_one_for_no_area_meet() -> None:
     pair = (rule(CITY, "0101", "C-urban", number=1), rule("", "0101", "C-util", number=2))
     assert [kind for kind, *_ in told(*pair)] == ["contradictory", "contradictory"]
+
+
+def test_rules_when_for_the_city_and_for_a_management_area_do_not_meet() -> None:
+    assert told(rule(CITY, "0101", "C-urban", number=1), rule("ZONE", "0101", "C-util", number=2)) == []
+
+
+def test_rule_when_its_area_is_void_is_dangling_with_what_came_after() -> None:
+    (one,) = found(rule("520109", "0101", "C"), after=Succession({"520109": ("520102",)}))
+    assert (one.kind, one.column, one.reason) == ("dangling", "area_code", "void_area")
 
 
 def test_rules_when_for_a_zone_are_held_against_those_of_the_areas_around() -> None:
