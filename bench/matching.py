@@ -26,9 +26,12 @@ from cities.pingshan.aliases import load_aliases
 from cities.pingshan.convert import EVENTS
 from dispatch.learning.measuring import Judged, measure
 from dispatch.learning.questions import Question
+from storage.errors import HeyunError
 from training.fitting import Example, fit, judge
 
-__all__ = ["examples_of", "main"]
+__all__ = ["NO_RECORDS", "examples_of", "main"]
+
+NO_RECORDS = "no_records"  # the code of the error where there is nothing to measure
 
 NYC = "nyc311/nyc311_2026_apr_jun.csv.gz"
 FOLDS = 5
@@ -44,7 +47,8 @@ Dated = tuple[str, Example]
 
 
 def main(train: str | None = None, test: str | None = None) -> dict[str, Any]:
-    """Measure, print and return the figures: of two files, or of the records beside the checkout by folds and by time."""
+    """Measure, print and return the figures: of two files, or of the records beside the checkout by folds and by time. Raises
+    `HeyunError` with the code `NO_RECORDS`."""
     if train and test:
         learned, asked = ([one for _, one in read(Path(path))] for path in (train, test))
         figures = {"train_test": _figures(judge(fit(learned), asked))}
@@ -56,10 +60,10 @@ def main(train: str | None = None, test: str | None = None) -> dict[str, Any]:
 
 
 def read(path: Path) -> list[Dated]:
-    """Return the rows that name a unit, in order of time. Raises `ValueError` for a file of unknown columns."""
+    """Return the rows that name a unit, in order of time. Raises `HeyunError` for a file without rows or of unknown columns."""
     rows = list(read_rows(path))
     if not rows:
-        raise ValueError(f"{path} holds no rows")
+        raise HeyunError(f"{path} holds no rows", code=NO_RECORDS)
     found = [(str(row.get("CREATE_TIME") or row.get("created_date")), one) for row in rows if (one := example_of(row))]
     console.print(f"{path.name}: {len(found):,} rows, {len(rows) - len(found)} more without a unit")
     return sorted(found, key=lambda dated: dated[0])
@@ -71,12 +75,12 @@ def examples_of(path: Path) -> list[Example]:
 
 
 def example_of(row: Mapping[str, str]) -> Example | None:
-    """Return a row as an example, None where it names no unit. Raises `ValueError` for a row of unknown columns."""
+    """Return a row as an example, None where it names no unit. Raises `HeyunError` for a row of unknown columns."""
     if "DISPOSE_UNIT_NAME" in row:
         return _of_pingshan(row)
     if "complaint_type" in row:
         return _of_nyc(row)
-    raise ValueError(f"the columns {', '.join(row)} are not those of any known record")
+    raise HeyunError(f"the columns {', '.join(row)} are not those of any known record", code=NO_RECORDS)
 
 
 def _of_pingshan(row: Mapping[str, str]) -> Example | None:
@@ -106,7 +110,7 @@ def _of_nyc(row: Mapping[str, str]) -> Example | None:
 
 def _protocols(name: str, path: Path) -> dict[str, dict[str, float]]:
     if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing: name two files by --train and --test")
+        raise HeyunError(f"{path} is missing: name two files by --train and --test", code=NO_RECORDS)
     rows = [one for _, one in read(path)]
     first = round(FIRST * len(rows))
     with console.status(f"{name}: in order of time"):

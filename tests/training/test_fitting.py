@@ -17,6 +17,7 @@ from dispatch.learning.measuring import measure
 from dispatch.learning.model import Model
 from dispatch.learning.questions import Question
 from dispatch.learning.weights import pack, unpack
+from storage.errors import HeyunError
 from training.fitting import EVEN, STRENGTH, Example, _features, _matrix, _weights, fit, judge
 
 KINDS = {"0101": "water", "0102": "roads", "0103": "roads", "0201": "green"}
@@ -170,5 +171,5 @@ def test_pingshan_when_learned_by_time_then_the_goals_are_kept() -> None:
 
 def test_bench_when_columns_are_unknown_then_says_so(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("x,y\n1,2\n")
-    with pytest.raises(ValueError, match="x, y"):
+    with pytest.raises(HeyunError, match="x, y"):
         matching.read(tmp_path / "a.csv")
