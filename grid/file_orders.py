@@ -30,7 +30,7 @@ def orders_of(boundaries: Iterable[Boundary]) -> list[Import]:
         if one.parent is not None:
             geometry = msgspec.json.decode(shapely.to_geojson(shapely.from_wkb(one.wkb)))
             feature = Feature(geometry=geometry, code=one.code, name=one.name, name_en=one.name_en)
-            groups[LEVELS.index(one.level), one.level, one.parent, one.kind].append(feature)
+            groups[LEVELS.index(one.level), one.level, one.parent, one.kind if one.level == "grid" else ""].append(feature)
     return [_order(level, parent, kind, features) for (_, level, parent, kind), features in sorted(groups.items())]
 
 

@@ -37,13 +37,14 @@ from grid.numbering import is_national
 from grid.shape_checks import CHINA, WORLD, judge_shapes, same_shapes
 from grid.tree_checks import city_findings, code_findings, parent_findings, repeated
 
-__all__ = ["CODES", "Effect", "Inspection", "by_order", "inspect"]
+__all__ = ["CODES", "MOST_FINDINGS", "Effect", "Inspection", "inspect"]
 
 CODES = (
     "suspect_crs", "wrong_property", "wrong_code", "duplicate", "city", "unknown_parent", "wrong_parent", "empty", "invalid",
     "outside_box", "outside_parent", "overlap", "gap", "left_out",
 )  # fmt: skip
 
+MOST_FINDINGS = 20_000  # nobody reads more, and a file may be wrong in a million ways
 _ROUNDING = 1e-7  # degrees, about a centimetre
 MOST_NAME = 120  # characters, as in a city pack
 _CODE = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,39}\Z")
@@ -59,20 +60,26 @@ class Effect(msgspec.Struct, frozen=True):
 
 
 class Inspection(msgspec.Struct, frozen=True, kw_only=True):
-    """All findings, errors first and then in the order of the file, and what taking the file would do."""
+    """The findings, errors first and then in the order of the file, and what taking the file would do.
+
+    At most `MOST_FINDINGS` are kept; `counts` (by code), `errors` (they keep the file from being taken) and `warnings` count all.
+    """
 
     findings: list[Finding]
+    counts: dict[str, int]
+    errors: int
+    warnings: int
     effect: Effect = Effect()
 
-    @property
-    def errors(self) -> int:
-        """How many findings keep the file from being taken."""
-        return sum(finding.severity == "error" for finding in self.findings)
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """How many findings there are of each code."""
-        return dict(Counter(finding.code for finding in self.findings))
+    @classmethod
+    def of(cls, findings: Iterable[Finding], effect: Effect) -> Inspection:
+        """Return the inspection with these findings in their order."""
+        ordered = sorted(findings, key=_by_order)
+        errors = sum(finding.severity == "error" for finding in ordered)
+        return cls(
+            findings=ordered[:MOST_FINDINGS], counts=dict(Counter(finding.code for finding in ordered)), errors=errors,
+            warnings=len(ordered) - errors, effect=effect,
+        )  # fmt: skip
 
 
 def inspect(
@@ -82,12 +89,13 @@ def inspect(
     keeps_others: bool = False,
     void: Collection[str] = (),
     crs: str = "WGS-84",
+    already: Iterable[Finding] = (),
 ) -> Inspection:
     """Return what is wrong or doubtful if the boundaries took their places in the present territory.
 
     They take the place of all areas of their level below their parents; with `keeps_others` only of those with the same code.
     `void` codes must not be used again. `crs` is the system that the file was said to be in: whether another one fits better is
-    asked of the present shapes.
+    asked of the present shapes. What was found `already`, when the file was read, stands among the findings.
 
     >>> whole = shapely.to_wkb(shapely.box(106.0, 26.0, 106.02, 26.01))
     >>> there = [Area(code="520102001001", name="社区", level="community", parent="520102001", wkb=whole)]
@@ -98,6 +106,7 @@ def inspect(
     """
     ground = _Ground(boundaries, present, keeps_others)
     shapes, found = judge_shapes(boundaries, ground.box)
+    found += already
     found += _property_findings(boundaries)
     found += code_findings(boundaries, void, is_national=ground.is_national)
     found += repeated(boundaries)
@@ -107,8 +116,7 @@ def inspect(
     found += _nesting(boundaries, shapes, ground)
     found += suspicion(boundaries, shapes, ground.by_code, crs)
     found += (Finding(code="left_out", severity="warning", area=area.code, other=area.parent or "") for area in ground.left_out)
-    found.sort(key=by_order)
-    return Inspection(findings=found, effect=ground.effect())
+    return Inspection.of(found, ground.effect())
 
 
 class _Ground:
@@ -153,8 +161,8 @@ class _Ground:
 
 def _is_same(one: Boundary, area: Area) -> bool:
     default = "duty" if one.level == "grid" else ""  # what a grid is whose kind nobody has said
-    described = (one.name, one.level, one.parent, one.kind or default)
-    if described != (area.name, area.level, area.parent, area.kind or default):
+    kind = one.kind or default or area.kind  # of a wide area the kind is a word, which a file need not repeat
+    if (one.name, one.level, one.parent, kind) != (area.name, area.level, area.parent, area.kind or default):
         return False
     return one.wkb == area.wkb or _is_same_shape(*shapely.from_wkb([one.wkb or None, area.wkb or None], on_invalid="ignore"))
 
@@ -220,7 +228,7 @@ class _Order(NamedTuple):
     other: str
 
 
-def by_order(finding: Finding) -> tuple[object, ...]:
+def _by_order(finding: Finding) -> tuple[object, ...]:
     """Return the key by which findings are listed."""
     is_first = finding.code != "suspect_crs"  # what may be wrong with all features is said before anything else
     return _Order(

@@ -22,7 +22,7 @@ from grid.areas import Area
 from grid.boundaries import Boundary
 from grid.files.limits import MAX_UNPACKED, BadBoundaryFile, broken
 from grid.files.reading import BoundaryFile, ReadOptions, read_boundaries
-from grid.inspection import Inspection, by_order, inspect
+from grid.inspection import Inspection, inspect
 from storage.errors import FieldError
 
 __all__ = ["Inspected", "inspect_apart"]
@@ -114,13 +114,14 @@ def _inspect_here(order: _Order) -> Inspected | _Refused:
     except BadBoundaryFile as error:
         return _Refused(error.code, error.detail, list(error.errors), error.data)
     present = [area for part in order.present for area in msgspec.msgpack.decode(part, type=list[Area])]
-    seen = inspect(file.boundaries, present, keeps_others=order.keeps_others, void=order.void, crs=order.options.crs)
-    findings = sorted([*file.findings, *seen.findings], key=by_order)
+    inspection = inspect(
+        file.boundaries, present, keeps_others=order.keeps_others, void=order.void, crs=order.options.crs, already=file.findings
+    )
     return Inspected(
         file=msgspec.structs.replace(file, boundaries=[], findings=[]),
         levels=dict(Counter(one.level for one in file.boundaries)),
         packed=msgspec.msgpack.encode(file.boundaries),
-        inspection=Inspection(findings=findings, effect=seen.effect),
+        inspection=inspection,
     )
 
 

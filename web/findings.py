@@ -38,7 +38,8 @@ class InspectionAnswer(msgspec.Struct, kw_only=True):
 
     `format` and `layer` are what was read, `layers` what there is to read, `file_crs` what the file says of its coordinates,
     `fields` which property held which part. `levels` counts the features, `effect` what would become of the areas, `counts` the
-    findings by code. `next` is the cursor of the following page of findings, null on the last.
+    findings by code. `next` is the cursor of the following page of findings, null on the last; of more than 20,000 the first are
+    listed, all are counted.
     """
 
     possible: bool
@@ -60,13 +61,13 @@ class InspectionAnswer(msgspec.Struct, kw_only=True):
 def inspection_answer(seen: Inspected, language: str, *, limit: int, cursor: int = 0) -> InspectionAnswer:
     """Return the findings from `cursor` on, `limit` of them, with all that is counted; words in a language of the catalogues."""
     file, inspection = seen.file, seen.inspection
-    total = len(inspection.findings)
+    kept = len(inspection.findings)
     return InspectionAnswer(
         possible=not inspection.errors, format=file.form, layer=file.layer, layers=file.layers, file_crs=file.file_crs,
         fields=file.fields, features=sum(seen.levels.values()), levels=seen.levels,
-        effect=inspection.effect, errors=inspection.errors, warnings=total - inspection.errors, counts=inspection.counts,
+        effect=inspection.effect, errors=inspection.errors, warnings=inspection.warnings, counts=inspection.counts,
         findings=[_item(finding, language) for finding in inspection.findings[cursor : cursor + limit]],
-        next=cursor + limit if cursor + limit < total else None,
+        next=cursor + limit if cursor + limit < kept else None,
     )  # fmt: skip
 
 

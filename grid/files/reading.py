@@ -132,7 +132,7 @@ def _boundaries(
         boundaries.append(
             Boundary(
                 number=position + 1, code=code, name=as_text(of.get("name")), level=level,
-                kind=(as_kind(of.get("kind")) or options.kind) if level == "grid" else "",
+                kind=as_kind(of.get("kind")) or (options.kind if level == "grid" else ""),
                 parent=None if level == "city" else as_code(of.get("parent")) or parent_of(code),
                 name_en=as_text(of.get("name_en")), wkb=wkb[position] or b"", unread=layer.unread.get(position, ""),
                 valid_from=begin, valid_to=end,

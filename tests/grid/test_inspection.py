@@ -299,6 +299,12 @@ def test_inspect_when_anything_comes_then_only_known_codes_and_overlaps_as_the_p
                 assert (frozenset((code, other)) in sharing) == (square > 1.1)
 
 
+def test_inspect_when_more_is_wrong_than_is_kept_then_all_of_it_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("grid.inspection.MOST_FINDINGS", 3)
+    seen = inspect([grid(number, None) for number in range(1, 8)], PRESENT, keeps_others=True)
+    assert (len(seen.findings), seen.counts, seen.errors, seen.warnings) == (3, {"empty": 7}, 7, 0)
+
+
 def test_inspect_when_fifteen_thousand_grids_then_seconds() -> None:
     city = make_city(districts=10, townships=10, communities=10, grids=15)
     areas = areas_of(city)
