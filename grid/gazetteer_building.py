@@ -167,7 +167,7 @@ def build_tables(entries: Sequence[Entry]) -> GazetteerTables:
     begins, ends = starts[:-1].astype(np.int64), starts[1:].astype(np.int64)
     keys, key_texts = _sorted_keys(Spans(letters).keys(begins, ends) if texts else np.zeros(0, dtype=np.uint64))
     heard_keys, heard_texts = _sorted_keys(Spans(heard).keys(begins, ends) if texts else np.zeros(0, dtype=np.uint64))
-    initials, initial_texts, pinyin, pinyin_texts = _spellings(exact, letters, starts, spoken)
+    initials, initial_texts, pinyin, pinyin_texts = _spellings(texts, exact, letters, starts, spoken)
     grams, gram_starts, gram_texts = _grams(heard, starts)
     return GazetteerTables(
         sounds=spoken, letters=letters.tobytes(), starts=starts.tobytes(),
@@ -209,21 +209,23 @@ def _sorted_keys(keys: UInt64s) -> tuple[UInt64s, UInt32s]:
 
 
 def _spellings(
-    exact: NDArray[np.uint16], letters: NDArray[np.uint16], starts: UInt32s, spoken: sounds.Sounds
+    texts: Sequence[str], exact: NDArray[np.uint16], letters: NDArray[np.uint16], starts: UInt32s, spoken: sounds.Sounds
 ) -> tuple[bytes, bytes, bytes, bytes]:
-    """First letters and whole spellings, each sorted, with the texts that they belong to."""
+    """First letters and whole spellings, each sorted, with the texts that they belong to. A text with a phrase that is read
+    otherwise than its characters (重庆路) stands there in both ways."""
     said = np.array(["", *spoken.syllables], dtype=object)
     known = exact <= len(spoken.syllables)
-    words = np.where(
-        known, said[np.where(known, exact, 0)], [chr(code) if code < 128 else "" for code in letters.tolist()]
-    ).tolist()
-    firsts = [word[:1] for word in words]
-    bounds = list(zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True))
+    plain = [chr(code) if code < 128 else "" for code in letters.tolist()]
+    words = np.where(known, said[np.where(known, exact, 0)], plain).tolist()
+    phrases, bounds = sounds.other_readings(), starts.tolist()
+    read = [(words[bounds[at] : bounds[at + 1]], at) for at in range(len(texts))]
+    read += [(otherwise, at) for syllables, at in read if (otherwise := sounds.read_aloud(texts[at], syllables, phrases))]
+    owners = np.array([at for _, at in read], dtype=np.uint32)
     tables: list[bytes] = []
-    for parts, most in ((firsts, INITIALS_MOST), (words, PINYIN_MOST)):
-        column = np.array(["".join(parts[a:b])[:most] for a, b in bounds], dtype=f"S{most}")
+    for size, most in ((1, INITIALS_MOST), (None, PINYIN_MOST)):
+        column = np.array(["".join([one[:size] for one in syllables])[:most] for syllables, _ in read], dtype=f"S{most}")
         order = np.argsort(column, kind="stable")
-        tables += [column[order].tobytes(), order.astype(np.uint32).tobytes()]
+        tables += [column[order].tobytes(), owners[order].tobytes()]
     return tables[0], tables[1], tables[2], tables[3]
 
 

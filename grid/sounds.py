@@ -7,6 +7,7 @@ character: the syllable without its tone, and the syllable as it is heard where 
 
 from __future__ import annotations
 
+import functools
 import unicodedata
 from typing import Any
 
@@ -14,10 +15,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Codes", "Sounds", "build", "codes_of"]
+__all__ = ["Codes", "Sounds", "build", "codes_of", "other_readings", "read_aloud"]
 
 Codes = NDArray[np.uint16]
 _PLANE = 0x10000
+_PHRASE_MOST = 4  # characters of a phrase that says how its characters sound
 _OWN = 0x2000  # codes from here on are those of characters without a syllable
 _HEARD = (("zh", "z"), ("ch", "c"), ("sh", "s"), ("n", "l"))
 _ENDINGS = (("ang", "an"), ("eng", "en"), ("ing", "in"))
@@ -37,8 +39,9 @@ def codes_of(text: str) -> Codes:
     return np.frombuffer(text.encode("utf-16-le", errors="replace"), dtype="<u2")
 
 
+@functools.cache
 def build() -> Sounds:
-    """Return the tables. Takes about half a second and reads pypinyin's list of characters."""
+    """Return the tables. Takes about half a second the first time: it reads pypinyin's list of characters."""
     from pypinyin.constants import PINYIN_DICT  # kept out of the service: only the process that builds an index needs it
 
     spoken = {chr(code): _plain(said) for code, said in PINYIN_DICT.items() if code < _PLANE}
@@ -53,6 +56,37 @@ def build() -> Sounds:
         exact[ord(char)] = number[said]
         heard[ord(char)] = alike[_as_heard(said)]
     return Sounds(exact=exact.tobytes(), heard=heard.tobytes(), syllables=syllables)
+
+
+@functools.cache
+def other_readings() -> dict[str, tuple[str, ...]]:
+    """Return short phrases in which a character sounds otherwise than alone (重庆), with their syllables."""
+    from pypinyin.constants import PHRASES_DICT, PINYIN_DICT
+
+    alone = {chr(code): _plain(said) for code, said in PINYIN_DICT.items()}
+    alone |= _PLACES
+    found = {}
+    for phrase, said in PHRASES_DICT.items():
+        if 1 < len(phrase) == len(said) <= _PHRASE_MOST:
+            syllables = tuple(_plain(one[0]) for one in said)
+            if any(syllable != alone.get(char) for char, syllable in zip(phrase, syllables, strict=True)):
+                found[phrase] = syllables
+    return found
+
+
+def read_aloud(text: str, syllables: list[str], phrases: dict[str, tuple[str, ...]]) -> list[str] | None:
+    """Return the syllables of a text as its phrases are read, or None when that is no other than by character.
+
+    >>> read_aloud("到重庆路", ["dao", "zhong", "qing", "lu"], {"重庆": ("chong", "qing")})
+    ['dao', 'chong', 'qing', 'lu']
+    """
+    read = list(syllables)
+    for length in range(2, _PHRASE_MOST + 1):  # a longer phrase knows better than a shorter one
+        for start in range(len(text) - length + 1):
+            phrase = phrases.get(text[start : start + length])
+            if phrase is not None:
+                read[start : start + length] = phrase
+    return read if read != syllables else None
 
 
 def _plain(said: Any) -> str:

@@ -20,6 +20,7 @@ ENTRIES = [
     Entry(name="人民广场", kind="landmark", lon=EAST_OF - 0.05, lat=26.65),
     Entry(name="人民广场", kind="landmark", lon=EAST_OF + 0.05, lat=26.65),
     *(Entry(name=f"金阳南路{number}号", kind="door", lon=WEST + 0.0001 * number, lat=26.6001) for number in (2, 8, 16, 17, 29)),
+    Entry(name="重庆路", kind="road", lon=WEST, lat=26.58),
     Entry(name="世纪城龙福苑3栋", kind="building", lon=WEST + 0.0012, lat=26.6011),
     Entry(name="Ｈ座二十一号公馆", kind="building", lon=WEST, lat=26.6),
 ]
@@ -156,6 +157,9 @@ def test_ask_when_name_may_be_a_piece_of_a_longer_one_then_less_sure() -> None:
         ("jinyang", ["金阳南路"]),
         ("bsbl", ["宝山北路"]),
         ("wdq", ["乌当区"]),
+        ("cql", ["重庆路"]),
+        ("chongqinglu", ["重庆路"]),
+        ("zql", ["重庆路"]),
         ("金阳", ["金阳南路"]),
         ("龙福", ["世纪城龙福苑"]),
         ("水池", ["喷水池"]),
