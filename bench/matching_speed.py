@@ -1,7 +1,7 @@
 """A large city: 200,000 grids, 510 units, 2,859 organizations, 100,000 rules, in a service as it runs.
 
 How long it takes to load the territory and to swap in a changed one, how long the event loop stands still meanwhile, a whole
-match, and a million points located.
+match, a million points located; and how a race of two hundred organizations for one need ends (`bench.claims`).
 
     python -m bench.matching_speed [--json]
 """
@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 from rich.table import Table
 
+from bench import claims
 from bench.installation import console
 from bench.memory import rss_mb
 from bench.questions import match_figures
@@ -61,6 +62,7 @@ def main(json: bool = False) -> Figures:
                 figures.update(await _measure(settings, folder / "pack"))
 
             server.run(measure)
+    figures |= claims.main()
     console.print(_table(figures))
     if json:
         sys.stdout.write(json_module.dumps(figures) + "\n")
