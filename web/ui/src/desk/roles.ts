@@ -6,7 +6,7 @@ const SCREENS: Record<string, readonly string[]> = {
   leader: ['board'],
   unit_clerk: ['inbox'],
   unit_leader: ['inbox'],
-  org_coordinator: ['inbox'],
+  org_coordinator: ['inbox', 'needs'],
   sys_admin: ['calendar', 'deliveries'],
 }
 

@@ -1,0 +1,62 @@
+"""The list of needs: an organization finds what it could help with, claims it, and goes on in its inbox."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.browser.conftest import City, ticket
+from tests.browser.test_admin import NO_SCROLL
+from tests.browser.test_desk import in_language
+from tests.browser.test_scene import picture
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+WANTED = {"kind": "VOL", "help": "companionship", "what": "两位独居老人，每周三上门看看", "places": 2, "amount": "每次两小时"}
+
+
+def opened(city: City) -> Any:
+    """Return a case whose unit asks volunteers for help."""
+    case = city.call("POST", "/tickets", "operator", ticket(category="1801", description="两位独居老人想请人常来看看"))
+    if case["state"] == "filed":
+        action = next(one for one in city.case(case["id"])["actions"] if one["name"] == "dispatch")
+        unit = next(field for field in action["fields"] if field["name"] == "unit")["value"]
+        case = city.act(case, "dispatch", "dispatcher", unit=unit)
+    return city.act(case, "open_need", "dispatcher", **WANTED)
+
+
+def who_fits(city: City, case: str) -> Any:
+    """Return an organization that could claim the need of this case."""
+    for one in city.call("GET", "/organizations?kind=VOL&limit=200", "org_coordinator")["items"]:
+        found = city.call("GET", f"/needs?organization={one['code']}", "org_coordinator")["items"]
+        if any(need["id"].startswith(case) for need in found):
+            return one
+    raise AssertionError("no organization fits")
+
+
+def test_coordinator_claims_a_need_and_goes_on_in_the_inbox(
+    city: City, open_page: Callable[..., Any], check_access: Callable[[Any], None]
+) -> None:
+    case = opened(city)
+    organization = who_fits(city, case["id"])
+    page = open_page("org_coordinator", "/desk#/needs", language="zh-CN")
+    page.fill(".needs input[role=combobox]", organization["name"])
+    page.click(f".needs [role=option]:has-text('{organization['code']}')")
+    card = f".need:has-text('{WANTED['what']}')"
+    page.wait_for_selector(card)
+    in_language(page, check_access)
+    picture(page, "desk-needs")
+    page.set_viewport_size({"width": 412, "height": 915})
+    assert page.evaluate(NO_SCROLL)
+    check_access(page)
+    picture(page, "phone-needs")
+    assert "李四" not in page.inner_text(card) and case["case_no"] not in page.inner_text(card)
+    page.click(f"{card} .pri")
+    page.wait_for_selector(f"{card} >> text=已认领")
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.click(f"{card} a")
+    page.wait_for_selector(f".cs >> text={case['case_no']}")
+    claimed = [task for task in city.case(case["id"])["tasks"] if task["state"] == "claimed"]
+    assert [task["organization"]["code"] for task in claimed] == [organization["code"]]

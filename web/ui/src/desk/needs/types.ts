@@ -1,0 +1,29 @@
+/** A need as `GET /needs` sends it: what is wanted and roughly where, nothing of who asked. */
+import type { AreaRef } from '../../shared/types'
+
+export interface Need {
+  id: string
+  kind: string
+  help: string
+  what: string
+  amount: string | null
+  places: number
+  left: number
+  starts_at: string | null
+  ends_at: string | null
+  open_until: string
+  urgency: string
+  invited: boolean
+  area: AreaRef[]
+  distance_m: number | null
+}
+
+export interface NeedPage {
+  items: Need[]
+  next: string | null
+  load: number
+  capacity: number
+}
+
+/** The case that a need belongs to; it can be seen after the claim. */
+export const caseOf = (need: Need): string => need.id.split('.')[0] ?? ''
