@@ -10,6 +10,7 @@ import asyncio
 import os
 import resource
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -75,10 +76,24 @@ async def inspect_apart(
     """
     packed = [part async for part in _packed(present)]
     order = msgspec.msgpack.encode(_Order(data, options, packed, void or [], keeps_others))
+    with tempfile.TemporaryDirectory(prefix="heyun-boundaries-") as folder:  # removed by us, whatever becomes of the process
+        answer, status = await _talk(order, folder)
+    if status is None:
+        raise broken("boundary_file_heavy", f"reading took longer than {_PATIENCE_SECONDS:.0f} s")
+    if status:
+        raise broken("boundary_file_heavy", "the file takes more than a file may take, or cannot be read at all")
+    read = msgspec.msgpack.decode(answer, type=Inspected | _Refused)
+    if isinstance(read, _Refused):
+        raise BadBoundaryFile(read.detail, code=read.code, errors=read.errors, **read.data)
+    return read
+
+
+async def _talk(order: bytes, folder: str) -> tuple[bytes, int | None]:
+    """Return what the process answers to the order and how it ended: None when it took too long. It may write to `folder`."""
     pipe, nothing = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "grid.inspection_process", str(_MEMORY), stdin=pipe, stdout=pipe, stderr=nothing, cwd=_ROOT,
-        env={"PYTHONUTF8": "1", "OPENBLAS_NUM_THREADS": "1"},
+        env={"PYTHONUTF8": "1", "OPENBLAS_NUM_THREADS": "1", "TMPDIR": folder},
     )  # fmt: skip
     talk = asyncio.ensure_future(process.communicate(order))
     try:
@@ -90,14 +105,7 @@ async def inspect_apart(
         answer, _ = await talk  # never broken off: what it still has to write would end as an error that nobody hears
         with suppress(BrokenPipeError, ConnectionResetError):  # how a process that died leaves its input
             await process.stdin.wait_closed()  # type: ignore[union-attr]
-    if is_late:
-        raise broken("boundary_file_heavy", f"reading took longer than {_PATIENCE_SECONDS:.0f} s")
-    if process.returncode:
-        raise broken("boundary_file_heavy", "the file takes more than a file may take, or cannot be read at all")
-    read = msgspec.msgpack.decode(answer, type=Inspected | _Refused)
-    if isinstance(read, _Refused):
-        raise BadBoundaryFile(read.detail, code=read.code, errors=read.errors, **read.data)
-    return read
+    return answer, None if is_late else process.returncode
 
 
 async def _packed(present: list[Area]) -> AsyncIterator[msgspec.Raw]:

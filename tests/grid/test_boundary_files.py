@@ -321,6 +321,12 @@ def test_read_when_the_list_of_layers_is_itself_a_view_without_end_then_refused(
     assert refused(data).code == "boundary_file_broken"
 
 
+def test_read_when_a_geopackage_was_written_with_a_log_beside_it_then_read_all_the_same() -> None:
+    data = bytearray(geopackage({"wg": [(SQUARE, CHINESE)]}))
+    data[18:20] = b"\2\2"  # as QGIS leaves it: write-ahead logging
+    assert len(read(bytes(data)).boundaries) == 1
+
+
 def test_read_when_names_in_a_geopackage_hold_quotes_then_read() -> None:
     (one,) = read(geopackage({"网'格; DROP": [(SQUARE, CHINESE)]})).boundaries
     assert one.code == GRID

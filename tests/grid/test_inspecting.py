@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,10 @@ def features_of(level: str) -> list[tuple[Any, dict[str, Any]]]:
         for area in small_city().areas
         if area.level == level
     ]
+
+
+def names_in(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
 
 
 async def load_small_city(database: Database, folder: Path) -> None:
@@ -71,6 +76,18 @@ async def test_inspect_apart_when_the_file_takes_more_memory_than_there_is_then_
     with pytest.raises(BadBoundaryFile) as raised:
         await inspect_apart(b"{" + bytes(32 * 1024**2 - 1), OPTIONS, [])
     assert raised.value.code == "boundary_file_heavy"
+
+
+@pytest.mark.parametrize("patience", [120.0, 0.4])
+async def test_inspect_apart_when_it_ends_then_no_file_of_it_is_left(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, patience: float
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("grid.inspection_process._PATIENCE_SECONDS", patience)
+    data = geopackage({"wg": features_of("grid")}, system=4326)
+    with suppress(BadBoundaryFile):
+        await inspect_apart(data, OPTIONS, areas_of(small_city()))
+    assert names_in(tmp_path) == []
 
 
 async def test_inspector_when_asked_then_judges_against_the_database(database: Database, tmp_path: Path) -> None:
