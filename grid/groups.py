@@ -16,7 +16,19 @@ import msgspec
 from dispatch.actors import Actor, Scope
 from storage.errors import FieldError
 
-__all__ = ["AREA_ROLES", "KINDS", "Announcement", "Choice", "Group", "GroupKind", "Post", "errors_in", "group_actor", "tends"]
+__all__ = [
+    "AREA_ROLES",
+    "KINDS",
+    "Announcement",
+    "Choice",
+    "Group",
+    "GroupKind",
+    "Help",
+    "Post",
+    "errors_in",
+    "group_actor",
+    "tends",
+]
 
 GroupKind = Literal["household", "building", "village", "shops", "owners", "volunteers", "chat"]
 KINDS = ("household", "building", "village", "shops", "owners", "volunteers", "chat")
@@ -72,6 +84,16 @@ class Post(msgspec.Struct, frozen=True, kw_only=True):
     reply: str = ""
     case: str = ""
     case_no: str = ""
+    need: bool = False
+
+
+class Help(msgspec.Struct, frozen=True, kw_only=True):
+    """What a group needs of organizations: which kind of them, what sort of help, what in words, how many."""
+
+    kind: str
+    help: str
+    what: str
+    places: int = 1
 
 
 class Announcement(msgspec.Struct, frozen=True, kw_only=True):

@@ -24,8 +24,8 @@ from grid.coordinates import to_wgs84
 from grid.errors import PostDecided
 from grid.group_service import Groups
 from grid.group_store import GroupStore
-from grid.groups import AREA_ROLES, Announcement, Choice, Group, Post, group_actor
-from storage.errors import FieldError, Invalid, NotFound
+from grid.groups import AREA_ROLES, Announcement, Choice, Group, Help, Post, group_actor
+from storage.errors import FieldError, Forbidden, Invalid, NotFound
 
 __all__ = ["NewPost", "Posts", "Told"]
 
@@ -126,6 +126,19 @@ class Posts:
         case, case_no = await self._file(post, group, post.choice)
         done = await self._store.settle(id, "taken", {"state": "case", "case": case, "case_no": case_no})
         return done or await self._there(id)
+
+    async def ask_for_help(self, actor: Actor, post: Post, wanted: Help) -> Post:
+        """Ask organizations for what a group needs, once, by the case that was made of its post. Raises `Forbidden` for all but
+        grid workers and leads, `NotAllowed` while no unit has the case, `Invalid` for what is not asked of organizations."""
+        if actor.role not in AREA_ROLES:
+            raise Forbidden("grid workers ask for help")
+        if post.need or not post.case:
+            return post
+        case = await self._cases.get(actor=actor, case_id=post.case)
+        fields = msgspec.structs.asdict(wanted)
+        key = f"post:{post.id}"
+        await self._cases.act(actor=actor, case_id=post.case, action="open_need", rev=case.rev, fields=fields, key=key)
+        return await self._store.settle(post.id, "case", {"need": True}) or post
 
     async def decline(self, actor: Actor, id: str, reason: str, reply: str) -> Post:
         """Answer a post, or decline it with a reason; both may be read by the group. Raises `NotFound`, `PostDecided`, `Invalid`

@@ -20,6 +20,7 @@ from dispatch.placing import place_document
 from dispatch.situation import Situation, holds_lead, in_area, sensitive_category
 from dispatch.step import Step
 from dispatch.tasks import add_claim, ask_organization, follow_tasks, stop_invitation
+from dispatch.transition import WALKERS
 from dispatch.wanted import NEVER_ASKED, for_all, is_invited, place_of_need, places_left, taken
 from storage.errors import FieldError
 
@@ -39,7 +40,10 @@ PRECEDENCE = "need_precedence"  # node of the limits: how long who was invited c
 
 
 def _asks_for_help(at: Situation) -> bool:
-    """The unit that leads; whoever dispatches or supervises where the case lies."""
+    """The unit that leads; whoever dispatches or supervises where the case lies; what a community group needs its grid workers
+    ask for too."""
+    if at.actor.role in WALKERS:
+        return at.case["channel"] == "group" and in_area(at.case, at.actor)
     return in_area(at.case, at.actor) if at.actor.role in ("dispatcher", "supervisor") else holds_lead(at.case, at.actor)
 
 

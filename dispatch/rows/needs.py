@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dispatch import fields as f
 from dispatch.fields import Field, choice, text
-from dispatch.transition import ALIVE, DISPATCH, FINAL, NEED_STATES, NOTE, REASON, STATES, SYSTEM_ONLY, UNIT, Transition
+from dispatch.transition import ALIVE, DISPATCH, FINAL, NEED_STATES, NOTE, REASON, STATES, SYSTEM_ONLY, UNIT, WALKERS, Transition
 from dispatch.wanted import HELP, KINDS, VISIBILITIES
 
 __all__ = ["ROWS"]
@@ -19,7 +19,7 @@ _AMOUNT = text("amount", most=50, clean=True)
 
 ROWS: tuple[Transition, ...] = (
     Transition(
-        action="open_need", number="2.4b", states=("dispatched", "handling"), next=None, roles=_ASKING, public=False,
+        action="open_need", number="2.4b", states=("dispatched", "handling"), next=None, roles=_ASKING | WALKERS, public=False,
         guards=("asks_for_help",),
         fields=(
             Field(name="kind", type="choice", required=True, options=KINDS, options_from="asked_kind"), choice("help", HELP),

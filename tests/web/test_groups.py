@@ -156,6 +156,33 @@ async def test_post_without_a_place_then_its_case_lies_in_the_grid_of_the_group(
     assert case["appeal_type"] == "help"
 
 
+async def test_need_when_a_grid_worker_confirms_it_then_organizations_are_asked_once(service: Running) -> None:
+    post = await posted(service, await group(service, "P-13"), text="楼上独居老人要人陪着去医院复查")
+    help = {"kind": "VOL", "help": "companionship", "what": "陪老人去医院复查", "places": 2}
+    choice = {"kind": "need", "category": "0701", "seen": True, "help": help}
+    done = await confirm(service, post, "worker_a", **choice)
+    assert done.status == 200 and done.json["need"] is True, done.body
+    again = await asyncio.gather(*(confirm(service, post, user, **choice) for user in ("worker_a", "lead_a", "worker_a")))
+    assert all(one.json == done.json for one in again)
+    case = (await service.get(f"/api/v1/cases/{done.json['case']}", "clerk_town")).json
+    assert (case["state"], case["lead"]["code"]) == ("dispatched", "520102001-town"), "the territorial unit leads"
+    assert [(need["what"], need["places"], need["state"]) for need in case["needs"]] == [("陪老人去医院复查", 2, "open")]
+
+
+async def test_need_when_it_cannot_be_asked_for_then_the_case_stays_and_it_can_be_asked_again(service: Running) -> None:
+    post = await posted(service, await group(service, "P-14"), text="楼上独居老人要人陪着去医院复查")
+    help = {"kind": "VOL", "help": "companionship", "what": "上门执法检查", "places": 2}
+    choice = {"kind": "need", "category": "0701", "seen": True}
+    refused = await confirm(service, post, "worker_a", **choice, help=help)
+    assert refused.status == 422 and refused.json["errors"][0]["field"] == "what"
+    assert (await service.get(f"/api/v1/posts/{post['id']}", "worker_a")).json["state"] == "case"
+    assert (await confirm(service, post, "circle_a", **choice, help=help)).status == 403
+    asked = await confirm(service, post, "worker_a", **choice, help=help | {"what": "陪老人去医院"})
+    assert asked.json["need"] is True
+    early = await posted(service, "P-14")
+    assert (await confirm(service, early, "worker_a", help=help)).status in (403, 409), "no unit has it yet"
+
+
 async def test_post_when_no_case_can_be_made_then_open_again(service: Running) -> None:
     post = await posted(service, await group(service, "P-6"))
     refused = await confirm(service, post, "worker_a", category="9999")

@@ -11,7 +11,7 @@ import msgspec
 from dispatch.plain import PublicCase
 from dispatch.reports import Location
 from grid.group_service import Imported, KeptGroup
-from grid.groups import Choice, Group, GroupKind, Post
+from grid.groups import Choice, Group, GroupKind, Help, Post
 from grid.posting import NewPost, Told
 from web.base import ApiHandler, field_error, operation
 from web.bodies import Body
@@ -101,13 +101,24 @@ class PostBody(Body, frozen=True, kw_only=True):
     location: Location | None = None
 
 
+class HelpBody(Body, frozen=True, kw_only=True):
+    """What is asked of organizations, as `open_need` takes it."""
+
+    kind: Code
+    help: Code
+    what: Annotated[str, msgspec.Meta(min_length=4, max_length=200)]
+    places: Annotated[int, msgspec.Meta(ge=1, le=50)] = 1
+
+
 class PostConfirmBody(Body, frozen=True, kw_only=True):
-    """As what: a problem, or a need of help. `seen` files it at once, where a category is given."""
+    """As what: a problem, or a need. `seen` files it at once, where a category is given; `help` asks organizations for it, once
+    a unit has the case."""
 
     kind: Literal["problem", "need"] = "problem"
     category: Code | None = None
     urgency: Code | None = None
     seen: bool = False
+    help: HelpBody | None = None
 
 
 class PostDeclineBody(Body, frozen=True, kw_only=True):
@@ -135,6 +146,7 @@ class PostView(msgspec.Struct, kw_only=True):
     reply: str | None
     case: str | None
     case_no: str | None
+    need: bool
     told: PublicCase | None = None
 
 
@@ -176,7 +188,7 @@ def _post_view(post: Post, told: PublicCase | None = None) -> PostView:
         id=post.id, group=post.group, at=moment(post.at), author=post.author, text=post.text, photos=post.photos, lon=post.lon,
         lat=post.lat, state=post.state, decided_by=post.decided_by or None,
         decided_at=None if post.decided_at is None else moment(post.decided_at), reason=post.reason or None,
-        reply=post.reply or None, case=post.case or None, case_no=post.case_no or None, told=told,
+        reply=post.reply or None, case=post.case or None, case_no=post.case_no or None, need=post.need, told=told,
     )  # fmt: skip
 
 
@@ -289,6 +301,9 @@ class PostConfirm(ApiHandler):
         choice = Choice(kind=body.kind, category=body.category, urgency=body.urgency, seen=body.seen)
         post = await self.services.field.posts.confirm(self.actor, id, choice)
         await self.services.pictures.attach(post.photos, post.case)
+        if body.help is not None:
+            wanted = Help(**msgspec.structs.asdict(body.help))
+            post = await self.services.field.posts.ask_for_help(self.actor, post, wanted)
         self.answer(_post_view(post))
 
 
