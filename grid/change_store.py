@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from grid.areas import Area
-from grid.land import Land
-from grid.orders import Create, Import, Merge, Order, Split, named
+from grid.land import Land, Past
+from grid.orders import Create, Import, Merge, Order, Reverse, Split, named
 from grid.planning import Plan
 from grid.store import AREAS, HISTORY, TERRITORY, VERSIONS, VOID, area_document, area_of
 from storage.client import Database
@@ -56,6 +56,9 @@ async def load_land(database: Database, order: Order) -> Land:
     """Return the part of the territory that an order is about, with the codes that can no longer be given."""
     state = await database.find_one(VERSIONS, {"_id": TERRITORY}) or {"version": 0}
     wanted = {code for _, code in named(order)}
+    past = await _past(database, order.change) if isinstance(order, Reverse) else None
+    if past is not None:
+        wanted |= past.after.keys() | {form.parent for form in past.before if form.parent}
     found = await _areas(database, {"_id": {"$in": sorted(wanted)}})
     parents = {area.parent for area in found.values() if area.parent}
     found |= await _areas(database, {"_id": {"$in": sorted(parents)}})
@@ -63,7 +66,16 @@ async def load_land(database: Database, order: Order) -> Land:
     if isinstance(order, Import):
         around |= await _areas(database, {"parent": {"$in": sorted(around)}})
     used = await _used(database, order, wanted | parents)
-    return Land((found | around).values(), used, int(state["version"]))
+    return Land((found | around).values(), used, int(state["version"]), past)
+
+
+async def _past(database: Database, id: str) -> Past | None:
+    change = await database.find_one(CHANGES, {"_id": id, "state": "in_force"})
+    if change is None:
+        return None
+    former = await database.find(HISTORY, {"change": id}, sort=[("code", 1)])
+    before = tuple(area_of({**form, "_id": form["code"]}) for form in former)
+    return Past(before, frozenset(change["new"]), {form["_id"]: change["version"] for form in change["now"]})
 
 
 async def _areas(database: Database, filter: dict[str, Any]) -> dict[str, Area]:
@@ -111,6 +123,7 @@ async def insert(database: Database, change: dict[str, Any], plan: Plan, land: L
         "new": [code for code in plan.now if code not in land.areas],
         "now": [area_document(area, change["effective_at"], 0) for area in plan.now.values()],
         "gone": [{"code": code, "heirs": list(heirs)} for code, heirs in plan.gone.items()],
+        "revived": [{"code": code, "heirs": list(heirs)} for code, heirs in plan.revived.items()],
         "expects": [{"code": code, "version": land.areas[code].version} for code in touched if code in land.areas],
     }
 
@@ -189,6 +202,8 @@ async def _replace(
     if change["now"]:
         brought = {"version": version, "valid_from": at, "change": change["_id"]}
         await database.insert_many(AREAS, [form | brought for form in change["now"]], session=session)
+    for one in change["revived"]:
+        await database.update_one(VOID, {"_id": one["code"]}, {"$set": {"heirs": one["heirs"]}}, session=session)
     if heirs:
         void = {"at": at, "change": change["_id"], "reason": change["kind"]}
         codes = [{"_id": code, "heirs": after, **void} for code, after in heirs.items()]

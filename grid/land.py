@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import shapely
 
@@ -21,15 +21,26 @@ class SequenceFull(Conflict):
     code = "sequence_full"
 
 
+class Past(NamedTuple):
+    """What a change has done: the areas `before` it as far as it touched them, the codes that it `brought`, and all that it left
+    with the version that they then had (`after`)."""
+
+    before: tuple[Area, ...]
+    brought: frozenset[str]
+    after: Mapping[str, int]
+
+
 class Land:
     """Areas by code with their parents, children and shapes. Immutable; shapes are made when they are asked for."""
 
-    def __init__(self, areas: Iterable[Area], used: Iterable[str] = (), version: int = 0) -> None:
+    def __init__(self, areas: Iterable[Area], used: Iterable[str] = (), version: int = 0, past: Past | None = None) -> None:
         """`areas` hold with each area its parent, its siblings and what lies below it; `used` are codes that are or were valid,
-        or that a planned change will use, as far as they can matter; `version` is the territory's."""
+        or that a planned change will use, as far as they can matter; `version` is the territory's, `past` the
+        change that is to be reversed."""
         self.areas: Mapping[str, Area] = {area.code: area for area in areas}
         self.used = frozenset(used) | self.areas.keys()
         self.version = version
+        self.past = past
         self._shapes: dict[str, Any] = {}
         self._below: dict[str, list[Area]] = {}
         for area in self.areas.values():

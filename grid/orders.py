@@ -16,7 +16,10 @@ import shapely
 from grid.coordinates import to_wgs84
 from storage.errors import FieldError, Invalid
 
-__all__ = ["Create", "Feature", "Import", "Merge", "MoveBorder", "Order", "Part", "Rename", "Split", "Void", "named", "shape_of"]
+__all__ = [
+    "Create", "Feature", "Import", "Merge", "MoveBorder", "Order", "Part", "Rename", "Reverse", "Split", "Void", "named",
+    "shape_of",
+]  # fmt: skip
 
 Code = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]{0,39}$")]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=120)]
@@ -113,7 +116,14 @@ class Import(_Order, frozen=True, kw_only=True, tag="import"):
     features: Annotated[list[Feature], msgspec.Meta(min_length=1, max_length=2_000)]
 
 
-Order = Create | Split | Merge | MoveBorder | Rename | Void | Import
+class Reverse(_Order, frozen=True, kw_only=True, tag="reverse"):
+    """What a change in force has done is undone: shapes, names and parents are as before. A code that it made void stays void:
+    its ground gets the next code of its parent, and what named the void code leads there."""
+
+    change: Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
+
+
+Order = Create | Split | Merge | MoveBorder | Rename | Void | Import | Reverse
 
 
 def named(order: Order) -> tuple[tuple[str, str], ...]:
@@ -127,6 +137,8 @@ def named(order: Order) -> tuple[tuple[str, str], ...]:
             return tuple((f"codes[{number}]", code) for number, code in enumerate(order.codes))
         case MoveBorder():
             return (("giver", order.giver), ("taker", order.taker))
+        case Reverse():
+            return ()
 
 
 def shape_of(geometry: Geometry | None, crs: str, field: str, allowed: Sequence[str] = POLYGONS) -> Any:

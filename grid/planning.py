@@ -15,9 +15,9 @@ import shapely
 from dispatch.model import LEVELS
 from grid.areas import Area, is_below_grid
 from grid.drawing import cut, joined, place_in, unreached
-from grid.land import Land, next_codes
+from grid.land import Land, Past, next_codes
 from grid.metric import square_metres
-from grid.orders import LINES, Create, Import, Merge, MoveBorder, Order, Part, Rename, Split, Void, named, shape_of
+from grid.orders import LINES, Create, Import, Merge, MoveBorder, Order, Part, Rename, Reverse, Split, Void, named, shape_of
 from storage.errors import FieldError, Invalid
 
 __all__ = ["Plan", "plan"]
@@ -29,7 +29,8 @@ class Plan(NamedTuple):
     """`now` are the areas that are new or have changed; `gone` the void codes, each with who came after it.
 
     `drawn` are the shapes (WGS-84 degrees) of those of `now` whose border is another; `whole` are areas which together must hold
-    the same ground as before; `apart` are codes that should be neighbours and are not.
+    the same ground as before; `apart` are codes that should be neighbours and are not. `revived` are codes, void before, whose
+    ground has another area from now on.
     """
 
     now: dict[str, Area]
@@ -37,6 +38,7 @@ class Plan(NamedTuple):
     drawn: dict[str, Any] = {}
     whole: tuple[str, ...] = ()
     apart: tuple[str, ...] = ()
+    revived: dict[str, tuple[str, ...]] = {}
 
     @property
     def touched(self) -> tuple[str, ...]:
@@ -171,6 +173,38 @@ def _import(order: Import, land: Land) -> Plan:
     return _drawn(_with_children(changed, drawn, list(gone), land), {code: drawn[code] for code in changed}, gone)
 
 
+def _reverse(order: Reverse, land: Land) -> Plan:
+    past = land.past
+    if past is None:
+        raise _wrong("change", "unknown_change", "a change that is in force")
+    if any(code not in land.areas or land.areas[code].version != version for code, version in past.after.items()):
+        raise _wrong("change", "overtaken", "a change whose areas are still as it left them")
+    if busy := [code for code in past.brought if not past.before and land.below(code)]:
+        raise _wrong("change", "has_children", f"no areas below {busy[0]}")
+    codes = _codes_again(past, land)
+    now = {}
+    for form in past.before:
+        parent = codes.get(form.parent or "", form.parent)
+        restored = msgspec.structs.replace(form, code=codes.get(form.code, form.code), parent=parent, version=0, valid_from=None)
+        now[restored.code] = restored
+    drawn = {code: shapely.from_wkb(area.wkb) for code, area in now.items() if area.wkb and not _has_shape(land, code, area)}
+    gone = {code: _heirs(land.shape(code), drawn) for code in sorted(past.brought)}
+    return Plan(now, gone, drawn, revived={old: (new,) for old, new in codes.items()})
+
+
+def _codes_again(past: Past, land: Land) -> dict[str, str]:
+    """For each area that the change made void the code under which it comes back."""
+    codes: dict[str, str] = {}
+    for form in past.before:
+        if form.code not in past.after:
+            codes[form.code] = _fresh(land, form, 1, codes.values())[0]
+    return codes
+
+
+def _has_shape(land: Land, code: str, area: Area) -> bool:
+    return code in land.areas and land.areas[code].wkb == area.wkb
+
+
 def _heirs(old: Any, drawn: Mapping[str, Any]) -> tuple[str, ...]:
     """Who takes in a void area's ground, most of it first."""
     if old is None:
@@ -242,4 +276,5 @@ def _wrong(field: str, code: str, message: str) -> Invalid:
 
 _PLANNERS: Mapping[type, Callable[[Any, Land], Plan]] = {
     Create: _create, Split: _split, Merge: _merge, MoveBorder: _move, Rename: _rename, Void: _void, Import: _import,
+    Reverse: _reverse,
 }  # fmt: skip

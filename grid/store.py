@@ -38,7 +38,10 @@ INDEXES: Mapping[str, Sequence[Index]] = {
         Index((("level", 1), ("_id", 1)), serves="GET /areas by level"),
         Index((("parent", 1), ("_id", 1)), serves="the family of an area whose border changes"),
     ),
-    HISTORY: (Index((("code", 1), ("valid_to", -1)), serves="the former forms of an area, latest first"),),
+    HISTORY: (
+        Index((("code", 1), ("valid_to", -1)), serves="the former forms of an area, latest first"),
+        Index((("change", 1), ("code", 1)), sparse=True, serves="what a change has ended, to reverse it"),
+    ),
     VOID: (),
     ZONES: (),
     ASSETS: (),

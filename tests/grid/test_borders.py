@@ -17,7 +17,7 @@ from grid import store
 from grid.borders import Borders, ChangeInForce, ChangeRefused, Mention, Mentions
 from grid.change_store import CHANGES, INDEXES, LEAD, ChangePlanned, StaleTerritory
 from grid.importing import TerritoryPack, write
-from grid.orders import Create, Merge, MoveBorder, Rename, Split, Void
+from grid.orders import Create, Merge, MoveBorder, Rename, Reverse, Split, Void
 from storage.client import Database
 from storage.errors import Invalid, NotFound
 from storage.indexes import ensure
@@ -262,6 +262,48 @@ async def test_create_when_a_code_was_void_then_never_again_neither_by_order_nor
     assert await whole(database) == before
 
 
+@pytest.mark.parametrize(
+    "order",
+    [
+        CUT,
+        Merge(codes=[FIRST, SECOND], into=SECOND),
+        Merge(codes=[FIRST, SECOND, grid_code(4)]),
+        MoveBorder(giver=FIRST, taker=SECOND, ground=geojson(box(0.5, -1, 2, 2)), crs="WGS-84"),
+        Rename(code=FIRST, name="新名"),
+        Void(code=FIRST),
+    ],
+)
+async def test_reverse_when_in_force_then_shapes_and_names_are_as_before_and_void_codes_stay_void(
+    borders: Borders, database: Database, order: Any
+) -> None:
+    async def ground() -> set[tuple[str, bytes]]:
+        return {(found["name"], found["wkb"]) async for found in database.iterate(store.AREAS, {"level": "grid"})}
+
+    before, were = await ground(), await codes(database)
+    change = await make(borders, order)
+    assert await ground() != before
+    look = await borders.look(Reverse(change=change.id))
+    assert look.errors == []
+    back = await make(borders, Reverse(change=change.id), version=2, key="k2")
+    assert back.state == "in_force" and await ground() == before
+    ended = {gone.code for gone in change.gone}
+    assert await codes(database) & ended == set() and len(await codes(database)) == len(were)
+    void = {found["_id"]: found["heirs"] for found in await database.find(store.VOID, {})}
+    for code in ended:  # what named it leads to its own ground again, and nowhere else
+        (heir,) = void[code]
+        (form,) = await database.find(store.HISTORY, {"code": code})
+        assert (await database.find_one(store.AREAS, {"_id": heir}))["wkb"] == form["wkb"]
+
+
+async def test_reverse_when_overtaken_or_unknown_then_refused(borders: Borders, clock: Hand) -> None:
+    change = await make(borders, Rename(code=FIRST, name="新名"))
+    await make(borders, CUT, version=2, key="k2")
+    for id, code in ((change.id, "overtaken"), ("nothing", "unknown_change")):
+        with pytest.raises(Invalid) as caught:
+            await borders.look(Reverse(change=id))
+        assert [(error.field, error.code) for error in caught.value.errors] == [("order.change", code)]
+
+
 async def test_lists_when_explained_then_each_walks_an_index(borders: Borders, database: Database, clock: Hand) -> None:
     await make(borders, CUT)
     newest = [("made_at", -1), ("_id", -1)]
@@ -272,6 +314,7 @@ async def test_lists_when_explained_then_each_walks_an_index(borders: Borders, d
         (CHANGES, {"state": "planned", "effective_at": {"$lte": clock.now}}, [("effective_at", 1)]),
         (store.AREAS, {"parent": {"$in": [COMMUNITY]}}, None),
         (store.HISTORY, {"code": FIRST}, [("valid_to", -1)]),
+        (store.HISTORY, {"change": "x"}, [("code", 1)]),
     ):
         plan = str((await database.explain(collection, filter, sort))["queryPlanner"]["winningPlan"])
         assert "IXSCAN" in plan and "COLLSCAN" not in plan and "'SORT'" not in plan, (collection, filter, plan)
