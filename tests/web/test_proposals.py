@@ -65,6 +65,8 @@ async def test_proposal_when_taken_becomes_a_rule_by_which_all_match(service: Ru
     assert (rule["lead"], rule["area"], rule["category"]) == ("520102-road", area, "0201")
     (change,) = await service.services.database.find(RULE_CHANGES, {"rule": rule["_id"]})
     assert (change["by"], change["before"]) == ("supervisor", None)
+    made = (await service.get(f"/api/v1/rules/versions/{change['version']}", "dispatcher")).json
+    assert (made["version"]["source"], made["changes"][0]["after"]["lead"]) == ("proposal", "520102-road"), "one history"
     assert await listed(service, case) is None
     entry = (await service.get(f"/api/v1/cases/{case['id']}/timeline", "dispatcher")).json["items"][-1]
     assert (entry["action"], entry["actor"]["role"], entry["note"]) == ("accept_rule", "supervisor", "核实无误")
