@@ -101,10 +101,11 @@ def category_document(category: Category) -> dict[str, Any]:
 
 def match_document(match: Match, at: datetime) -> dict[str, Any]:
     """Return the stored form of a match: the first candidates with rule, basis and parts of the score."""
+    form = _CANDIDATES.of if match.learned is None else _made_candidate  # what a model has ordered is of this case alone
     found = {
         "decided": match.decided,
         "doubt": list(match.doubt),
-        "candidates": [_CANDIDATES.of(item) for item in match.candidates[:KEPT_CANDIDATES]],
+        "candidates": [form(item) for item in match.candidates[:KEPT_CANDIDATES]],
         "assists": [_UNITS.of(unit) for unit in match.assists],
         "version": match.version,
         "at": at,

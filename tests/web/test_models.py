@@ -20,7 +20,7 @@ from dispatch.city import LearningParams
 from dispatch.learning.versions import MODELS, OFF, STATE, WEIGHTS, Versions
 from dispatch.store import CASES
 from tests.scenarios.robot import Robot
-from tests.service import Running, open_service
+from tests.service import Running, open_service, serving
 from web.cli.learn import learn
 from web.learning import Learning
 
@@ -129,6 +129,19 @@ async def test_model_when_learned_and_switched_on_then_the_next_open_choice_is_o
     assert asked["learned"]["version"] == id
     await switched_off(city, id)
     assert "learned" not in (await report(city, "水表箱旁的供水管线缆垂落下来"))["match"]
+
+
+async def test_switch_when_made_in_one_process_then_on_in_another_one_and_in_one_that_starts_later(city: Running) -> None:
+    id, settings = await learned(city), city.services.settings
+    async with serving(settings, city.tokens) as other:
+        await city.post(f"{MODELS_PATH}/{id}:activate", {}, "supervisor")
+        await until(city, on=True)
+        await until(other, on=True)
+        assert (await report(other, "水表箱旁的供水管线缆垂落下来"))["match"]["learned"]["version"] == id
+        async with serving(settings, city.tokens) as later:
+            assert later.services.core.rules.learned is not None
+        await switched_off(city, id)
+        await until(other, on=False)
 
 
 async def test_model_when_rules_give_one_winner_then_they_are_not_overruled(city: Running) -> None:
