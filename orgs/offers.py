@@ -12,7 +12,7 @@ from datetime import date, datetime
 import msgspec
 
 from dispatch.model import Point
-from orgs.hours import is_open, parse
+from orgs.hours import ALWAYS, Hours, is_open, parse
 from orgs.organizations import distance_m
 
 __all__ = ["EVERYWHERE", "OFFER_STATES", "Hold", "Offer", "published_by_organization", "reach_of"]
@@ -60,6 +60,16 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     def still_left(self) -> int:
         """How much of it can still be reserved."""
         return self.amount if self.left is None else self.left
+
+    @property
+    def opening(self) -> Hours:
+        """The hours of the day at which it holds."""
+        return parse(self.hours) if self.hours else ALWAYS
+
+    @property
+    def is_local(self) -> bool:
+        """True when it is for some places only, not for wherever its organization serves."""
+        return bool(self.area_codes or self.radius_m)
 
     def fits(self, kinds: Sequence[str], day: date, minute: int, point: Point | None, areas: Sequence[str]) -> bool:
         """Tell whether it is of one of the kinds (or of no particular one), on that day and hour, and for that place."""

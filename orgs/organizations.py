@@ -139,6 +139,14 @@ class Offering(Protocol):
     def what(self) -> str:
         """What is offered, in words."""
 
+    @property
+    def opening(self) -> Hours:
+        """The hours of the day at which it holds."""
+
+    @property
+    def is_local(self) -> bool:
+        """True when it is for some places only, not for wherever its organization serves."""
+
     def fits(self, kinds: Sequence[str], day: date, minute: int, point: Point | None, areas: Sequence[str]) -> bool:
         """Tell whether it is of one of the kinds, open at that time, and for that place."""
 
@@ -148,8 +156,9 @@ class Party(msgspec.Struct, frozen=True, gc=False):
 
     `worth` is the most that everything but kind and distance adds to the score: what a question finds less (fewer free places,
     asked of late, no offer that fits) is taken off then. `round` is the square of the chord that the polygon needs. `plain` is
-    one with capacity left and without dates, `lone` also without offers. `idle` is how the organization is while nothing more is
-    known than when it was prepared, `offering` the same with each of its offers.
+    one with capacity left and without dates, `local` one with offers for some places only, `easy` a plain one that is not local.
+    `idle` is how the organization is while nothing more is known than when it was prepared, `offering` the same with each of its
+    offers.
     """
 
     organization: Organization
@@ -168,7 +177,8 @@ class Party(msgspec.Struct, frozen=True, gc=False):
     offers: tuple[Offering, ...]
     code: str
     plain: bool
-    lone: bool
+    local: bool
+    easy: bool
     kind_words: str
     idle: Present
     offering: tuple[Present, ...]
@@ -187,6 +197,7 @@ def party_of(organization: Organization, offers: Sequence[Offering] = (), *, loa
     past = past_part(organization)
     dated = organization.valid_from is not None or organization.valid_to is not None
     idle, *offering = (present_of(organization, load, asked, what) for what in ("", *[offer.what for offer in offers]))
+    plain, local = not dated and load < organization.capacity, any(offer.is_local for offer in offers)
     worth = WEIGHTS["capacity"] * idle.capacity + WEIGHTS["past"] * past + WEIGHTS["turn"] * idle.turn
     return Party(
         organization=organization,
@@ -204,8 +215,9 @@ def party_of(organization: Organization, offers: Sequence[Offering] = (), *, loa
         polygon=polygon,
         offers=tuple(offers),
         code=organization.code,
-        plain=not dated and load < organization.capacity,
-        lone=not dated and load < organization.capacity and not offers,
+        plain=plain,
+        local=local,
+        easy=plain and not local,
         kind_words="、".join([KIND_WORDS.get(kind, kind) for kind in organization.kinds]),
         idle=idle,
         offering=tuple(offering),

@@ -209,7 +209,9 @@ class ServiceIndex:
         self._approved = _layers([(number, party) for number, party in everybody if party.organization.approved])
         self._nearest = Layer(everybody, cover=CIRCLE, plain=True)
         self._areas = frozenset(area for _, party in everybody for area in party.areas)
-        self._edges = sorted({minute for _, party in everybody for span in party.hours for minute in span})
+        hours = [party.hours for _, party in everybody] + [one.opening for _, party in everybody for one in party.offers]
+        self._edges = sorted({minute for spans in hours for span in spans for minute in span})
+        self._offering: dict[tuple[date, int, tuple[str, ...]], Mapping[int, Present]] = {}
         self._chosen: dict[tuple[object, ...], Sequence[tuple[Layer, float]]] = {}
 
     def nearest(self, lon: float, lat: float, *, limit: int = LIMIT) -> list[tuple[str, float]]:
@@ -231,7 +233,7 @@ class ServiceIndex:
     ) -> tuple[Helper, ...]:
         """Return the organizations of one of `kinds` (best kind first) that serve the point or one of the areas, best first."""
         layers = self._layers_for(areas, kinds, question.minute, question.approved_for is not None)
-        asking = _Asking(point, areas, kinds, question)
+        asking = _Asking(point, areas, kinds, question, self._offers_at(question, kinds))
         best, parties = self._best(layers, asking, limit), self._ordered
         return tuple([helper_of(parties[position], fit, metres, -score, now) for score, position, metres, fit, now in best])
 
@@ -248,6 +250,20 @@ class ServiceIndex:
             found = self._chosen[key] = _choose(
                 self._approved if approved else self._kinds, (CIRCLE, POLYGON, *areas), kinds, minute
             )
+        return found
+
+    def _offers_at(self, question: Question, kinds: Sequence[str]) -> Mapping[int, Present]:
+        """Return who has an offer that fits at this time, as far as the place does not matter: found once for a while."""
+        key = question.day, bisect_right(self._edges, question.minute), tuple(kinds)
+        found = self._offering.get(key)
+        if found is None:
+            if len(self._offering) >= MOST_CHOSEN // 16:
+                self._offering.clear()
+            found = self._offering[key] = {
+                position: offering
+                for position, party in enumerate(self._ordered)
+                if party.offers and (offering := _offering_of(party, kinds, question.day, question.minute, None, ())) is not None
+            }
         return found
 
     def _best(self, layers: Sequence[tuple[Layer, float]], asking: _Asking, limit: int) -> list[Judged]:
@@ -280,7 +296,7 @@ class ServiceIndex:
         judged: list[Judged] = []
         best: list[Judged] = []
         seen: set[int] = set()
-        ordered, minute, simple = self._ordered, asking.minute, not asking.strict
+        ordered, offering, minute, simple = self._ordered, asking.offering, asking.minute, not asking.strict
         asked, loads = asking.asked, asking.loads
         for entry in found:
             while judged and judged[0] < entry:  # nobody who is left can be better
@@ -292,55 +308,61 @@ class ServiceIndex:
             if position in seen:
                 continue
             party = ordered[position]
-            if position == number and simple and party.lone and party.code not in asked and party.code not in loads:
-                seen.add(position)  # nothing more is known of it: it is worth what was found
+            if party.easy and simple and position == number and party.code not in asked and party.code not in loads:
+                seen.add(position)  # nothing more is known of it than when it was prepared
                 if not party.hours or is_open(party.hours, minute):
-                    heappush(judged, (bound, position, metres, fit, party.idle))
-            elif (now := asking.judge(party, entry, position, seen)) is not None:
-                heappush(judged, now)
+                    now = offering.get(position, party.idle) if party.offers else party.idle
+                    less = WEIGHTS["offer"] if party.offers and now is party.idle else 0.0
+                    heappush(judged, (bound + less, position, metres, fit, now))
+            elif (settled := asking.judge(party, entry, offering.get(position, party.idle), seen)) is not None:
+                heappush(judged, settled)
         return best + nsmallest(limit - len(best), judged)
 
 
 class _Asking:
     """One question with its place: judges who was found by what is known at this moment."""
 
-    __slots__ = ("_areas", "_day", "_kinds", "_question", "asked", "loads", "minute", "point", "strict")
+    __slots__ = ("_kinds", "_question", "areas", "asked", "loads", "minute", "offering", "point", "strict")
 
-    def __init__(self, point: Point | None, areas: Sequence[str], kinds: Sequence[str], question: Question) -> None:
-        self.point = point
+    def __init__(
+        self,
+        point: Point | None,
+        areas: Sequence[str],
+        kinds: Sequence[str],
+        question: Question,
+        offering: Mapping[int, Present],
+    ) -> None:
+        """`offering` is who has an offer that fits wherever the place."""
+        self.point, self.areas, self.offering = point, areas, offering
         self.loads, self.asked, self.minute = question.loads, question.asked, question.minute
         self.strict = question.approved_for is not None
-        self._areas, self._day = areas, question.day
-        self._kinds = kinds
-        self._question = question
+        self._kinds, self._question = kinds, question
 
-    def judge(self, party: Party, entry: Found, position: int, seen: set[int]) -> Judged | None:
+    def judge(self, party: Party, entry: Found, now: Present, seen: set[int]) -> Judged | None:
         """Return the entry with its true score, or None when the organization may not be asked now or does not cover the
-        point. Whoever is covered is put down as seen."""
+        point. Whoever is covered is put down as seen. `now` is the organization with its offer as it was prepared."""
         bound, number, metres, fit = entry
+        position = int(number)
         if number != position and not self._is_inside(party):
             return None
         seen.add(position)
         if party.hours and not is_open(party.hours, self.minute):
             return None
         code, idle = party.code, party.idle
+        if party.local:
+            now = self._local(party)
         asked, load = self.asked.get(code, 0), self.loads.get(code, 0)
         if party.plain and not self.strict and asked <= idle.asked and load <= idle.load:
-            if not party.offers:
-                return bound, position, metres, fit, idle
-            offering = self._offering(party)
-            return (bound if offering is not idle else bound + WEIGHTS["offer"]), position, metres, fit, offering
+            return (bound + WEIGHTS["offer"] if party.offers and now is idle else bound), position, metres, fit, now
         if max(load, party.organization.load) >= party.organization.capacity or not self._is_admitted(party):
             return None
-        now = present_of(party.organization, max(load, idle.load), max(asked, idle.asked), self._offering(party).offer)
+        now = present_of(party.organization, max(load, idle.load), max(asked, idle.asked), now.offer)
         return bound + debt_of(party, now), position, metres, fit, now
 
-    def _offering(self, party: Party) -> Present:
-        """The organization as it was prepared, with the first of its offers that fits."""
-        for offer, offering in zip(party.offers, party.offering, strict=True):
-            if offer.fits(self._kinds, self._day, self.minute, self.point, self._areas):
-                return offering
-        return party.idle
+    def _local(self, party: Party) -> Present:
+        """The organization with the first of its offers that fits at this place."""
+        found = _offering_of(party, self._kinds, self._question.day, self.minute, self.point, self.areas)
+        return party.idle if found is None else found
 
     def _is_inside(self, party: Party) -> bool:
         return self.point is not None and bool(shapely.contains_xy(party.polygon, self.point.lon, self.point.lat))
@@ -351,6 +373,16 @@ class _Asking:
         day, category = self._question.day, self._question.approved_for
         organization = party.organization
         return organization.is_valid_on(day) and (category is None or organization.is_approved_on(day, category))
+
+
+def _offering_of(
+    party: Party, kinds: Sequence[str], day: date, minute: int, point: Point | None, areas: Sequence[str]
+) -> Present | None:
+    """The organization as it was prepared, with the first of its offers that fits."""
+    for offer, offering in zip(party.offers, party.offering, strict=True):
+        if offer.fits(kinds, day, minute, point, areas):
+            return offering
+    return None
 
 
 def _choose(
