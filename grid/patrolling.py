@@ -6,6 +6,7 @@ are made by a job: a patrol's id is its plan and day, so that making them twice 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from hashlib import blake2b
@@ -23,11 +24,12 @@ from grid.patrols import CheckPoint, Patrol, PatrolPlan, Tally, patrol_id, shift
 from grid.service import Territory
 from grid.terms import Terms
 from storage.client import Database
-from storage.errors import FieldError, Forbidden, Invalid, NotFound
+from storage.errors import FieldError, Forbidden, HeyunError, Invalid, NotFound, StorageUnavailable
 from storage.registers import Act, Register
 
 __all__ = ["LONGEST_TALLY", "KeptPlan", "Patrols"]
 
+log = logging.getLogger(__name__)
 LONGEST_TALLY = timedelta(days=62)
 MOST_TALLIED = 20_000
 AT_ONCE = 200
@@ -165,7 +167,12 @@ class Patrols:
             return 0
         made = 0
         for document in await self.store.plans(None):
-            made += await self._make(document["_id"], plan_of(document), day, now)
+            try:
+                made += await self._make(document["_id"], plan_of(document), day, now)
+            except StorageUnavailable:
+                raise  # the whole day is made again
+            except HeyunError as error:  # its grid may be void: the others are made all the same
+                log.warning("no patrol of plan %s for %s: %s", document["_id"], day, error.code)
         await self.store.mark_made(day, now)
         return made
 

@@ -46,6 +46,7 @@ from grid.borders import Borders
 from grid.coordinates import to_wgs84
 from grid.entries import Entries
 from grid.inspecting import Inspector
+from grid.naming import NamedByFieldWork
 from grid.service import Territory
 from hotline.drafts import Drafts
 from orgs.accounts import Accounts
@@ -201,7 +202,7 @@ async def _build(settings: Settings, closing: contextlib.AsyncExitStack, clock: 
     field = build_fieldwork(database, territory, parties, core, cipher, clock)
     pictures = Pictures(database, Holders(core.cases, field.holders))
     closing.callback(pictures.close)
-    borders = Borders(database, (NamedByParties(database), NamedByCases(database)), clock)
+    borders = Borders(database, (NamedByParties(database), NamedByCases(database), NamedByFieldWork(database)), clock)
     learning = Learning(settings, database, core.cases, lambda: core.city, clock)
     doors = (
         *field.jobs, *learning.doors, (BORDERS_SECONDS, "borders", borders.put_due_in_force),

@@ -13,6 +13,7 @@ from dispatch.packs import PackReport
 from orgs import importing, store
 from orgs.accounts import Accounts
 from orgs.demo import DEMO_ROLES, create_demo_accounts
+from orgs.roster import Duty
 from orgs.rules import Rule
 from orgs.service import Parties
 from storage.client import Database
@@ -213,6 +214,17 @@ def test_people_when_a_partner_answers_for_an_agency_then_only_for_one_that_ther
     assert good.errors == [] and [person.agency for person in parsed.people] == ["", "", "110"]
     read(folder(tmp_path, people=head.format("110") + "p9,外地,partner,,,,,other_place\n"), bad)
     assert [error.code for error in bad.errors] == ["unknown_agency"] * 2
+
+
+async def test_rosters_when_added_by_people_outlast_an_import_as_long_as_the_person(database: Database, tmp_path: Path) -> None:
+    parsed = await written(database, folder(tmp_path))
+    person = parsed.people[0].username
+    for id, name in (("leave-1", person), ("leave-2", "gone")):
+        row = store.document_of(id, Duty(username=name, kind="leave"))
+        await database.insert_one(store.ROSTERS, row | {"rev": 1})
+    await importing.write(database, parsed, NOON)
+    kept = {found["_id"] for found in await database.find(store.ROSTERS, {})}
+    assert kept == {"leave-1", *(f"{number:06d}" for number in range(len(parsed.duties)))}
 
 
 async def test_rules_when_learned_outlast_an_import_as_long_as_their_unit(database: Database, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import pytest_asyncio
 from PIL import Image
 
 from dispatch.service import utc_now
+from grid.naming import NamedByFieldWork
 from grid.patrol_store import INDEXES, PATROLS, PLAN_CHANGES, PLANS, TRACK_VIEWS, TRACKS
 from tests.service import Running, open_service
 from tests.small_city import INSIDE, OTHER_DISTRICT
@@ -290,6 +291,23 @@ async def test_plan_when_its_day_comes_then_one_patrol_for_who_is_there(town: Ru
     assert (await town.get("/api/v1/patrol-plans", "worker_a")).status == 403
     await town.call("DELETE", "/api/v1/rosters/ill", user="lead_a")
     await town.services.parties.reload()
+
+
+async def test_plan_when_its_grid_is_gone_then_the_others_are_made_all_the_same(town: Running) -> None:
+    CLOCK.at(3, day=13)
+    plan = {"areas": [GRID], "begins": "09:00", "ends": "10:00", "first_day": "2026-11-14", "last_day": "2026-11-14"}
+    for id in ("void-1", "void-2"):
+        assert (await town.call("PUT", f"/api/v1/patrol-plans/{id}", user="lead_a", body=plan)).status == 200
+    await town.services.database.update_one(PLANS, {"_id": "void-1"}, {"$set": {"areas": ["999"]}})
+    CLOCK.at(1, day=14)
+    assert await town.services.field.patrols.make_day() == 1
+    assert [one["plan"] for one in await town.services.database.find(PATROLS, {"day": "2026-11-14"})] == ["void-2"]
+    named = await NamedByFieldWork(town.services.database)(["520102001001"])
+    assert [(one.what, one.items[0].id, one.items[0].area) for one in named if one.what == "patrol_plan"] == [
+        ("patrol_plan", "void-1", "999")
+    ]
+    for id in ("void-1", "void-2"):
+        await town.call("DELETE", f"/api/v1/patrol-plans/{id}", user="lead_a")
 
 
 async def test_patrol_when_its_time_is_over_then_missed_or_ended_where_it_was_heard_of_last(town: Running) -> None:
