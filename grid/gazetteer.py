@@ -24,7 +24,7 @@ from grid.weighing import Candidate
 __all__ = ["Answer", "Gazetteer"]
 
 _NAMED_LEVELS = ("district", "township", "community")
-_MOST_OWNERS, _MOST_PIECES = 60, 400  # places of one name, pieces of one road that are looked at
+_MOST_OWNERS, _MOST_PIECES, _MOST_COURSES = 60, 400, 12  # places, pieces of roads, roads of one name that are looked at
 _LANDMARK_METRES, _ESTATE_METRES, _RELATION_METRES = 150.0, 250.0, 100.0
 _PIECE, _PIECE_OF_ROAD = 0.75, 0.35  # what is left when a name may be a piece of a longer one
 _BESIDE_UNKNOWN_ROAD = 0.45  # when the address names a road that nobody knows: another name is only somewhere near
@@ -45,7 +45,8 @@ class _Asked(NamedTuple):
     reading: Reading
     mentions: list[Mention]
     within: str | None
-    unknown_road: tuple[int, int] | None = None
+    unknown_road: tuple[int, int] | None
+    courses: dict[int, list[Course]]  # by text, as they were needed
 
 
 class Gazetteer:
@@ -68,7 +69,7 @@ class Gazetteer:
         """Return what the address may mean, best first, each with its confidence; nothing for an address without a known name."""
         reading = read(address)
         mentions = recognise(self._index, reading)
-        asked = _Asked(reading, mentions, self._narrow(mentions), _unknown_road(reading, mentions))
+        asked = _Asked(reading, mentions, self._narrow(mentions), _unknown_road(reading, mentions), {})
         crossings = list(self._of_crossings(asked))
         points = weighing.supported([*self._of_mentions(asked, bool(crossings)), *crossings])
         found = weighing.ranked([*points, *self._of_area(asked)])
@@ -132,7 +133,12 @@ class Gazetteer:
     # places
 
     def _of_mentions(self, asked: _Asked, is_crossing: bool) -> Iterator[Candidate]:
+        seen: set[tuple[int, HouseNumber | None]] = set()
         for group, mention in enumerate(asked.mentions):
+            said = (mention.text, mention.number and mention.number._replace(start=0, end=0))
+            if said in seen:
+                continue
+            seen.add(said)
             found = list(self._of_number(asked, mention, group)) or list(self._of_name(asked, mention, group))
             for one in weighing.shared([self._weighed(asked, mention, one) for one in found]):
                 yield one.lowered(0.6, "at_crossing") if is_crossing and one.kind == "road" else one
@@ -165,7 +171,7 @@ class Gazetteer:
         return Candidate(name, kind, weighing.of_door(one), group, one.lon, one.lat, radius_m=one.radius_m, doubt=doubt)
 
     def _of_name(self, asked: _Asked, mention: Mention, group: int) -> Iterator[Candidate]:
-        courses = self._courses(mention)
+        courses = self._courses(asked, mention)
         yield from (self._along(course, asked, mention, group) for course in courses)
         length = mention.end - mention.start
         for owner in mention.places[:_MOST_OWNERS]:
@@ -177,9 +183,22 @@ class Gazetteer:
             sure = weighing.of_name(length, kind)
             yield Candidate(self._index.name(owner), kind, sure, group, lon, lat, self._index.area(owner), radius)
 
-    def _courses(self, mention: Mention) -> list[Course]:
-        """The roads that a name may mean. What is no road but called as one (a stop) shows where one is, if nothing better does;
-        a road of which only house numbers are known has no course."""
+    def _courses(self, asked: _Asked, mention: Mention) -> list[Course]:
+        """The roads that a name may mean, those in the named area first. What is no road but called as one (a stop) shows where
+        one is, if nothing better does; a road of which only house numbers are known has no course."""
+        if mention.text not in asked.courses:
+            within = asked.within
+            found = self._all_courses(mention)
+            if within is not None and len(found) > 1:
+                found.sort(key=lambda course: not self._runs_in(course, within))
+            asked.courses[mention.text] = found[:_MOST_COURSES]
+        return asked.courses[mention.text]
+
+    def _runs_in(self, course: Course, code: str) -> bool:
+        lon, lat = course.halfway()
+        return self._is_in(lon, lat, code)
+
+    def _all_courses(self, mention: Mention) -> list[Course]:
         owners = [owner for owner in mention.places if self._index.kind(owner) == "road"]
         if not owners and ends_as_road(self._index.text(mention.text)):
             owners = list(mention.places)
@@ -207,8 +226,8 @@ class Gazetteer:
                     weighing.of_meeting(at.apart_m) * min(left.score, right.score), -2, at.lon, at.lat,
                     radius_m=60.0 + at.apart_m,
                 )
-                for one in self._courses(left)
-                for other in self._courses(right)
+                for one in self._courses(asked, left)
+                for other in self._courses(asked, right)
                 if (at := meeting(one, other)) is not None
             ]  # fmt: skip
             yield from weighing.shared([self._placed(asked, one) for one in found])

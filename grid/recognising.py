@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from grid.address import HouseNumber, Reading, runs
@@ -15,6 +16,7 @@ EXACT, SOUND, SIMILAR = "exact", "sound", "similar"
 _LEAST_HEARD = 3  # characters: two alone sound like too much
 _LEAST_SIMILAR = 0.6
 _MOST_RUNS = 3  # that are compared by likeness
+_MOST_NAMES = 8  # of one address; whoever writes more says nothing more
 _CONNECTING = ("和", "与", "跟", "至", "到", "从", "去", "是", "住", "及")
 _BEFORE_NUMBER = ("", "的", "上", "街", "路")  # what may stand between a name and its house number
 _LEAST_LONGER = 0.7  # likeness from which a longer name is believed in place of a piece of it that is exact
@@ -40,12 +42,12 @@ class Mention(NamedTuple):
 
 def recognise(index: GazetteerIndex, reading: Reading) -> list[Mention]:
     """Return the names in the order in which they stand; none overlaps another."""
-    mentions = [Mention(*one, EXACT, 1.0) for one in _longest_first(_named(index, reading))]
-    mentions = [_longer(index, reading, mentions, one) for one in mentions]
+    exact = [Mention(*one, EXACT, 1.0) for one in islice(_longest_first(_named(index, reading)), _MOST_NAMES)]
+    mentions = [_longer(index, reading, exact, one) if at < _MOST_RUNS else one for at, one in enumerate(exact)]
     mentions += list(_heard(index, reading, mentions))
     mentions += list(_similar(index, reading, mentions))
     left = runs(reading, [(one.start, one.end) for one in mentions])
-    return [_completed(index, reading, one, left) for one in sorted(mentions)]
+    return [_completed(index, reading, one, left) for one in sorted(mentions)[:_MOST_NAMES]]
 
 
 def _named(index: GazetteerIndex, reading: Reading) -> Iterator[Found]:

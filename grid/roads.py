@@ -31,6 +31,11 @@ class Course(NamedTuple):
         kept = np.array([holds(lon, lat) for lon, lat in self.points.tolist()], dtype=bool)
         return Course(self.points[kept], self.pieces) if kept.any() else None
 
+    def halfway(self) -> tuple[float, float]:
+        """Return a point on the road (lon, lat)."""
+        lon, lat = self.points[len(self.points) // 2].tolist()
+        return lon, lat
+
     def middle(self) -> tuple[float, float, float, float]:
         """Return the point of the road nearest to its middle (lon, lat), how far the road runs from there in metres (nine points
         of ten), and the share of it that lies within 300 m."""
@@ -39,11 +44,6 @@ class Course(NamedTuple):
         reach = np.hypot(*(flat - flat[at]).T)
         lon, lat = self.points[at].tolist()
         return lon, lat, float(np.quantile(reach, 0.9)), float(np.mean(reach <= 300.0))
-
-    def distance(self, lon: float, lat: float) -> float:
-        """Return the metres from the point to the nearest point of the road (to 30 m)."""
-        flat = _flat(self.points - np.array([lon, lat]), lat)
-        return float(np.min(np.hypot(*flat.T)))
 
 
 class Meeting(NamedTuple):
