@@ -69,5 +69,5 @@ def test_index_when_asked_then_those_that_hold_the_point_with_a_limit() -> None:
 
 
 async def test_store_when_saved_then_read_as_they_were(database: Database) -> None:
-    await save_rest(database, [zone(categories=("0101",))], [], [])
+    await save_rest(database, [zone(categories=("0101",))], [])
     assert list((await load_parts(database)).zones) == [zone(categories=("0101",))]
