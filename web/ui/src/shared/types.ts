@@ -127,6 +127,21 @@ export interface CaseTask {
   confirmation?: { rating: number | null; thanks: string | null } | null
   actions?: Action[]
 }
+/** What a case asks of organizations. */
+export interface Need {
+  id: string
+  kind: string
+  help: string
+  what: string
+  amount: string | null
+  places: number
+  taken: number
+  starts_at: string | null
+  ends_at: string | null
+  open_until: string
+  state: string
+  actions?: Action[]
+}
 export interface Supervision {
   id: string
   level: number
@@ -207,6 +222,7 @@ export interface Case {
   lead: Ref | null
   assists: (Ref & { task_state?: string })[]
   tasks?: CaseTask[]
+  needs?: Need[]
   organizations: Helper[]
   reported_at: string
   due_at: string | null
