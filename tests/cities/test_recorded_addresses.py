@@ -10,6 +10,7 @@ from bench.recorded_addresses import beijing, figures, outcomes, shenzhen
 
 
 @pytest.mark.shared_data
+@pytest.mark.slow
 def test_beijing_when_roads_are_known_then_the_sure_answers_are_near(shared_data: Path) -> None:
     cases = {case.name: figures(outcomes(case)) for case in beijing()}
     assert cases["beijing_areas"]["right_street"] >= 0.88 and cases["beijing_areas"]["with_point"] == 0
@@ -22,6 +23,7 @@ def test_beijing_when_roads_are_known_then_the_sure_answers_are_near(shared_data
 
 
 @pytest.mark.shared_data
+@pytest.mark.slow
 def test_shenzhen_when_no_road_is_known_then_the_district_and_hardly_a_point(shared_data: Path) -> None:
     for case in shenzhen():
         found = figures(outcomes(case))
