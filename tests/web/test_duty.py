@@ -49,6 +49,7 @@ async def test_duty_when_asked_wrongly_is_refused_and_citizens_are_not_told(serv
     assert [e["field"] for e in (await service.get("/api/v1/duty?lon=106.6", "operator")).json["errors"]] == ["lat", "crs"]
     assert (await service.get("/api/v1/duty?area=999", "operator")).code == "unknown_area"
     assert (await service.get(f"{DUTY}&at=2026-11-22T08:00:00", "operator")).status == 422, "a time without zone means nothing"
+    assert (await service.get(f"{DUTY}&role=mayor", "operator")).json["errors"][0]["field"] == "role"
     assert (await service.get(DUTY)).status == 401
 
 

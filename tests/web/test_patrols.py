@@ -21,8 +21,8 @@ from tests.service import Running, open_service
 from tests.small_city import INSIDE, OTHER_DISTRICT
 
 GRID = "520102001001001"
-GATE = {"id": "gate", "name": "北门", "lon": INSIDE[0], "lat": INSIDE[1], "key": True}
-POND = {"id": "pond", "name": "水塘", "lon": INSIDE[0] + 0.002, "lat": INSIDE[1], "photo": True}
+GATE = {"id": "gate", "name": "北门", "lon": INSIDE[0], "lat": INSIDE[1], "crs": "WGS-84", "key": True}
+POND = {"id": "pond", "name": "水塘", "lon": INSIDE[0] + 0.002, "lat": INSIDE[1], "crs": "WGS-84", "photo": True}
 
 
 class Hands:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import msgspec
 
+from dispatch.actors import ROLES
 from dispatch.model import AreaRef, Place
 from orgs.roster import Duty, Post, Roster, RowKind
 from orgs.rostering import Imported, Kept
@@ -136,6 +137,8 @@ class DutyHandler(ApiHandler):
     @operation("Who is on duty at a place", permission="duty.read", query=DutyQuery, result=DutyAnswer)
     async def get(self, query: DutyQuery) -> None:
         """Answer from the directory in memory."""
+        if query.role is not None and query.role not in ROLES:
+            raise Invalid(errors=[FieldError("role", "choice", f"one of {', '.join(ROLES)}")])
         place, at = self._place(query), query.at or self.services.clock()
         roles = (query.role,) if query.role else ON_THE_GROUND
         found = [self._of_role(role, place.area_codes, at) for role in roles]

@@ -39,7 +39,7 @@ class PointBody(Body, frozen=True, kw_only=True):
     name: Name
     lon: Longitude
     lat: Latitude
-    crs: str = "WGS-84"
+    crs: str
     photo: bool = False
     key: bool = False
 
