@@ -304,7 +304,7 @@ class DirectorySnapshot:
         *,
         text: str = "",
         kind: str | None = None,
-        area: str | None = None,
+        areas: Sequence[str] = (),
         standing: str = "normal",
         free: bool = False,
         loads: Mapping[str, int] = NOTHING,
@@ -312,7 +312,8 @@ class DirectorySnapshot:
         after: str = "",
     ) -> tuple[tuple[Organization, ...], str | None]:
         """Return a page of organizations that fit all that is asked, in the order of codes, and the code after which the next
-        page begins (None: no more). With `text` the page holds the shortest fitting names and is the only one."""
+        page begins (None: no more). `areas` are an area with those above it, one of which it serves. With `text` the page holds
+        the shortest fitting names and is the only one."""
         wanted = text.strip().casefold()
         found = [
             org
@@ -320,7 +321,7 @@ class DirectorySnapshot:
             if org.code > after
             and org.standing == standing
             and (kind is None or kind in org.kinds)
-            and (area is None or area in org.area_codes)
+            and (not areas or not set(areas).isdisjoint(org.area_codes))
             and (not free or loads.get(org.code, org.load) < org.capacity)
             and (not wanted or org.code.casefold().startswith(wanted) or wanted in org.name.casefold())
         ]

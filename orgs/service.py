@@ -219,12 +219,12 @@ class Parties:
         return self.snapshot.search_units(text, area=area, limit=limit)
 
     def list_organizations(
-        self, *, text: str = "", kind: str | None = None, area: str | None = None, standing: str = "normal",
+        self, *, text: str = "", kind: str | None = None, areas: Sequence[str] = (), standing: str = "normal",
         free: bool = False, limit: int = 50, after: str = "",
     ) -> tuple[tuple[Organization, ...], str | None]:  # fmt: skip
         """Return a page of organizations and where the next begins; `free` keeps those with capacity left."""
         return self.snapshot.list_organizations(
-            text=text, kind=kind, area=area, standing=standing, free=free, loads=self._loads, limit=limit, after=after
+            text=text, kind=kind, areas=areas, standing=standing, free=free, loads=self._loads, limit=limit, after=after
         )
 
     async def close(self) -> None:

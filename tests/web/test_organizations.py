@@ -54,6 +54,10 @@ async def test_organization_when_registered_then_written_down_found_and_matched(
     await known(service, code)
     listed = await service.get(f"/api/v1/organizations?kind=ANI&q={code}", "clerk_a")
     assert [item["code"] for item in listed.json["items"]] == [code] and "contact" not in listed.json["items"][0]
+    for area, found_there in (("520102001001001", True), ("520103", False)):
+        listed = await service.get(f"/api/v1/organizations?kind=ANI&limit=500&area={area}", "clerk_a")
+        assert (code in [item["code"] for item in listed.json["items"]]) == found_there
+    assert (await service.get("/api/v1/organizations?area=nowhere", "clerk_a")).status == 422
     (change,) = (await service.get(f"/api/v1/organizations/{code}/changes", "sys_admin")).json["items"]
     assert (change["what"], change["by"], change["fields"]["name"]["before"]) == ("created", "sys_admin", None)
 

@@ -17,7 +17,7 @@ from orgs.registering import polygon
 from orgs.registry import ChangeView, RevealedOrganization
 from orgs.registry_table import TableOutcome
 from storage.errors import NotFound
-from web.base import ApiHandler, operation
+from web.base import ApiHandler, field_error, operation
 from web.bodies import Body
 from web.shapes import Items
 
@@ -188,8 +188,11 @@ class Organizations(_Handler):
     @operation("Social organizations", permission="directory.read", query=OrganizationsQuery, result=Items[OrganizationItem])
     async def get(self, query: OrganizationsQuery) -> None:
         """Send a page in the order of codes; with `q` the best fitting names."""
+        areas = [area.code for area in self.services.territory.path(query.area)] if query.area else []
+        if query.area and not areas:
+            raise field_error("area", "unknown_area")
         found, following = self.services.parties.list_organizations(
-            text=query.q or "", kind=query.kind, area=query.area, standing=query.standing, free=query.free, limit=query.limit,
+            text=query.q or "", kind=query.kind, areas=areas, standing=query.standing, free=query.free, limit=query.limit,
             after=query.cursor or "",
         )  # fmt: skip
         self.answer(Items([_shown(one) for one in found], following))
