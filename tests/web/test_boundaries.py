@@ -140,7 +140,7 @@ async def test_change_when_planned_then_listed_and_withdrawn(two: tuple[Running,
     first, second = two
     at = (datetime.now(UTC) + timedelta(days=3)).isoformat()
     change = await make(first, CUT, 1, effective_at=at)
-    listed = (await second.get(f"{CHANGES}?state=planned&area={GRID}", "dispatcher")).json["items"]
+    listed = (await second.get(f"{CHANGES}?state=planned&area={GRID}", "sys_admin")).json["items"]
     assert [one["id"] for one in listed] == [change["id"]]
     again = await first.post(
         CHANGES, making({"kind": "rename", "code": GRID, "name": "别的"}, 1), "sys_admin"
@@ -148,7 +148,7 @@ async def test_change_when_planned_then_listed_and_withdrawn(two: tuple[Running,
     assert (again.status, again.code, again.json["change"]) == (409, "change_planned", change["id"])
     taken = await second.post(f"{CHANGES}/{change['id']}:withdraw", {"reason": "另议"}, "sys_admin")
     assert (taken.status, taken.json["state"]) == (200, "withdrawn")
-    assert (await first.get(f"{CHANGES}?state=planned", "dispatcher")).json["items"] == []
+    assert (await first.get(f"{CHANGES}?state=planned", "sys_admin")).json["items"] == []
 
 
 async def test_change_when_stale_or_sent_again_or_incomplete_then_said(two: tuple[Running, Running]) -> None:

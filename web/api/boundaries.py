@@ -121,7 +121,7 @@ class ChangeList(ApiHandler):
 
     body_limit = 8 * 1024 * 1024  # a level of some thousand areas
 
-    @operation("Changes of the territory, the last made first", permission="directory.read", query=ChangesQuery,
+    @operation("Changes of the territory, the last made first", permission="territory.edit", query=ChangesQuery,
                result=Items[Change])  # fmt: skip
     async def get(self, query: ChangesQuery) -> None:
         """Send a page."""
