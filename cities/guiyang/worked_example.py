@@ -26,6 +26,7 @@ from cities.guiyang.build import build
 from dispatch.packs import PackReport
 from orgs.matching import AREA_VALUE, BACKSTOPS, CATEGORY_FIT
 from orgs.organizations import HALF_DISTANCE_M, WEIGHTS
+from orgs.rules import STEPS
 from web.shapes import match_answer
 
 __all__ = ["PAGE", "answer", "blocks", "filled"]
@@ -33,7 +34,6 @@ __all__ = ["PAGE", "answer", "blocks", "filled"]
 PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "matching.md"
 CATEGORY, LON, LAT = "1504", 106.7135, 26.595
 AT = datetime(2026, 11, 21, 8, 30, tzinfo=UTC)
-LEVELS = ("city", "district", "township", "community", "grid")
 ROUNDED = 0.0006  # parts are shown with three decimals, scores with four
 _BLOCK = re.compile(r"(<!-- begin (\w+) -->\n).*?(<!-- end \2 -->)", re.S)
 
@@ -94,7 +94,7 @@ def _of_candidate(one: Answer, found: Answer) -> str:
         return _checked(score, BACKSTOPS[level][0], f"the backstop of the {level}: {BACKSTOPS[level][0]}")
     if rule == "default":
         return f"no rule; the catalogue's own type of unit: {score}"
-    level = next(name for name, value in zip(LEVELS, AREA_VALUE, strict=False) if value == parts["area"])
+    level = next(name for name, value in zip(STEPS, AREA_VALUE, strict=False) if value == parts["area"])
     fit = ("any category", "the whole group", "exactly this category")[CATEGORY_FIT.index(parts["category"])]
     sum_ = parts["area"] - 0.03 * (1 - parts["category"]) - 0.001
     words = f"a rule for the {level} ({parts['area']}) and {fit} ({parts['category']}), at any hour: "
