@@ -36,7 +36,7 @@ CUT = {
     "line": {"type": "LineString", "coordinates": [[MIDDLE, 26], [MIDDLE, 27]]},
 }
 POINT = f"/api/v1/locate?lon={INSIDE[0]}&lat={INSIDE[1]}&crs=WGS-84"
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 60
 
 
 @pytest_asyncio.fixture(loop_scope="session")
