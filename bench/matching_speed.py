@@ -31,6 +31,7 @@ from cities.guiyang.build import build as build_pack
 from grid import store
 from storage.client import Database
 from storage.embedded import start
+from storage.fields import FieldCipher, Keyring
 from web import server
 from web.app import keep_what_is_loaded
 from web.cli.city import connected, import_folder
@@ -86,7 +87,7 @@ def _add_rules(pack: Path) -> None:
 
 async def _measure(settings: Settings, pack: Path) -> Figures:
     async with connected(settings) as database:
-        await import_folder(database, pack, console)
+        await import_folder(database, pack, console, cipher=FieldCipher(Keyring.load_or_create(settings.keys)))
     begin = time.perf_counter()
     services = await build(settings)
     figures = {"start_s": time.perf_counter() - begin}

@@ -22,6 +22,7 @@ from cities.guiyang.build import build
 from dispatch.draws import NO_SAMPLING
 from orgs.demo import create_demo_accounts
 from storage.client import Database
+from storage.fields import FieldCipher, Keyring
 from tests.scenarios.story import Story, StoryClock
 from tests.service import Running, asking_now_and_then, open_service, serving
 from web.cli.city import import_folder
@@ -62,12 +63,14 @@ async def guiyang_service(mongodb_uri: str, tmp_path_factory: pytest.TempPathFac
     folder, name = tmp_path_factory.mktemp("guiyang"), f"heyun_test_{secrets.token_hex(6)}"
     uri = asking_now_and_then(mongodb_uri)
     build(folder / "pack")
+    settings = Settings(mongodb_uri=uri, database=name, data=folder)
     database = await Database.connect(uri, name)
     try:
-        await import_folder(database, folder / "pack", Console(file=io.StringIO()))
+        cipher = FieldCipher(Keyring.load_or_create(settings.keys))
+        await import_folder(database, folder / "pack", Console(file=io.StringIO()), cipher=cipher)
         accounts = await create_demo_accounts(database, folder / "accounts.json")
         tokens = {role: held["token"] for role, held in accounts.items()}
-        async with serving(Settings(mongodb_uri=uri, database=name, data=folder), tokens) as running:
+        async with serving(settings, tokens) as running:
             yield running
     finally:
         await database.drop_database()
