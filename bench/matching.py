@@ -27,7 +27,7 @@ from cities.pingshan.convert import EVENTS
 from dispatch.learning.measuring import Judged, measure
 from dispatch.learning.questions import Question
 from storage.errors import HeyunError
-from training.fitting import Example, fit, judge
+from web.training.fitting import Example, fit, judge
 
 __all__ = ["NO_RECORDS", "examples_of", "main"]
 

@@ -24,7 +24,7 @@ __all__ = ["COMMAND", "ROOT", "Learning", "order_for"]
 log = logging.getLogger("heyun.learning")
 
 ROOT = Path(__file__).resolve().parent.parent
-COMMAND = (sys.executable, "-m", "training")
+COMMAND = (sys.executable, "-m", "web.training")
 ASK_SECONDS = 600
 DAY = timedelta(days=1)
 

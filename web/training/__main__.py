@@ -1,4 +1,4 @@
-"""`python -m training`: take the order from standard input, learn, print the version."""
+"""`python -m web.training`: take the order from standard input, learn, print the version."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dispatch.learning.versions import NewVersion
 from dispatch.service import utc_now
 from storage.client import Database
 from storage.errors import HeyunError
-from training.program import Order, learn
+from web.training.program import Order, learn
 
 
 async def _run(order: Order) -> NewVersion:

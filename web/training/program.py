@@ -1,6 +1,6 @@
 """Learn from a city's own closed cases and keep the outcome as a version: measured on later cases, switched off.
 
-    python -m training < ORDER        (started by `./heyun learn` and by the service's own clock)
+    python -m web.training < ORDER        (started by `./heyun learn` and by the service's own clock)
 
 The order comes on standard input as one JSON object (`uri`, `database`, `driver`, `least_cases`): the address of a database may
 hold a password, which a command line would show. Progress goes to standard error; the last line of standard output is the
@@ -24,8 +24,8 @@ from dispatch.learning.weights import pack
 from dispatch.model import Match, Place, UnitRef
 from storage.client import Database
 from storage.errors import HeyunError
-from training.fitting import Fitted, fit, judge
-from training.reading import Sample, by_rules, read
+from web.training.fitting import Fitted, fit, judge
+from web.training.reading import Sample, by_rules, read
 
 __all__ = ["Order", "TooFewCases", "learn", "learned_from"]
 

@@ -18,7 +18,7 @@ from dispatch.learning.model import Model
 from dispatch.learning.questions import Question
 from dispatch.learning.weights import pack, unpack
 from storage.errors import HeyunError
-from training.fitting import EVEN, STRENGTH, Example, _features, _matrix, _weights, fit, judge
+from web.training.fitting import EVEN, STRENGTH, Example, _features, _matrix, _weights, fit, judge
 
 KINDS = {"0101": "water", "0102": "roads", "0103": "roads", "0201": "green"}
 STREETS = ("t1", "t2", "t3")
@@ -151,7 +151,7 @@ def test_returned_unit_when_learned_then_less_likely() -> None:
 
 
 def test_service_when_loaded_then_scikit_learn_is_not() -> None:
-    asked = "import sys, web.app, dispatch.learning.model; print(sorted({'sklearn', 'scipy', 'training'} & set(sys.modules)))"
+    asked = "import sys, web.app, dispatch.learning.model; print(sorted({'sklearn', 'scipy', 'web.training'} & set(sys.modules)))"
     answer = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from bench import matching
 from storage.errors import HeyunError
-from tests.training.test_fitting import examples
+from tests.web.training.test_fitting import examples
 from web.cli.bench import bench
 
 COLUMNS = (

@@ -19,7 +19,7 @@ from dispatch.store import CASES, CaseQuery, cursor_of, list_filter
 from orgs import store
 from orgs.units import Unit
 from storage.client import Database
-from training.fitting import Example
+from web.training.fitting import Example
 
 __all__ = ["MOST", "Sample", "by_rules", "read"]
 
