@@ -120,7 +120,7 @@ class Life(RuleBasedStateMachine):
         hidden = not sees(who.scope, self.case["live"])  # then the service does not even say that there is such a case
         if hidden or (row.subject, row.action) in names or row.action in TWO_CASES:
             return
-        items = self.case[f"{row.subject}s"] if row.subject != "case" else [None]
+        items = self.case.get(f"{row.subject}s", []) if row.subject != "case" else [None]
         before = deepcopy(self.case)
         for item in items[-1:]:
             at = Situation(self.case, who, self.now, self.rules, item)
@@ -200,10 +200,13 @@ class Life(RuleBasedStateMachine):
 
     def _offered(self, who: Actor, *, fillable: bool = True) -> list[tuple[str, Case | None, Case]]:
         """Everything that is offered to somebody now: subject, item, action."""
-        if not sees(who.scope, self.case["live"]):
-            return []
         found: list[tuple[str, Case | None, Case]] = []
-        for subject, items in (("case", [None]), ("task", self.case["tasks"]), ("request", self.case["requests"])):
+        parts = {name: self.case.get(f"{name}s", []) for name in ("task", "request", "need")}
+        if not sees(who.scope, self.case["live"]):  # organizations find needs by a door of their own
+            parts = {"need": parts["need"]} if who.role == "org_coordinator" else {}
+        else:
+            parts["case"] = [None]
+        for subject, items in parts.items():
             for item in items:
                 at = Situation(self.case, who, self.now, self.rules, item)
                 found += [(subject, item, action) for action in engine.offer(at, subject)]
@@ -226,7 +229,7 @@ class Life(RuleBasedStateMachine):
         for field in action["fields"]:
             if field["type"] == "boolean" and dice.random() < 0.4:
                 values[field["name"]] = dice.random() < 0.5
-            elif field["type"] == "number" and field["name"] in values:
+            elif field["type"] == "number" and (field["name"] in values or dice.random() < 0.5):
                 values[field["name"]] = dice.randint(int(field.get("min", 1)), int(field.get("max", 5)))
             elif field["type"] == "units" and field["name"] not in values and field.get("options") and dice.random() < 0.5:
                 values[field["name"]] = [dice.choice(list(field["options"]))]
