@@ -20,6 +20,7 @@ from grid.texts import Texts
 
 __all__ = ["AreaTable", "Ground", "ground_of"]
 
+_KINDS = ("duty", "unit", "manage", "eval", "extension")  # a city may know its grids by another name than duty grids
 _DEEPEST = 8  # of a path; a circle of parents ends here
 
 
@@ -123,15 +124,16 @@ def _layer(areas: Sequence[Area], level: str) -> NDArray[np.int32]:
 
 
 def _looked_up(areas: Sequence[Area], grids: Sequence[int]) -> Iterator[int]:
-    """Duty grids; unit grids only where their parent has none. What lies over them (special, manage, eval, extension) or below a
-    grid (unit grids, micro-grids) is no grid that a point is looked up in (domain §5.1)."""
+    """Of the grids of each parent those of one kind, the first of `_KINDS` that it has: mostly duty grids. Special grids never:
+    they lie over the others. Nor what lies below a grid (unit grids, micro-grids) (domain §5.1)."""
     codes = {areas[position].code for position in grids}
-    with_duty = {areas[position].parent for position in grids if areas[position].layer == "duty"}
+    kinds: dict[str | None, set[str]] = {}
+    for position in grids:
+        kinds.setdefault(areas[position].parent, set()).add(areas[position].layer)
     for position in grids:
         area = areas[position]
-        if area.parent in codes:
-            continue
-        if area.layer == "duty" or (area.layer == "unit" and area.parent not in with_duty):
+        chosen = next((kind for kind in _KINDS if kind in kinds[area.parent]), None)
+        if area.layer == chosen and area.parent not in codes:
             yield position
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from tests.browser.conftest import City
 from tests.browser.test_desk import in_language
+from tests.browser.test_needs import who_fits
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -20,8 +21,8 @@ def test_dispatcher_sees_who_came_and_closes_the_need(
     city: City, open_page: Callable[..., Any], photo: Path, check_access: Callable[[Any], None]
 ) -> None:
     case = city.case(city.report(photo)["id"])
-    helper = case["organizations"][0]["code"]
     city.act(case, "open_need", "dispatcher", kind="VOL", help="cleaning", what=WHAT, places=2)
+    helper = who_fits(city, case["id"])["code"]
     city.call("POST", f"/needs/{case['id']}.n1/claim", "org_coordinator", {"organization": helper})
     page = open_page("dispatcher", f"/desk#/board/{case['id']}", language="zh-CN")
     need = f".task:has-text('{WHAT}')"

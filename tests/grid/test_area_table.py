@@ -106,3 +106,16 @@ def test_shapes_when_taken_many_then_each_at_its_place() -> None:
     squares = [square(number, 0) for number in range(5)]
     taken = Shapes.of(squares).take(np.array([3, 1, 3]))
     assert [shape.bounds[0] for shape in taken] == [3.0, 1.0, 3.0]
+
+
+def test_layer_of_grids_when_a_parent_has_no_duty_grids_then_its_next_kind_is_looked_up() -> None:
+    def grid(code: str, kind: str, parent: str) -> Area:
+        return Area(code=code, name=code, level="grid", kind=kind, parent=parent, wkb=shapely.to_wkb(square(len(code), 0)))
+
+    areas = [
+        Area(code="a", name="a", level="community"), Area(code="b", name="b", level="district"),
+        grid("a1", "duty", "a"), grid("a2", "manage", "a"), grid("a3", "unit", "a1"), grid("b1", "manage", "b"),
+        grid("b2", "special", "b"), grid("b3", "eval", "b"),
+    ]  # fmt: skip
+    layer = layer_of(areas, "grid")
+    assert [layer.code(number) for number in range(len(layer))] == ["a1", "b1"]
