@@ -6,7 +6,7 @@ go. What somebody asks for is made then (`grid.hierarchy`, `grid.layers`, `grid.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -21,7 +21,12 @@ from grid.texts import Texts
 __all__ = ["AreaTable", "Ground", "ground_of"]
 
 _KINDS = ("duty", "unit", "manage", "eval", "extension")  # a city may know its grids by another name than duty grids
+_RANK = {kind: rank for rank, kind in enumerate(_KINDS)}
+_LEVEL = {level: number for number, level in enumerate(LEVELS)}
 _DEEPEST = 8  # of a path; a circle of parents ends here
+
+Int32s = NDArray[np.int32]
+Uint8s = NDArray[np.uint8]
 
 
 class AreaTable(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -83,11 +88,12 @@ def ground_of(areas: Sequence[Area]) -> Ground:
     kinds = sorted({area.kind for area in ordered})
     by_parent = np.argsort(parents, kind="stable").astype(np.int32)
     starts = np.searchsorted(parents[by_parent], np.arange(len(ordered) + 1))
-    layers = {level: _layer(ordered, level) for level in LEVELS}
-    communities, community_of = _communities(ordered, parents, layers["grid"])
+    level_of = np.array([_LEVEL[area.level] for area in ordered], dtype=np.uint8)
+    layers = _layers(ordered, level_of, parents)
+    communities, community_of = np.unique(_communities(level_of, parents, layers["grid"]), return_inverse=True)
     polygons = np.asarray(shapely.from_wkb([area.wkb or None for area in ordered]), dtype=object)
     bounds, labels = shapely.bounds(polygons), _labels(ordered, polygons)
-    typed, typed_starts, typed_order = _typed(ordered)
+    typed, typed_starts, typed_order = _typed(ordered, level_of)
     codes, code_starts = Texts.joined(area.code for area in ordered)
     names, name_starts = Texts.joined(area.name for area in ordered)
     table = AreaTable(
@@ -97,7 +103,7 @@ def ground_of(areas: Sequence[Area]) -> Ground:
         name_starts=name_starts,
         names_en={position: area.name_en for position, area in enumerate(ordered) if area.name_en},
         kinds=kinds,
-        level_of=bytes(LEVELS.index(area.level) for area in ordered),
+        level_of=level_of.tobytes(),
         kind_of=bytes(kinds.index(area.kind) for area in ordered),
         parent_of=parents.tobytes(),
         child_starts=starts.astype(np.int32).tobytes(),
@@ -105,8 +111,8 @@ def ground_of(areas: Sequence[Area]) -> Ground:
         layers={level: positions.tobytes() for level, positions in layers.items()},
         bounds=bounds.tobytes(),
         labels=labels.tobytes(),
-        communities=communities,
-        community_of=community_of.tobytes(),
+        communities=[ordered[position].code for position in communities.tolist()],
+        community_of=community_of.astype(np.int32).tobytes(),
         typed=typed,
         typed_starts=typed_starts.tobytes(),
         typed_order=typed_order.tobytes(),
@@ -115,50 +121,38 @@ def ground_of(areas: Sequence[Area]) -> Ground:
     return Ground(table, np.cumsum(lengths).tobytes(), b"".join(area.wkb for area in ordered), polygons)
 
 
-def _layer(areas: Sequence[Area], level: str) -> NDArray[np.int32]:
-    """The areas of a level in which a point is looked up."""
-    of_level = [position for position, area in enumerate(areas) if area.level == level and area.wkb]
-    if level == "grid":
-        of_level = list(_looked_up(areas, of_level))
-    return np.array(of_level, dtype=np.int32)
+def _layers(areas: Sequence[Area], level_of: Uint8s, parents: Int32s) -> dict[str, Int32s]:
+    """The areas of each level in which a point is looked up."""
+    drawn = np.array([bool(area.wkb) for area in areas], dtype=bool)
+    layers = {level: np.flatnonzero(drawn & (level_of == number)).astype(np.int32) for level, number in _LEVEL.items()}
+    return layers | {"grid": _looked_up(areas, layers["grid"], parents)}
 
 
-def _looked_up(areas: Sequence[Area], grids: Sequence[int]) -> Iterator[int]:
+def _looked_up(areas: Sequence[Area], grids: Int32s, parents: Int32s) -> Int32s:
     """Of the grids of each parent those of one kind, the first of `_KINDS` that it has: mostly duty grids. Special grids never:
     they lie over the others. Nor what lies below a grid (unit grids, micro-grids) (domain §5.1)."""
-    codes = {areas[position].code for position in grids}
-    kinds: dict[str | None, set[str]] = {}
-    for position in grids:
-        kinds.setdefault(areas[position].parent, set()).add(areas[position].layer)
-    for position in grids:
-        area = areas[position]
-        chosen = next((kind for kind in _KINDS if kind in kinds[area.parent]), None)
-        if area.layer == chosen and area.parent not in codes:
-            yield position
+    rank = np.array([_RANK.get(areas[position].layer, len(_KINDS)) for position in grids.tolist()], dtype=np.int64)
+    above = parents[grids]
+    first = np.full(len(areas) + 1, len(_KINDS))  # of each parent; the last is for those that have none
+    np.minimum.at(first, above, rank)
+    is_grid = np.zeros(len(areas) + 1, dtype=bool)
+    is_grid[grids] = True
+    chosen: Int32s = grids[(rank < len(_KINDS)) & (rank == first[above]) & ~is_grid[above]]
+    return chosen
 
 
-def _communities(
-    areas: Sequence[Area], parents: NDArray[np.int32], grids: NDArray[np.int32]
-) -> tuple[list[str], NDArray[np.int32]]:
-    codes = [_community_above(areas, parents, position) for position in grids.tolist()]
-    found = sorted(set(codes))
-    number = {code: position for position, code in enumerate(found)}
-    return found, np.array([number[code] for code in codes], dtype=np.int32)
-
-
-def _community_above(areas: Sequence[Area], parents: NDArray[np.int32], position: int) -> str:
-    step = position
+def _communities(level_of: Uint8s, parents: Int32s, grids: Int32s) -> Int32s:
+    """The position of the community above each of the grids; of one that belongs to none, its own."""
+    is_community = level_of == _LEVEL["community"]
+    step = grids
     for _ in range(_DEEPEST):
-        if areas[step].level == "community":
-            return areas[step].code
-        step = int(parents[step])
-        if step < 0:
-            break
-    return areas[position].code
+        above = parents[step]
+        step = np.where(is_community[step] | (above < 0), step, above)
+    return np.where(is_community[step], step, grids)
 
 
-def _typed(areas: Sequence[Area]) -> tuple[str, NDArray[np.int32], NDArray[np.int32]]:
-    order = np.argsort([LEVELS.index(area.level) for area in areas], kind="stable").astype(np.int32)
+def _typed(areas: Sequence[Area], level_of: Uint8s) -> tuple[str, Int32s, Int32s]:
+    order = np.argsort(level_of, kind="stable").astype(np.int32)
     named = (areas[position] for position in order.tolist())
     lines = [f"{area.name} {area.name_en}".replace("\n", " ").casefold() + "\n" for area in named]
     starts = np.cumsum([0, *map(len, lines)], dtype=np.int32)[:-1]

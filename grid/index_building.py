@@ -8,6 +8,7 @@ thousandfold. Everything is done on arrays of edges with numpy; 20,000 grids tak
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -23,7 +24,9 @@ BITS = 8  # of each coordinate inside a root box: four splits into 4 × 4
 DOUBT_METRES = 20.0
 _MOST_POLYGONS = 3
 _MOST_EDGES = 6
-_MOST_BOXES = 1 << 20  # root boxes; with too few for 200,000 grids nearly all are split into 16, and building takes twice as long
+_MOST_BOXES = 1 << 20  # root boxes
+_EDGES_PER_BOX = 4  # of root boxes: two to three for each grid, so that few have to be split where grids are alike
+_AT_ONCE = 1 << 16  # edges or points that are worked on together: their arrays stay in the processor's cache
 _SMALLEST_METRES = 15.0
 _SMALL_RING = 64  # vertices up to which a test in Python beats one by GEOS
 _SLACK = 1e-9  # degrees that boxes are enlarged by, so that rounding never puts a point into the wrong box
@@ -110,7 +113,7 @@ def build_tables(polygons: NDArray[Any], communities: NDArray[np.int64]) -> Inde
     ends, owner = _edges_of(polygons)
     border, sides = _borders(ends, communities[owner])
     bounds = shapely.total_bounds(polygons) if size else np.array([0.0, 0.0, 0.001, 0.001])
-    frame = _Frame(bounds, max(64, min(_MOST_BOXES, len(owner) // 14)))
+    frame = _Frame(bounds, max(64, min(_MOST_BOXES, len(owner) // _EDGES_PER_BOX)))
     margins = DOUBT_METRES / frame.lon_metres, DOUBT_METRES / frame.lat_metres
     growth = _Growth(frame, _Edges(ends, _SLACK, _SLACK), owner, _Edges(border, *margins))
     tree, leaves = growth.grow()
@@ -123,14 +126,22 @@ def _edges_of(polygons: NDArray[Any]) -> tuple[Floats, Ints]:
     """All edges of all rings as rows x1, y1, x2, y2, and the polygon of each."""
     if not len(polygons):
         return np.empty((4, 0)), np.empty(0, dtype=np.int64)
-    parts, part_of = shapely.get_parts(polygons, return_index=True)
+    plain = (shapely.get_num_geometries(polygons) == 1) & (shapely.get_num_interior_rings(polygons) == 0)
+    plain &= shapely.get_type_id(polygons) == shapely.GeometryType.POLYGON
+    others = np.flatnonzero(~plain)
+    parts, part_of = shapely.get_parts(polygons[others], return_index=True)
     rings, ring_of = shapely.get_rings(parts, return_index=True)
+    ends, of = _segments(polygons[plain])  # one ring each: no need to make objects of their rings
+    more, ring = _segments(rings)
+    return np.hstack([ends, more]), np.concatenate([np.flatnonzero(plain)[of], others[part_of[ring_of[ring]]]])
+
+
+def _segments(rings: NDArray[Any]) -> tuple[Floats, Ints]:
+    """The edges of geometries of one ring each, those without length left out, and the position of the ring of each."""
     points, of = shapely.get_coordinates(rings, return_index=True)
-    same = of[1:] == of[:-1]
-    start, end = points[:-1][same], points[1:][same]
-    owner = part_of[ring_of[of[:-1][same]]]
-    kept = np.any(start != end, axis=1)
-    return np.vstack([start[kept].T, end[kept].T]), owner[kept].astype(np.int64)
+    x, y = np.ascontiguousarray(points[:, 0]), np.ascontiguousarray(points[:, 1])
+    kept = (of[1:] == of[:-1]) & ((x[1:] != x[:-1]) | (y[1:] != y[:-1]))
+    return np.vstack([x[:-1][kept], y[:-1][kept], x[1:][kept], y[1:][kept]]), of[:-1][kept].astype(np.int64)
 
 
 def _borders(ends: Floats, community: Ints) -> tuple[Floats, Ints]:
@@ -237,33 +248,46 @@ class _Growth:
     def _root_pairs(self, edges: _Edges) -> tuple[Ints, Ints]:
         frame = self.frame
         width, height = frame.box
-        which, box_x, box_y = _spread(
-            np.arange(len(edges.x1)),
-            _clip(np.floor((edges.left - frame.west) / width), frame.columns),
-            _clip(np.floor((edges.right - frame.west) / width), frame.columns),
-            _clip(np.floor((edges.low - frame.south) / height), frame.rows),
-            _clip(np.floor((edges.high - frame.south) / height), frame.rows),
-        )
-        met = edges.touch(which, frame.west + box_x * width, frame.south + box_y * height, width, height)
-        return (box_y * frame.columns + box_x)[met], which[met]
+
+        def pairs(edge: Ints) -> tuple[Ints, Ints]:
+            which, box_x, box_y = _spread(
+                edge,
+                _clip(np.floor((edges.left[edge] - frame.west) / width), frame.columns),
+                _clip(np.floor((edges.right[edge] - frame.west) / width), frame.columns),
+                _clip(np.floor((edges.low[edge] - frame.south) / height), frame.rows),
+                _clip(np.floor((edges.high[edge] - frame.south) / height), frame.rows),
+            )
+            met = edges.touch(which, frame.west + box_x * width, frame.south + box_y * height, width, height)
+            return (box_y * frame.columns + box_x)[met], which[met]
+
+        return _in_blocks(np.arange(len(edges.x1)), pairs)
 
     def _child_pairs(
         self, edges: _Edges, pairs: tuple[Ints, Ints], number: Ints, corner: tuple[Floats, Floats], level: int
     ) -> tuple[Ints, Ints]:
         """Hand the pairs of the split boxes (number ≥ 0) on to those of their 16 parts that the edges meet."""
         width, height = self.frame.size_at(level)
-        kept = number[pairs[0]] >= 0
-        box, edge = pairs[0][kept], pairs[1][kept]
-        x, y = corner[0][box], corner[1][box]
-        row, part_x, part_y = _spread(
-            np.arange(len(box)),
-            _clip(np.floor((edges.left[edge] - x) / width), 4),
-            _clip(np.floor((edges.right[edge] - x) / width), 4),
-            _clip(np.floor((edges.low[edge] - y) / height), 4),
-            _clip(np.floor((edges.high[edge] - y) / height), 4),
-        )
-        met = edges.touch(edge[row], x[row] + part_x * width, y[row] + part_y * height, width, height)
-        return (number[box[row]] * 16 + part_y * 4 + part_x)[met], edge[row][met]
+
+        def parts(chosen: Ints) -> tuple[Ints, Ints]:
+            box, edge = pairs[0][chosen], pairs[1][chosen]
+            x, y = corner[0][box], corner[1][box]
+            row, part_x, part_y = _spread(
+                np.arange(len(box)),
+                _clip(np.floor((edges.left[edge] - x) / width), 4),
+                _clip(np.floor((edges.right[edge] - x) / width), 4),
+                _clip(np.floor((edges.low[edge] - y) / height), 4),
+                _clip(np.floor((edges.high[edge] - y) / height), 4),
+            )
+            met = edges.touch(edge[row], x[row] + part_x * width, y[row] + part_y * height, width, height)
+            return (number[box[row]] * 16 + part_y * 4 + part_x)[met], edge[row][met]
+
+        return _in_blocks(np.flatnonzero(number[pairs[0]] >= 0), parts)
+
+
+def _in_blocks(items: Ints, pairs_of: Callable[[Ints], tuple[Ints, Ints]]) -> tuple[Ints, Ints]:
+    """Return the pairs of all items, made for some of them at a time."""
+    found = [pairs_of(items[begin : begin + _AT_ONCE]) for begin in range(0, len(items) or 1, _AT_ONCE)]
+    return np.concatenate([one for one, _ in found]), np.concatenate([other for _, other in found])
 
 
 def _clip(values: Floats, count: int) -> Ints:
@@ -296,11 +320,18 @@ def _candidates(polygons: NDArray[Any], leaves: _Leaves, size: int) -> tuple[Int
     boxes, near = leaves.polygons()
     if size:
         _, x, y = leaves.places()
-        leaf, polygon = shapely.STRtree(polygons).query(shapely.points(x, y))
+        tree = shapely.STRtree(polygons)
+
+        def holding(chosen: Ints) -> tuple[Ints, Ints]:
+            leaf, polygon = tree.query(shapely.points(x[chosen], y[chosen]))
+            leaf = chosen[leaf]
+            holds = shapely.intersects_xy(polygons[polygon], x[leaf], y[leaf])
+            return leaf[holds], polygon[holds]
+
         shapely.prepare(polygons)  # a coastline of thousands of vertices is asked thousands of times
-        holds = shapely.intersects_xy(polygons[polygon], x[leaf], y[leaf])
+        leaf, polygon = _in_blocks(np.arange(leaves.count), holding)
         shapely.destroy_prepared(polygons)
-        boxes, near = np.concatenate([boxes, leaf[holds]]), np.concatenate([near, polygon[holds]])
+        boxes, near = np.concatenate([boxes, leaf]), np.concatenate([near, polygon])
     return _distinct(boxes, near)
 
 

@@ -255,7 +255,7 @@ ORGANIZATIONS = [
     ("ORG-2", "云岩志愿服务队", "VOL", "normal", "520103", 106.664, 26.62, "WGS-84", 5000, 10, "", ""),
     *[
         (f"ELD-{n}", f"南明助老社{n}", "ELD", "normal", "520102", 106.60 + n / 500, 26.62, "WGS-84", "", 2, "", "")
-        for n in range(1, 6)
+        for n in range(1, 7)
     ],
 ]
 PEOPLE = [
@@ -279,7 +279,7 @@ PEOPLE = [
     ("leader_road", "道路养护分管领导", "unit_leader", "520102-road", "", "", "false"),
     ("duty_a", "南明值班派遣员", "dispatcher", "", "520102", "", "false"),
     ("team_a", "南明志愿服务队协调员", "org_coordinator", "", "", "ORG-1", "false"),
-    *[(f"elder_{n}", f"南明助老社{n}协调员", "org_coordinator", "", "", f"ELD-{n}", "false") for n in range(1, 6)],
+    *[(f"elder_{n}", f"南明助老社{n}协调员", "org_coordinator", "", "", f"ELD-{n}", "false") for n in range(1, 7)],
     ("org_coordinator", "社会组织协调员", "org_coordinator", "", "", "*", "false"),
     ("supervisor", "督办员", "supervisor", "", CITY, "", "false"),
     ("leader", "市领导", "leader", "", CITY, "", "false"),

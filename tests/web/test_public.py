@@ -65,7 +65,6 @@ async def link_of(service: Running, case_id: str, purpose: str = "visit") -> str
 @pytest.fixture(autouse=True)
 def patience(service: Running) -> None:
     """No test waits for what another one tried."""
-    service.services.guesses = Throttle()
 
 
 def test_bodies_when_compared_have_the_choices_of_the_table() -> None:

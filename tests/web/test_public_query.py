@@ -17,7 +17,6 @@ WHY = {"reason": "夜里又开始施工了，请再处理"}
 @pytest.fixture(autouse=True)
 def patience(service: Running) -> None:
     """No test waits for what another one tried."""
-    service.services.guesses, service.services.number_guesses = Throttle(), Throttle(limit=10)
 
 
 def body(**changes: Any) -> dict[str, Any]:

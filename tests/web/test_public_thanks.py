@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from dispatch.store import CASES
-from orgs.throttle import Throttle
 from tests.service import Running
 from tests.web.test_public import do, link_of, visiting
 
@@ -13,7 +12,6 @@ from tests.web.test_public import do, link_of, visiting
 @pytest.fixture(autouse=True)
 def patience(service: Running) -> None:
     """No test waits for what another one tried."""
-    service.services.guesses = Throttle()
 
 
 async def helped(service: Running) -> tuple[str, str]:
