@@ -15,6 +15,7 @@ import pytest_asyncio
 
 from orgs.throttle import Throttle
 from tests.service import Running, open_service
+from web.cli.output import console
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -30,6 +31,12 @@ async def service(mongodb_uri: str, tmp_path_factory: pytest.TempPathFactory) ->
     folder = tmp_path_factory.mktemp("service")
     async with open_service(mongodb_uri, folder, driver=os.environ.get("HEYUN_DRIVER", "motor")) as running:
         yield running
+
+
+@pytest.fixture(scope="session", autouse=True)
+def wide_tables() -> None:
+    """What the verbs print is not folded; by the environment that would be settled by who imports the console first."""
+    console.width = 300
 
 
 @pytest.fixture(autouse=True)

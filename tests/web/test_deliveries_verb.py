@@ -16,7 +16,6 @@ async def run(service: Running, *arguments: str) -> Result:
     settings = service.services.settings
     environment = {
         "HEYUN_MONGODB_URI": settings.mongodb_uri, "HEYUN_DATABASE": settings.database, "HEYUN_DATA": str(settings.data),
-        "COLUMNS": "300",
     }  # fmt: skip
     return await asyncio.to_thread(CliRunner().invoke, deliveries, list(arguments), env=environment)
 

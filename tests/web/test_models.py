@@ -278,7 +278,6 @@ async def test_verb_when_run_then_a_version_more_and_its_figures(city: Running) 
     settings = city.services.settings
     environment = {
         "HEYUN_MONGODB_URI": settings.mongodb_uri, "HEYUN_DATABASE": settings.database, "HEYUN_DATA": str(settings.data),
-        "COLUMNS": "200",
     }  # fmt: skip
     before = {one.id for one in await Versions(city.services.database).list()}
     done = await asyncio.to_thread(CliRunner().invoke, learn, ["--least", "20", "--json"], env=environment)

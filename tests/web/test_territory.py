@@ -142,7 +142,6 @@ async def run(service: Running, *arguments: str) -> Result:
     settings = service.services.settings
     environment = {
         "HEYUN_MONGODB_URI": settings.mongodb_uri, "HEYUN_DATABASE": settings.database, "HEYUN_DATA": str(settings.data),
-        "COLUMNS": "300",
     }  # fmt: skip
     return await asyncio.to_thread(CliRunner().invoke, territory, ["inspect", *arguments], env=environment)
 
