@@ -189,10 +189,13 @@ class Borders:
         return change
 
     async def changes(
-        self, *, state: State | None = None, area: str | None = None, limit: int = 50, before: datetime | None = None
+        self, *, state: State | None = None, area: str | None = None, limit: int = 50, before: tuple[datetime, str] | None = None
     ) -> list[Change]:
-        """Return changes, the last made first; of a state, of an area, those made before an instant."""
-        filter: dict[str, Any] = {"made_at": {"$lt": before}} if before else {}
+        """Return changes, the last made first; of a state, of an area, behind the instant and id of the page before."""
+        filter: dict[str, Any] = {}
+        if before is not None:
+            at, id = before
+            filter = {"made_at": {"$lte": at}, "$or": [{"made_at": {"$lt": at}}, {"_id": {"$lt": id}}]}
         if area:
             filter |= {"touched": area}
         if state:

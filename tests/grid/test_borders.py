@@ -304,11 +304,26 @@ async def test_reverse_when_overtaken_or_unknown_then_refused(borders: Borders, 
         assert [(error.field, error.code) for error in caught.value.errors] == [("order.change", code)]
 
 
+async def test_changes_when_several_were_made_in_one_millisecond_then_pages_hold_each_once(borders: Borders) -> None:
+    for number, code in enumerate(GRIDS[:5], start=1):
+        await make(borders, Rename(code=code, name=f"名字{number}"), version=number, key=f"k{number}")
+    everything = [change.id for change in await borders.changes()]
+    seen: list[str] = []
+    behind: tuple[datetime, str] | None = None
+    while page := await borders.changes(limit=2, before=behind):
+        seen += [change.id for change in page]
+        behind = page[-1].made_at, page[-1].id
+    assert len(set(everything)) == 5 and seen == everything
+    of_one = await borders.changes(area=FIRST, state="in_force", before=(NOON + timedelta(days=2), "0"))
+    assert [change.touched for change in of_one] == [(FIRST,)]
+
+
 async def test_lists_when_explained_then_each_walks_an_index(borders: Borders, database: Database, clock: Hand) -> None:
     await make(borders, CUT)
     newest = [("made_at", -1), ("_id", -1)]
     for collection, filter, sort in (
         (CHANGES, {}, newest),
+        (CHANGES, {"made_at": {"$lte": NOON}, "$or": [{"made_at": {"$lt": NOON}}, {"_id": {"$lt": "0"}}]}, newest),
         (CHANGES, {"state": "planned"}, newest),
         (CHANGES, {"touched": FIRST}, newest),
         (CHANGES, {"state": "planned", "effective_at": {"$lte": clock.now}}, [("effective_at", 1)]),

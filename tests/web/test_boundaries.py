@@ -151,6 +151,21 @@ async def test_change_when_planned_then_listed_and_withdrawn(two: tuple[Running,
     assert (await first.get(f"{CHANGES}?state=planned", "sys_admin")).json["items"] == []
 
 
+async def test_changes_when_paged_then_those_of_one_millisecond_come_once_each(two: tuple[Running, Running]) -> None:
+    first, second = two
+    for number, code in enumerate((GRID, NEXT, LAST), start=1):
+        await make(first, {"kind": "rename", "code": code, "name": f"名字{number}"}, number)
+    await first.services.database.update_many("territory_changes", {}, {"$set": {"made_at": datetime(2026, 11, 22, tzinfo=UTC)}})
+    everything = (await first.get(CHANGES, "sys_admin")).json["items"]
+    seen, cursor = [], ""
+    while cursor is not None:
+        page = (await second.get(f"{CHANGES}?limit=1{cursor and f'&cursor={cursor}'}", "sys_admin")).json
+        seen, cursor = seen + page["items"], page["next"]
+    assert len(everything) == 3 and seen == everything
+    wrong = await first.get(f"{CHANGES}?cursor=2026", "sys_admin")
+    assert (wrong.status, wrong.json["errors"][0]["field"]) == (422, "cursor")
+
+
 async def test_change_when_stale_or_sent_again_or_incomplete_then_said(two: tuple[Running, Running]) -> None:
     first, second = two
     rename = {"kind": "rename", "code": NEXT, "name": "新名字"}

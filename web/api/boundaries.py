@@ -16,6 +16,7 @@ from grid.orders import Order
 from orgs.naming import all_named, namers
 from web.base import ApiHandler, field_error, operation
 from web.bodies import Body
+from web.cursors import behind, cursor_of
 from web.problems import catalogue
 from web.shapes import Items
 
@@ -51,7 +52,7 @@ class ChangesQuery(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fie
     state: State | None = None
     area: Code | None = None
     limit: Annotated[int, msgspec.Meta(ge=1, le=200)] = 50
-    cursor: Moment | None = None
+    cursor: Annotated[str, msgspec.Meta(max_length=100)] | None = None
 
 
 class VersionsQuery(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -126,10 +127,10 @@ class ChangeList(ApiHandler):
     async def get(self, query: ChangesQuery) -> None:
         """Send a page."""
         found = await self.services.borders.changes(
-            state=query.state, area=query.area, limit=query.limit + 1, before=query.cursor
+            state=query.state, area=query.area, limit=query.limit + 1, before=behind(query.cursor)
         )  # fmt: skip
         page = found[: query.limit]
-        self.answer(Items(page, page[-1].made_at.isoformat() if len(found) > query.limit else None))
+        self.answer(Items(page, cursor_of(page[-1].made_at, page[-1].id) if len(found) > query.limit else None))
 
     @operation("Look at a change of the territory, or make it", permission="territory.edit", body=ChangeBody,
                result=ChangeAnswer, idempotent=True)  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Literal
 
 import msgspec
@@ -15,6 +15,7 @@ from grid.groups import Choice, Group, GroupKind, Help, Post
 from grid.posting import NewPost, Told
 from web.base import ApiHandler, field_error, operation
 from web.bodies import Body
+from web.cursors import behind, cursor_of
 from web.shapes import Items, moment
 
 __all__ = [
@@ -26,8 +27,6 @@ Code = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 Page = Annotated[int, msgspec.Meta(ge=1, le=200)]
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-_CURSOR = re.compile(r"(\d{1,15})-([0-9a-f]{32})")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class GroupsQuery(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -199,19 +198,6 @@ def _told_view(told: Told) -> ToldView:
     )  # fmt: skip
 
 
-def _behind(cursor: str | None) -> tuple[datetime, str] | None:
-    if cursor is None:
-        return None
-    found = _CURSOR.fullmatch(cursor)
-    if found is None:
-        raise field_error("cursor", "invalid")
-    return _EPOCH + timedelta(milliseconds=int(found[1])), found[2]
-
-
-def _cursor(post: Post) -> str:
-    return f"{(post.at - _EPOCH) // timedelta(milliseconds=1)}-{post.id}"
-
-
 class GroupList(ApiHandler):
     """GET /api/v1/groups."""
 
@@ -259,9 +245,9 @@ class GroupPosts(ApiHandler):
     @operation("Posts of a group", permission="group.tend", query=PostsQuery, result=Items[PostView])
     async def get(self, query: PostsQuery, code: str) -> None:
         """Send one page, newest first, each with what may be told of the case made of it."""
-        posts, told = await self.services.field.posts.of_group(self.actor, code, before=_behind(query.cursor), limit=query.limit)
+        posts, told = await self.services.field.posts.of_group(self.actor, code, before=behind(query.cursor), limit=query.limit)
         views = [_post_view(post, told.get(post.id)) for post in posts]
-        self.answer(Items(views, _cursor(posts[-1]) if len(posts) == query.limit else None))
+        self.answer(Items(views, cursor_of(posts[-1].at, posts[-1].id) if len(posts) == query.limit else None))
 
     @operation("Post for a member", permission="group.tend", body=PostBody, result=PostView, status=201, idempotent=True)
     async def post(self, body: PostBody, code: str) -> None:
