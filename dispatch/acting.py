@@ -13,9 +13,10 @@ from dispatch.situation import Case, Situation
 from dispatch.states import TABLE
 from storage.errors import FieldError, Invalid, NotFound, StaleRev
 
-__all__ = ["Seen", "WantedAction", "action_key", "check_rev", "item_of"]
+__all__ = ["CLAIMS", "Seen", "WantedAction", "action_key", "check_rev", "item_of"]
 
 Seen = Callable[[Actor, Case], bool]  # whether somebody may know of a case
+CLAIMS = frozenset({("need", "claim_need"), ("task", "claim")})
 _SORTED = msgspec.json.Encoder(order="sorted")
 
 
@@ -37,6 +38,11 @@ class WantedAction(msgspec.Struct, frozen=True):
     def entry_key(self) -> str | None:
         """Under which the entry is found again that it makes."""
         return action_key(self.case_id, self.actor, self.key)
+
+    @property
+    def claims(self) -> bool:
+        """Whether it takes a place for an organization."""
+        return (self.subject, self.action) in CLAIMS
 
     @property
     def digest(self) -> str:

@@ -26,7 +26,6 @@ from dispatch.needs import find_need
 from dispatch.ports import Directory
 from dispatch.service import CaseService
 from dispatch.situation import Case, sensitive_category
-from dispatch.turns import Turns
 from dispatch.views import CaseView, moment
 from dispatch.wanted import ANYWHERE, for_all, is_invited, place_of_need, places_left, wanted_keys
 from storage.client import Database
@@ -84,7 +83,6 @@ class Claims:
         self._busy = BusyWith(database)
         self._directory = directory
         self._clock = clock
-        self._turns = Turns()
 
     async def list(self, *, actor: Actor, organization: str | None, limit: int, cursor: str | None) -> NeedPage:
         """Return a page of what the organization could claim now. Raises `Invalid` where it is not said for which."""
@@ -93,7 +91,7 @@ class Claims:
         reach, after = self._directory.reach(code, now), _order_of(cursor)
         if reach is None:
             raise Invalid(errors=[FieldError(field="organization", code="not_registered", message="")])
-        load = await self._busy.count(code, {})
+        load = await self._busy.count(code)
         if load >= reach.capacity:
             return NeedPage(items=[], next=None, load=load, capacity=reach.capacity)
         cases = await self._needs.find(_keys(reach, code), now, MOST_LOOKED_AT)
@@ -112,10 +110,9 @@ class Claims:
         def seen(actor: Actor, case: Case) -> bool:
             return shows(actor, case) or self._finds(code, case, need_id)
 
-        async with self._turns.at(code):  # what it is busy with is counted before each claim
-            return await self._cases.act_on_need(
-                actor=actor, case_id=case_id, need_id=need_id, action="claim_need", rev=None, fields=fields, key=key, seen=seen
-            )
+        return await self._cases.act_on_need(
+            actor=actor, case_id=case_id, need_id=need_id, action="claim_need", rev=None, fields=fields, key=key, seen=seen
+        )
 
     def _finds(self, code: str, case: Case, need_id: str) -> bool:
         """Whether an organization may know of a need without seeing its case; also of one that was open until just now."""

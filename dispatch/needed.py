@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ from dispatch.store import CASES
 from dispatch.wanted import BUSY
 from storage.client import Database
 
-__all__ = ["INDEX", "BusyWith", "OpenNeeds", "wanted_filter"]
+__all__ = ["INDEX", "BusyWith", "OpenNeeds", "busy_filter", "wanted_filter"]
 
 INDEX = [("wanted.keys", 1), ("wanted.until", 1), ("_id", 1)]
 _PARTS = {"needs": 1, "tasks": 1, "place": 1, "live.urgency": 1, "live.sensitive": 1, "category.code": 1}  # not who reported what
@@ -20,6 +20,12 @@ _PARTS = {"needs": 1, "tasks": 1, "place": 1, "live.urgency": 1, "live.sensitive
 def wanted_filter(keys: Sequence[str], now: datetime) -> dict[str, Any]:
     """Return the filter of the cases that hold an open need under one of these keys (`wanted.wanted_keys`)."""
     return {"wanted.keys": {"$in": list(keys)}, "wanted.until": {"$gt": now}}
+
+
+def busy_filter(organization: str) -> dict[str, Any]:
+    """Return the filter of the open cases with which an organization is busy."""
+    busy = {"$elemMatch": {"organization.code": organization, "state": {"$in": list(BUSY)}}}
+    return {"keys": f"o:{organization}", "live.open": True, "tasks": busy}
 
 
 class OpenNeeds:
@@ -42,9 +48,10 @@ class BusyWith:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def count(self, organization: str | None, fields: Mapping[str, Any]) -> int:
-        """Return with how many open cases an organization is busy: the one that is named in `fields`, else this one."""
-        named = fields.get("organization")
-        code = named if isinstance(named, str) else organization
-        busy = {"$elemMatch": {"organization.code": code, "state": {"$in": list(BUSY)}}}
-        return await self._database.count(CASES, {"keys": f"o:{code}", "live.open": True, "tasks": busy})
+    async def count(self, organization: str) -> int:
+        """Return with how many open cases an organization is busy."""
+        return await self._database.count(CASES, busy_filter(organization))
+
+    async def cases(self, organization: str) -> set[str]:
+        """Return the open cases with which an organization is busy."""
+        return {case["_id"] for case in await self._database.find(CASES, busy_filter(organization), projection={"_id": 1})}

@@ -6,6 +6,7 @@ actions must name it, adding actions are tried again on the present case (design
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from dispatch.acting import Seen, WantedAction, action_key, check_rev, item_of
 from dispatch.actors import SYSTEM, Actor
 from dispatch.arriving import Arrival, Arriving
 from dispatch.board import Board
+from dispatch.capacity import PAUSES, OthersFirst, Room, check_room, claimant_of
 from dispatch.digests import Digests
 from dispatch.duplicates import RecentCases
 from dispatch.errors import IdempotencyMismatch, NotAllowed
@@ -26,7 +28,6 @@ from dispatch.keys import shows
 from dispatch.lookback import DECIDING, find_recurrence, look_back, mark_repeats, wants_lookback
 from dispatch.merging import end_of_chain, write_two
 from dispatch.nearby import Duplicates, Nearby
-from dispatch.needed import BusyWith
 from dispatch.numbers import CaseNumbers
 from dispatch.recomputing import Recomputing
 from dispatch.relay import Announce, Relay, notices_of
@@ -47,6 +48,7 @@ __all__ = ["CaseService", "Filed", "Page", "action_key", "utc_now"]
 Counts = dict[str, dict[str, int]]
 Points = dict[str, list[dict[str, Any]]]
 Views = list[CaseView]
+Decide = Callable[[], engine.Decision]
 T = TypeVar("T")
 DRAIN_SECONDS = 5.0
 ATTEMPTS = 20
@@ -99,7 +101,7 @@ class CaseService:
         self._reveals = Reveals(database)
         self._numbers = CaseNumbers(database, rules.case_prefix, rules.timezone)
         self._turns = Turns()
-        self._busy = BusyWith(database)
+        self._room = Room(database)
         self._root_area = root_area
         self._clock = clock
         self.digests = Digests(self.board, rules, self.relay, clock)
@@ -239,15 +241,28 @@ class CaseService:
         fields: Mapping[str, Any], key: str | None, *, internal: bool = False, seen: Seen = shows,
     ) -> CaseView:  # fmt: skip
         wanted = WantedAction(subject, item_id, actor, case_id, action, rev, fields, key, internal, seen)
+        if wanted.claims:
+            return await self._claim(wanted)
         view = await self._attempt(wanted)
-        if view is not None:
-            return view
-        async with self._turns.at(case_id):  # others were first: now one after the other, so that many make a queue, not a crowd
+        return await self._in_turn(wanted) if view is None else view
+
+    async def _in_turn(self, wanted: WantedAction) -> CaseView:
+        """One after the other, so that many who act on one case make a queue, not a crowd."""
+        async with self._turns.at(wanted.case_id):
             for _ in range(ATTEMPTS):
                 view = await self._attempt(wanted)
                 if view is not None:
                     return view
         raise StorageUnavailable("too many people act on this case at once; try again")
+
+    async def _claim(self, wanted: WantedAction) -> CaseView:
+        """Crowds come to claim: they queue at once. Who waits for what others do about another case waits outside the queue."""
+        for pause in PAUSES:
+            try:
+                return await self._in_turn(wanted)
+            except OthersFirst:
+                await asyncio.sleep(pause)
+        raise StorageUnavailable("too many people claim for this organization at once; try again")
 
     async def _attempt(self, wanted: WantedAction) -> CaseView | None:
         """Take an action on the case as it is now; None when another action came first."""
@@ -263,12 +278,26 @@ class CaseService:
         check_rev(at, subject, action, wanted.rev)
         if action == "merge":
             fields = await end_of_chain(self.store, fields)
-        elif action == "claim_need":
-            case["load"] = await self._busy.count(actor.organization, fields)
         elif action in DECIDING and subject == "case":
             case["looked_back"] = await look_back(self.store, self.rules.locator, self._recent.radius, case, fields)
-        decision = engine.decide(at, action, fields, key=entry_key, digest=digest, subject=subject, internal=wanted.internal)
-        return case_view(decision.case, actor, now, self.rules) if await self._write(decision, case, actor) else None
+
+        def decide() -> engine.Decision:
+            return engine.decide(at, action, fields, key=entry_key, digest=digest, subject=subject, internal=wanted.internal)
+
+        decision = decide()
+        if wanted.claims:
+            found = await self._with_room(claimant_of(at, fields), at, decide)
+        else:
+            found = decision if await self._write(decision, case, actor) else None
+        return None if found is None else case_view(found.case, actor, now, self.rules)
+
+    async def _with_room(self, organization: str, at: Situation, decide: Decide) -> engine.Decision | None:
+        """Decide once more by what the organization is busy with, and write while the room for it is held."""
+        async with self._room.held(organization, at.case["_id"]) as hold:
+            at.case["load"] = hold.load
+            decision = decide()
+            check_room(at, hold)
+            return decision if await self._write(decision, at.case, at.actor, until=hold.until) else None
 
     async def _read(self, actor: Actor, case_id: str, entry_key: str | None, seen: Seen) -> tuple[Case, dict[str, Any] | None]:
         case, done = await self.store.find_with_entry(case_id, entry_key) if entry_key else (await self.store.find(case_id), None)
@@ -282,9 +311,9 @@ class CaseService:
             raise NotFound("case")
         return case
 
-    async def _write(self, decision: engine.Decision, case: Case, actor: Actor) -> bool:
+    async def _write(self, decision: engine.Decision, case: Case, actor: Actor, *, until: datetime | None = None) -> bool:
         try:
-            written = await self._written(decision, case, actor)
+            written = await self._written(decision, case, actor, until)
         except StorageUnavailable:
             self.relay.doubt(decision.entries[0]["at"])
             raise
@@ -295,12 +324,14 @@ class CaseService:
                 self.relay.tell(notices_of(done.case, done.notices))
         return bool(written)
 
-    async def _written(self, decision: engine.Decision, case: Case, actor: Actor) -> Sequence[engine.Decision]:
+    async def _written(
+        self, decision: engine.Decision, case: Case, actor: Actor, until: datetime | None
+    ) -> Sequence[engine.Decision]:
         """Write, and return what is in the database now: nothing when another action came first."""
         both = await write_two(self.store, decision, case, actor, self._clock(), self.rules)
         if both is not None:
             return both
-        won = await self.store.update(case, decision.update, decision.entries[0]["id"])
+        won = await self.store.update(case, decision.update, decision.entries[0]["id"], until=until)
         return [decision] if won else []
 
     # -- timers

@@ -332,14 +332,16 @@ class CaseStore:
         """Insert a new case; False when its id was there."""
         return self.inserter.insert(case)
 
-    async def update(self, case: Case, update: dict[str, Any], entry_id: str | None) -> bool:
+    async def update(self, case: Case, update: dict[str, Any], entry_id: str | None, *, until: datetime | None = None) -> bool:
         """Apply an action to the case if it still is as it was read; True when this very action is in it.
 
-        Without an entry (only derived parts are put right) the count of the server is the answer.
+        Without an entry (only derived parts are put right) the count of the server is the answer. `until` is when, by the
+        database's clock, the action must not be written any more.
         """
         if entry_id is None:
             return bool(await self.database.update_one(CASES, {"_id": case["_id"], **unchanged(case)}, update))
-        return await self.updater.apply(case["_id"], unchanged(case), update, entry_id)
+        guard = unchanged(case) if until is None else unchanged(case) | {"$expr": {"$lt": ["$$NOW", until]}}
+        return await self.updater.apply(case["_id"], guard, update, entry_id)
 
     async def drain(self, seconds: float) -> bool:
         """Wait until every write that was begun has its answer; False when that takes longer."""

@@ -26,7 +26,7 @@ from storage.errors import FieldError
 
 __all__ = [
     "CHECKS", "CHOOSERS", "CONDITIONS", "EFFECTS", "FORBIDDING", "GUARDS", "REASONS", "SOURCES", "fit_of",
-    "invite_to_need",
+    "invite_to_need", "no_capacity",
 ]  # fmt: skip
 
 Values = dict[str, Any]
@@ -176,7 +176,12 @@ def _claimant_has_time(at: Situation, values: Values) -> Found:
     fit, load = fit_of(at, _claimant(at, values)), at.case.get("load", 0)
     if fit.against or load < fit.capacity:
         return None
-    return FieldError(field="organization", code="no_capacity", message=f"takes {fit.capacity} at once, is busy with {load}")
+    return no_capacity(fit.capacity, load)
+
+
+def no_capacity(capacity: int, load: int) -> FieldError:
+    """Return what stands against a claim of an organization that has its hands full."""
+    return FieldError(field="organization", code="no_capacity", message=f"takes {capacity} at once, is busy with {load}")
 
 
 CHECKS: dict[str, Check] = {

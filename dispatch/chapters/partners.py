@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dispatch.agreements import Check, whole
-from dispatch.chapters.needs import invite_to_need
+from dispatch.chapters.needs import invite_to_need, no_capacity
 from dispatch.conditions import Condition, Source
 from dispatch.effects import Chooser, Effect
 from dispatch.guards import Guard, rating_until, speaks_for_reporter
@@ -98,7 +98,15 @@ def _places_fit(at: Situation, values: Values) -> Found:
     return FieldError(field="places", code="range", message="not more places than organizations")
 
 
+def _helper_has_time(at: Situation, values: Values) -> Found:
+    """Who accepts an invitation takes no more than anybody who claims (domain.md §2.4b); the service has counted (`load`)."""
+    assert at.item is not None  # noqa: S101  # rows of tasks always come with one
+    reach, load = at.rules.directory.reach(at.item["organization"]["code"], at.now), at.case.get("load", 0)
+    return None if reach is None or load < reach.capacity else no_capacity(reach.capacity, load)
+
+
 CHECKS: dict[str, Check] = {
+    "helper_has_time": _helper_has_time,
     "organizations_free": _organizations_free,
     "places_fit": _places_fit,
     "rating_is_whole": whole("rating"),

@@ -71,7 +71,7 @@ ROWS: tuple[Transition, ...] = (
     ),
     Transition(
         subject="task", action="claim", number="2.4b", states=("invited",), next="claimed", roles=HELPERS, adding=True,
-        guards=("own_help", "place_left"), effects=("move_help",), notices=("lead",),
+        guards=("own_help", "place_left"), checks=("helper_has_time",), effects=("move_help",), notices=("lead",),
     ),
     Transition(
         subject="task", action="decline", number="2.4b", states=("invited",), next="declined", roles=HELPERS, adding=True,

@@ -54,6 +54,7 @@ UNITS = {
 HELPERS = {
     "law1": Reach(kinds=("LAW",), areas=("52",), anywhere=False, approved=False, capacity=2),
     "far1": Reach(kinds=("VOL",), areas=("522",), anywhere=False, approved=False, capacity=2),
+    "three": Reach(kinds=("VOL",), areas=("52",), anywhere=False, approved=False, capacity=3),
 }
 _serial = itertools.count()
 
