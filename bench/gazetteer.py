@@ -10,6 +10,7 @@ figures describe, they do not prove.
 
 from __future__ import annotations
 
+import asyncio
 import json as json_module
 import sys
 import time
@@ -20,10 +21,13 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from bench.corrections import corrections
 from bench.made_names import MadeNames, make_names
 from bench.recorded_addresses import DATA, Case, Outcome, beijing, calibration, figures, outcomes, shenzhen
+from grid.current_names import MOST_BESIDE
 from grid.doors import metres_between
 from grid.gazetteer_building import GazetteerTables, build_tables, entries_of_areas
+from grid.gazetteer_corrected import CorrectedIndex, Correction, Corrections
 from grid.gazetteer_index import GazetteerIndex
 from grid.territory import TerritorySnapshot, build
 
@@ -31,14 +35,21 @@ __all__ = ["main"]
 
 ENTRIES, QUESTIONS = 500_000, 2_000
 TYPED = 300
-GOALS = {"p95_ms": "≤ 20", "typed_p95_ms": "≤ 20", "load_pause_ms": "≤ 150"}
+GOALS = {
+    "p95_ms": "≤ 20",
+    "typed_p95_ms": "≤ 20",
+    "corrected_p95_ms": "≤ 20",
+    "correction_seen_s": "≤ 1",
+    "longest_pause_ms": "≤ 50",
+}
 
 
 def main(json: bool = False) -> dict[str, float]:
     """Measure, print tables to standard error (and with `json` one line of JSON to standard output), return the figures."""
     console = Console(stderr=True, highlight=False)
     with console.status(f"{ENTRIES:,} names"):
-        found = _speed(make_names(ENTRIES, QUESTIONS))
+        names = make_names(ENTRIES, QUESTIONS)
+        found = _speed(names) | asyncio.run(corrections(names))
     console.print(_table(found))
     if DATA.is_dir():
         for case in (*beijing(), *shenzhen()):
@@ -66,7 +77,15 @@ def _speed(names: MadeNames) -> dict[str, float]:
         "entries": len(names.entries), "build_s": round(built, 2), "tables_mb": round(len(sent) / 1e6, 1),
         "load_pause_ms": round(1000 * loaded, 1),
         **_asked(territory, names), **_typed(territory, names),
+        "corrected_p95_ms": _asked(territory.with_names(_corrected(index, names)), names)["p95_ms"],
     }  # fmt: skip
+
+
+def _corrected(index: GazetteerIndex, names: MadeNames) -> CorrectedIndex:
+    """The same names, of which as many as may be were put right since."""
+    some = [names.entries[number * 997 % len(names.entries)] for number in range(MOST_BESIDE)]
+    put = [Correction(f"put-{number}", number, entry) for number, entry in enumerate(some, start=1)]
+    return CorrectedIndex(index, Corrections({}, index.sounds).then(put, 0))
 
 
 def _asked(territory: TerritorySnapshot, names: MadeNames) -> dict[str, float]:

@@ -33,8 +33,9 @@ _ROOT = Path(__file__).resolve().parent.parent
 _PATIENCE_SECONDS = 120.0
 _TERRITORY, _NAMES = "territory", "names"
 _OUTLINE, _INDEX, _STARTS, _SHAPES = "outline", "index", "starts", "shapes"
+_REST, _COLUMN = "rest", ".column"
 
-T = TypeVar("T")
+T = TypeVar("T", bound=msgspec.Struct)
 
 
 class BuildFailed(HeyunError):
@@ -61,7 +62,24 @@ async def make_apart(database: Database) -> Made:
 async def names_apart(database: Database) -> GazetteerTables:
     """Return the names of the areas and of the entries that the database holds now, as tables. Raises `BuildFailed`."""
     async with _built(_NAMES, database) as folder:
-        return await _decoded(folder / _NAMES, GazetteerTables)
+        return await _read_columns(folder, GazetteerTables)
+
+
+async def _read_columns(folder: Path, kind: type[T]) -> T:
+    """Each column is read by another thread as the one piece of memory that it stays in: the loop copies nothing."""
+    rest = msgspec.msgpack.decode(await _read(folder / _REST))
+    names = [field.encode_name for field in msgspec.structs.fields(kind) if field.encode_name not in rest]
+    columns = {name: await _read(folder / f"{name}{_COLUMN}") for name in names}
+    return msgspec.convert({**rest, **columns}, kind, builtin_types=(bytes,))
+
+
+def _write_columns(folder: Path, tables: msgspec.Struct) -> None:
+    """A file for each column, and one for what is small."""
+    fields = msgspec.structs.asdict(tables)
+    columns = {name: value for name, value in fields.items() if isinstance(value, bytes)}
+    for name, column in columns.items():
+        (folder / f"{name}{_COLUMN}").write_bytes(column)
+    (folder / _REST).write_bytes(msgspec.msgpack.encode({name: fields[name] for name in fields.keys() - columns.keys()}))
 
 
 async def _read(path: Path) -> bytes:
@@ -99,15 +117,20 @@ def _start(what: str, folder: str) -> subprocess.Popen[bytes]:
     )
 
 
+async def _names(database: Database) -> GazetteerTables:
+    found, ids = entries_of_areas(await store.load_named_areas(database)), []
+    async for id, entry in entries(database):
+        found.append(entry)
+        ids.append(id)
+    return build_tables(found, ids)
+
+
 async def _build(what: str, folder: Path, order: _Order) -> None:
     """The other process's work."""
     database = await Database.connect(order.uri, order.database, driver=order.driver)
     try:
         if what == _NAMES:
-            found = entries_of_areas(await store.load_named_areas(database))
-            async for some in entries(database):
-                found.extend(some)
-            (folder / _NAMES).write_bytes(msgspec.msgpack.encode(build_tables(found)))
+            _write_columns(folder, await _names(database))
         else:
             outline, index, starts, shapes = make(await store.load_parts(database))
             (folder / _OUTLINE).write_bytes(msgspec.msgpack.encode(outline))

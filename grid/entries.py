@@ -1,7 +1,7 @@
 """The gazetteer as something that is kept: taken over from packs, and corrected entry by entry while the service runs.
 
 What an administrator has put or removed stays so when a pack is imported again (`origin` is then `office`); every such act is
-written down in `gazetteer_changes`. Each is followed by a new version of the gazetteer, by which all processes renew their names.
+written down in `gazetteer_changes`, in the same transaction with the number of the correction, by which all processes follow.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from dispatch.actors import Actor
 from dispatch.packs import PackReport, Row, rows_of
 from grid.areas import Entry
 from grid.entry_rows import EntryRow, entry_id, entry_of, wrong_in
-from grid.store import GAZETTEER, mark_names_changed
+from grid.gazetteer_corrected import Correction
+from grid.store import GAZETTEER, next_names_version
 from storage.client import Database, Document
 from storage.errors import FieldError, Invalid, NotFound
 from storage.indexes import Index
@@ -37,7 +38,7 @@ INDEXES: Mapping[str, Sequence[Index]] = {
         Index((("kind", 1), ("name", 1), ("_id", 1)), serves="GET /gazetteer by kind"),
         Index((("origin", 1), ("_id", 1)), partial={"origin": OFFICE}, serves="what stays when a pack is imported"),
     ),
-    CHANGES: (CHANGES_OF,),
+    CHANGES: (CHANGES_OF, Index((("version", 1),), sparse=True, serves="what was corrected since the names were read")),
 }
 
 
@@ -65,7 +66,7 @@ class Entries:
     def __init__(self, database: Database, knows_area: Callable[[str], bool]) -> None:
         self._database = database
         self._knows_area = knows_area
-        self._register = Register(database, GAZETTEER, CHANGES)
+        self._register = Register(database, GAZETTEER, CHANGES, stamp=self._stamp)
 
     async def rows(self, *, q: str, kind: str | None, limit: int, after: tuple[str, str] | None) -> list[Kept]:
         """Return entries whose name begins with `q`, by name and id; `after` is the last one of the page before."""
@@ -90,16 +91,13 @@ class Entries:
         errors = [FieldError(wrong.column, wrong.code, wrong.message) for wrong in wrong_in(row, self._knows_area)]
         if errors:
             raise Invalid("the entry cannot be accepted", errors=errors)
-        document = await self._register.put(id, _content(entry_of(row)), _act(actor, now), rev=rev)
-        await mark_names_changed(self._database, now)
-        return _kept(document)
+        return _kept(await self._register.put(id, _content(entry_of(row)), _act(actor, now), rev=rev))
 
     async def remove(self, actor: Actor, id: str, now: datetime, *, rev: int | None = None) -> None:
         """Take an entry out; one that is not there is out already. A pack does not bring it back. Raises `StaleRev`."""
         before = await self._register.get(id)
         if before is not None and not before.get("removed"):
             await self._register.put(id, {"removed": True, "origin": OFFICE}, _act(actor, now), rev=rev)
-        await mark_names_changed(self._database, now)  # whoever took it out before may have ended without saying so
 
     async def take_over(self, actor: Actor, text: str, now: datetime, *, dry_run: bool) -> Imported:
         """Add the rows of a table (columns of `gazetteer.csv`, `id` where one is to be replaced); with `dry_run` only say what
@@ -117,8 +115,10 @@ class Entries:
             report.raise_if_errors()
             for id in sorted(found.keys() - same):
                 await self._register.put(id, _content(found[id]), _act(actor, now))
-            await mark_names_changed(self._database, now)
         return Imported(len(found.keys() - there), len(there - same), len(same), report.errors)
+
+    async def _stamp(self, at: datetime, session: Any) -> dict[str, int]:
+        return {"version": await next_names_version(self._database, at, session)}
 
     def _read(self, text: str, report: PackReport) -> dict[str, Entry]:
         found: dict[str, Entry] = {}
@@ -160,15 +160,23 @@ async def save_pack(database: Database, entries: Iterable[Entry], mark: str) -> 
     await database.delete_many(GAZETTEER, {"origin": {"$ne": OFFICE}, "import": {"$ne": mark}})
 
 
-async def entries(database: Database, batch: int = 500) -> AsyncIterator[list[Entry]]:
-    """Give all entries, some hundred at a time; half a million are never all in memory."""
-    some: list[Entry] = []
+async def entries(database: Database, batch: int = 5_000) -> AsyncIterator[tuple[str, Entry]]:
+    """Give all entries with their ids, in the order of the ids."""
     async for document in database.iterate(GAZETTEER, {"removed": {"$ne": True}}, sort=[("_id", 1)], batch_size=batch):
-        some.append(_entry(document))
-        if len(some) == batch:
-            yield some
-            some = []
-    yield some
+        yield document["_id"], _entry(document)
+
+
+async def corrections(database: Database, after: int) -> list[Correction]:
+    """Return what was put or removed by hand after the correction of this number, in order; of an entry the last only."""
+    changed = await database.find(
+        CHANGES, {"version": {"$gt": after}}, projection={"of": 1, "version": 1, "after": 1}, sort=[("version", 1)]
+    )
+    last = {change["of"]: change for change in changed}
+    return [Correction(one["of"], one["version"], _entry_after(one["after"])) for one in last.values()]
+
+
+def _entry_after(document: Document | None) -> Entry | None:
+    return None if document is None or document.get("removed") else _entry(document)
 
 
 def _next(ordinals: Counter[str], base: str) -> int:

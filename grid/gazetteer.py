@@ -15,7 +15,7 @@ from grid import weighing
 from grid.address import DOOR, HouseNumber, Reading, ends_as_road, normalise, read, runs
 from grid.areas import Part
 from grid.doors import Guess, KnownDoor, guess
-from grid.gazetteer_index import GazetteerIndex
+from grid.gazetteer_corrected import NameIndex
 from grid.hierarchy import AreaTree
 from grid.recognising import EXACT, Mention, parts_of, recognise
 from grid.roads import Course, courses_of, meeting
@@ -54,14 +54,14 @@ class Gazetteer:
 
     __slots__ = ("_index", "_tree", "_where")
 
-    def __init__(self, index: GazetteerIndex, tree: AreaTree, where: Where) -> None:
+    def __init__(self, index: NameIndex, tree: AreaTree, where: Where) -> None:
         """`where` returns the code of the narrowest area that holds a WGS-84 point, or None."""
         self._index = index
         self._tree = tree
         self._where = where
 
     @property
-    def index(self) -> GazetteerIndex:
+    def index(self) -> NameIndex:
         """The names, for another territory."""
         return self._index
 

@@ -9,6 +9,7 @@ Built by a process of its own (`grid.build_process`) or at once.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import msgspec
@@ -21,7 +22,7 @@ from grid.areas import AREA_LEVELS, KINDS, Area, Entry
 
 __all__ = [
     "INITIALS_MOST", "NO_PLACE", "PINYIN_MOST", "GazetteerTables", "Spans", "build_tables", "door_keys", "entries_of_areas",
-    "kind_of",
+    "id_keys", "kind_of",
 ]  # fmt: skip
 
 NO_PLACE = np.iinfo(np.int32).max
@@ -48,7 +49,8 @@ class GazetteerTables(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     texts by characters and by sound; `initials` and `pinyin` (fixed bytes, sorted) for typing; `grams` (two sounds, uint32,
     sorted) with `gram_starts`, `gram_texts` for what is similar. Entry e is called `names[name_starts[e]:…]` (UTF-8) and lies at
     `lon[e]`, `lat[e]` (int32, 1e-7 degrees, `NO_PLACE`: nowhere) in the area `area_codes[area[e]]` (-1: not said); its line is
-    `line[line_starts[e]:…]` (lon, lat). `doors` (uint64: text, what, number, sorted) belong to `door_entries`.
+    `line[line_starts[e]:…]` (lon, lat). `doors` (uint64: text, what, number, sorted) belong to `door_entries`. `id_keys` (uint64,
+    sorted, see `id_keys`) with `id_entries` say which entry has an id.
     """
 
     sounds: sounds.Sounds
@@ -79,6 +81,8 @@ class GazetteerTables(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     doors: bytes
     door_subs: bytes
     door_entries: bytes
+    id_keys: bytes
+    id_entries: bytes
 
 
 class Spans:
@@ -156,13 +160,14 @@ class _Collected(NamedTuple):
     kinds: list[int]
 
 
-def build_tables(entries: Sequence[Entry]) -> GazetteerTables:
-    """Return the tables of these entries. Pure; 500,000 entries take some seconds."""
+def build_tables(entries: Sequence[Entry], ids: Sequence[str] = (), spoken: sounds.Sounds | None = None) -> GazetteerTables:
+    """Return the tables of these entries. Pure; 500,000 entries take some seconds. The last of them have the ids; `spoken` are
+    the sounds of another gazetteer (none: pypinyin is asked)."""
     collected = _collect(entries)
     texts = sorted(collected.texts)
     letters = sounds.codes_of("".join(texts))
     starts = _starts(map(len, texts))
-    spoken = sounds.build()
+    spoken = spoken or sounds.build()
     exact, heard = (np.frombuffer(table, dtype=np.uint16)[letters] for table in (spoken.exact, spoken.heard))
     begins, ends = starts[:-1].astype(np.int64), starts[1:].astype(np.int64)
     keys, key_texts = _sorted_keys(Spans(letters).keys(begins, ends) if texts else np.zeros(0, dtype=np.uint64))
@@ -177,6 +182,7 @@ def build_tables(entries: Sequence[Entry]) -> GazetteerTables:
         initials=initials, initial_texts=initial_texts, pinyin=pinyin, pinyin_texts=pinyin_texts,
         grams=grams.tobytes(), gram_starts=gram_starts.tobytes(), gram_texts=gram_texts.tobytes(),
         **_entry_tables(entries, collected.kinds), **_door_tables(collected.doors, {text: at for at, text in enumerate(texts)}),
+        **_id_tables(ids, len(entries) - len(ids)),
     )  # fmt: skip
 
 
@@ -217,7 +223,7 @@ def _spellings(
     known = exact <= len(spoken.syllables)
     plain = [chr(code) if code < 128 else "" for code in letters.tolist()]
     words = np.where(known, said[np.where(known, exact, 0)], plain).tolist()
-    phrases, bounds = sounds.other_readings(), starts.tolist()
+    phrases, bounds = spoken.phrases(), starts.tolist()
     read = [(words[bounds[at] : bounds[at + 1]], at) for at in range(len(texts))]
     read += [(otherwise, at) for syllables, at in read if (otherwise := sounds.read_aloud(texts[at], syllables, phrases))]
     owners = np.array([at for _, at in read], dtype=np.uint32)
@@ -264,6 +270,17 @@ def _door_tables(doors: Sequence[_Door], text_of: dict[str, int]) -> dict[str, A
     order = np.lexsort((subs, keys))
     entries = np.array([door.entry for door in doors], dtype=np.uint32)
     return {"doors": keys[order].tobytes(), "door_subs": subs[order].tobytes(), "door_entries": entries[order].tobytes()}
+
+
+def _id_tables(ids: Sequence[str], first: int) -> dict[str, Any]:
+    keys, order = _sorted_keys(id_keys(ids))
+    return {"id_keys": keys.tobytes(), "id_entries": (order + np.uint32(first)).tobytes()}
+
+
+def id_keys(ids: Iterable[str]) -> UInt64s:
+    """Return a number for each id: eight bytes of its hash, so that among half a million two are the same with a chance of one in
+    a hundred million."""
+    return np.frombuffer(b"".join(blake2b(id.encode(), digest_size=8).digest() for id in ids), dtype=np.uint64)
 
 
 def door_keys(text: int, what: str, number: int) -> int:

@@ -6,13 +6,14 @@ Nothing here knows what an address is; `grid.gazetteer` puts the answers togethe
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from grid.areas import KINDS
-from grid.gazetteer_building import INITIALS_MOST, NO_PLACE, PINYIN_MOST, GazetteerTables, Spans, door_keys
+from grid.gazetteer_building import INITIALS_MOST, NO_PLACE, PINYIN_MOST, GazetteerTables, Spans, door_keys, id_keys
 from grid.likeness import Likeness, liken
 from grid.sounds import codes_of
 
@@ -81,9 +82,17 @@ class GazetteerIndex:
         self._doors = np.frombuffer(tables.doors, dtype=np.uint64)
         self._door_subs = np.frombuffer(tables.door_subs, dtype=np.uint16)
         self._door_entries = np.frombuffer(tables.door_entries, dtype=np.uint32)
+        self._id_keys = np.frombuffer(tables.id_keys, dtype=np.uint64)
+        self._id_entries = np.frombuffer(tables.id_entries, dtype=np.uint32)
+        self.sounds = tables.sounds
 
     def __len__(self) -> int:
         return len(self._kinds)
+
+    @property
+    def texts(self) -> int:
+        """How many texts there are: they have the numbers below."""
+        return len(self._starts) - 1
 
     # entries
 
@@ -112,6 +121,12 @@ class GazetteerIndex:
             course = np.array([[self._lon[entry], self._lat[entry]]])
         return course / 1e7
 
+    def entries_of(self, ids: Iterable[str]) -> list[int]:
+        """Return the entries that have these ids; an id that nobody has is left out."""
+        at, _ = _look_up(self._id_keys, id_keys(ids))
+        found: list[int] = self._id_entries[at].tolist()
+        return found
+
     # texts
 
     def text(self, number: int) -> str:
@@ -122,6 +137,10 @@ class GazetteerIndex:
         """Return the entries that are called by the text."""
         owners: list[int] = self._owners[self._owner_starts[text] : self._owner_starts[text + 1]].tolist()
         return owners
+
+    def number_of(self, text: str) -> int | None:
+        """Return the number of a text, or None when nothing is called so."""
+        return next((one.text for one in self.whole(text) if one.end - one.start == len(text)), None)
 
     def whole(self, text: str) -> list[Found]:
         """Return every text that stands in `text`, at least two characters long."""
@@ -213,8 +232,14 @@ class GazetteerIndex:
 
     def has_doors(self, text: int) -> bool:
         """Tell whether any house number is known of the text."""
+        return any(True for _ in self.door_entries(text))
+
+    def door_entries(self, text: int) -> Iterator[int]:
+        """Give the entries of all known numbers of the text."""
         at = int(np.searchsorted(self._doors, np.uint64(text << 32)))
-        return at < len(self._doors) and int(self._doors[at]) >> 32 == text
+        while at < len(self._doors) and int(self._doors[at]) >> 32 == text:
+            yield int(self._door_entries[at])
+            at += 1
 
     def _codes(self, text: int) -> NDArray[np.uint16]:
         return self._letters[self._starts[text] : self._starts[text + 1]]

@@ -10,7 +10,7 @@ import msgspec
 from dispatch.model import LEVELS, AreaRef
 from grid.areas import NameHit, Part
 from grid.gazetteer import Gazetteer, Where
-from grid.gazetteer_index import GazetteerIndex
+from grid.gazetteer_corrected import NameIndex
 from grid.geocoders import OutsidePlace
 from grid.hierarchy import AreaTree
 from grid.layers import Layer
@@ -23,9 +23,7 @@ __all__ = ["NameSearch"]
 class NameSearch:
     """Searches the names of one territory. Immutable."""
 
-    def __init__(
-        self, index: GazetteerIndex, areas: AreaNames, tree: AreaTree, layers: Mapping[str, Layer], where: Where
-    ) -> None:
+    def __init__(self, index: NameIndex, areas: AreaNames, tree: AreaTree, layers: Mapping[str, Layer], where: Where) -> None:
         """`where` returns the code of the narrowest area that holds a WGS-84 point, or None."""
         self.gazetteer = Gazetteer(index, tree, where)
         self._areas = areas
@@ -33,7 +31,7 @@ class NameSearch:
         self._layers = layers
         self._where = where
 
-    def with_names(self, index: GazetteerIndex) -> NameSearch:
+    def with_names(self, index: NameIndex) -> NameSearch:
         """Return the same over other names in the gazetteer."""
         return NameSearch(index, self._areas, self._tree, self._layers, self._where)
 

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from grid.address import HouseNumber, Reading, runs
 from grid.areas import AREA_LEVELS, Part
-from grid.gazetteer_index import Found, GazetteerIndex
+from grid.gazetteer_corrected import NameIndex
+from grid.gazetteer_index import Found
 
 __all__ = ["EXACT", "SIMILAR", "SOUND", "Mention", "parts_of", "recognise"]
 
@@ -40,7 +41,7 @@ class Mention(NamedTuple):
     is_piece: bool = False
 
 
-def recognise(index: GazetteerIndex, reading: Reading) -> list[Mention]:
+def recognise(index: NameIndex, reading: Reading) -> list[Mention]:
     """Return the names in the order in which they stand; none overlaps another."""
     exact = [Mention(*one, EXACT, 1.0) for one in islice(_longest_first(_named(index, reading)), _MOST_NAMES)]
     mentions = [_longer(index, reading, exact, one) if at < _MOST_RUNS else one for at, one in enumerate(exact)]
@@ -50,7 +51,7 @@ def recognise(index: GazetteerIndex, reading: Reading) -> list[Mention]:
     return [_completed(index, reading, one, left) for one in sorted(mentions)[:_MOST_NAMES]]
 
 
-def _named(index: GazetteerIndex, reading: Reading) -> Iterator[Found]:
+def _named(index: NameIndex, reading: Reading) -> Iterator[Found]:
     return (one for one in index.whole(reading.text) if index.owners(one.text) or index.has_doors(one.text))
 
 
@@ -63,7 +64,7 @@ def _longest_first(found: Iterable[Found]) -> Iterator[Found]:
             yield one
 
 
-def _longer(index: GazetteerIndex, reading: Reading, mentions: Sequence[Mention], one: Mention) -> Mention:
+def _longer(index: NameIndex, reading: Reading, mentions: Sequence[Mention], one: Mention) -> Mention:
     """Return the longer name that is meant when an exact one is only its beginning, and the rest is misspelled:
     朝阳门内 in 朝阳门内大该."""
     after = [end for start, end in runs(reading, [(other.start, other.end) for other in mentions]) if start == one.end]
@@ -76,7 +77,7 @@ def _longer(index: GazetteerIndex, reading: Reading, mentions: Sequence[Mention]
     return one
 
 
-def _heard(index: GazetteerIndex, reading: Reading, mentions: Sequence[Mention]) -> Iterator[Mention]:
+def _heard(index: NameIndex, reading: Reading, mentions: Sequence[Mention]) -> Iterator[Mention]:
     for start, end in runs(reading, [(one.start, one.end) for one in mentions]):
         if end - start < _LEAST_HEARD:
             continue
@@ -91,7 +92,7 @@ def _same(one: str, other: str) -> int:
     return sum(left == right for left, right in zip(one, other, strict=True))
 
 
-def _similar(index: GazetteerIndex, reading: Reading, mentions: Sequence[Mention]) -> Iterator[Mention]:
+def _similar(index: NameIndex, reading: Reading, mentions: Sequence[Mention]) -> Iterator[Mention]:
     left = [run for run in runs(reading, [(one.start, one.end) for one in mentions]) if run[1] - run[0] >= _LEAST_HEARD]
     for start, end in left[:_MOST_RUNS]:
         for one in index.alike(reading.text[start:end], _LEAST_SIMILAR):
@@ -100,7 +101,7 @@ def _similar(index: GazetteerIndex, reading: Reading, mentions: Sequence[Mention
                 break
 
 
-def _completed(index: GazetteerIndex, reading: Reading, one: Mention, left: Sequence[tuple[int, int]]) -> Mention:
+def _completed(index: NameIndex, reading: Reading, one: Mention, left: Sequence[tuple[int, int]]) -> Mention:
     owners = index.owners(one.text)
     following = (number for number in reading.numbers if number.start >= one.end)
     number = next((number for number in following if reading.text[one.end : number.start] in _BEFORE_NUMBER), None)
@@ -120,7 +121,7 @@ def _belongs(run: str, is_after: bool) -> bool:
     return len(run) > 1 if is_after else run not in _CONNECTING
 
 
-def parts_of(index: GazetteerIndex, reading: Reading, mentions: Sequence[Mention]) -> tuple[Part, ...]:
+def parts_of(index: NameIndex, reading: Reading, mentions: Sequence[Mention]) -> tuple[Part, ...]:
     """Return the address piece by piece: what each was taken for, and what was not understood."""
     text, found = reading.text, []
     for one in mentions:

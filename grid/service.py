@@ -1,10 +1,13 @@
-"""The territory of a running service: the `Locator` that the other packages are given, renewed whole when the data change."""
+"""The territory of a running service: the `Locator` that the other packages are given, renewed whole when the data change.
+
+Corrections of the gazetteer are no reason for that: they are laid beside its tables at once, also while those are built.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from typing import NamedTuple, Protocol
@@ -12,9 +15,9 @@ from typing import NamedTuple, Protocol
 from dispatch.model import AreaRef, AssetRef, Campaign, Place
 from grid import store
 from grid.areas import Feature, NameHit
-from grid.build_process import make_apart, names_apart
+from grid.build_process import make_apart
 from grid.change_store import LEAD
-from grid.gazetteer_index import GazetteerIndex
+from grid.current_names import CurrentNames
 from grid.layers import Box
 from grid.territory import TerritorySnapshot, assemble
 from storage.client import Database
@@ -43,10 +46,10 @@ class _Feed(Protocol):
 
 
 class _Loaded(NamedTuple):
-    """A snapshot, the version of its names, and from when on it answers. What changes meanwhile has a later version."""
+    """A snapshot, its names, and from when on it answers. What changes meanwhile has a later version."""
 
     snapshot: TerritorySnapshot
-    names_version: str
+    names: CurrentNames
     switch_at: datetime | None
 
 
@@ -55,16 +58,15 @@ async def _load(database: Database) -> _Loaded:
 
     The heavy work is done by two other processes, the rest in steps of milliseconds.
     """
-    version = await store.load_names_version(database)
-    made, names = await asyncio.gather(make_apart(database), names_apart(database))
+    made, names = await asyncio.gather(make_apart(database), CurrentNames.read(database))
     await asyncio.sleep(0)
-    steps = assemble(made, GazetteerIndex(names))
+    steps = assemble(made, names.known)
     while True:
         try:
             next(steps)
         except StopIteration as done:
             snapshot: TerritorySnapshot = done.value
-            return _Loaded(snapshot, version, made.outline.switch_at)
+            return _Loaded(snapshot, names, made.outline.switch_at)
         await asyncio.sleep(0)
 
 
@@ -84,13 +86,14 @@ class Territory:
     """
 
     def __init__(
-        self, database: Database, snapshot: TerritorySnapshot, names_version: str = "", clock: Callable[[], datetime] = _now
+        self, database: Database, snapshot: TerritorySnapshot, names: CurrentNames, clock: Callable[[], datetime] = _now
     ) -> None:
         self._database = database
         self._clock = clock
         self.snapshot = snapshot
-        self._names_version = names_version
-        self._renewing = asyncio.Lock()
+        self._names = names
+        self._renewing, self._correcting = asyncio.Lock(), asyncio.Lock()
+        self._is_behind = False  # corrections were told that nobody has begun to read
         self._tasks: set[asyncio.Task[None]] = set()
         self._beside: Beside = _nothing
 
@@ -99,7 +102,7 @@ class Territory:
         """Read the territory and build its snapshot. An empty database gives an empty territory: every point is out of area."""
         loaded = await _load(database)
         await _until(loaded.switch_at, clock())
-        return cls(database, loaded.snapshot, loaded.names_version, clock)
+        return cls(database, loaded.snapshot, loaded.names, clock)
 
     def renew_with(self, beside: Beside) -> None:
         """Bring something else into use together with every new snapshot: `async with beside(at) as swap`."""
@@ -110,43 +113,71 @@ class Territory:
         async with self._renewing:
             if str(await store.load_version(self._database)) != self.snapshot.version:
                 await self._reload_all()
+                await self._correct()
                 return True
-            return await self._reload_names()
+            is_newer = await self._correct()
+            while self._names.is_long:
+                await self._reload_names()
+            return is_newer
 
     async def _reload_all(self) -> None:
         loaded = await _load(self._database)
         now = self._clock()
         async with self._beside(max(loaded.switch_at or now, now)) as swap:
             await _until(loaded.switch_at, self._clock())
-            self.snapshot, self._names_version = loaded.snapshot, loaded.names_version
+            self._take(loaded.snapshot, loaded.names.after(self._names))
             swap()
         log.info("territory version %s", self.snapshot.version)
 
-    async def _reload_names(self) -> bool:
-        """Only the gazetteer has changed: everything else of the snapshot stays."""
-        version = await store.load_names_version(self._database)
-        if version == self._names_version:
-            return False
-        names = GazetteerIndex(await names_apart(self._database))
-        self.snapshot, self._names_version = self.snapshot.with_names(names), version
-        log.info("gazetteer version %s", version)
-        return True
+    def _take(self, snapshot: TerritorySnapshot, names: CurrentNames) -> None:
+        self.snapshot, self._names = snapshot.with_names(names.known), names
+
+    async def _reload_names(self) -> None:
+        """Much was corrected: the tables of the gazetteer are built anew, everything else of the snapshot stays."""
+        names = await CurrentNames.read(self._database)
+        async with self._correcting:
+            self._take(self.snapshot, await names.corrected(self._database) or names)
+        log.info("gazetteer built anew with correction %d", self._names.built)
+
+    async def _correct(self) -> bool:
+        """Lay beside the names what was corrected since; False when nothing was."""
+        async with self._correcting:
+            self._is_behind = False
+            while True:
+                former = self._names
+                names = await former.corrected(self._database)
+                if names is None:
+                    return False
+                if former is self._names:  # else another territory came into use meanwhile, with names of its own
+                    self._take(self.snapshot, names)
+                    return True
 
     def follow(self, feed: _Feed) -> Callable[[], None]:
         """Renew whenever the feed says that the territory has changed (the feed must watch `versions`); returns how to stop."""
         return feed.subscribe(store.VERSIONS, self._on_change)
 
     def _on_change(self, change: Change) -> None:
-        if change.key in (store.TERRITORY, store.NAMES) or change.operation == GAP:
-            task = asyncio.get_running_loop().create_task(self._renew())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        if change.key == store.TERRITORY or change.operation == GAP:
+            self._begin(self.reload)
+        elif change.key == store.NAMES and not self._is_behind:
+            self._is_behind = True
+            self._begin(self._catch_up)
 
-    async def _renew(self) -> None:
+    async def _catch_up(self) -> None:
+        await self._correct()
+        if self._names.is_long and not self._renewing.locked():
+            self._begin(self.reload)
+
+    def _begin(self, work: Callable[[], Awaitable[object]]) -> None:
+        task = asyncio.get_running_loop().create_task(self._renew(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _renew(self, work: Callable[[], Awaitable[object]]) -> None:
         pause = _FIRST_PAUSE
         while True:
             try:
-                await self.reload()
+                await work()
             except Exception:  # the outermost loop of a background job: the old snapshot goes on answering
                 log.exception("the territory could not be renewed; version %s stays", self.snapshot.version)
                 await asyncio.sleep(pause)

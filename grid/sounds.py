@@ -1,6 +1,6 @@
 """How characters sound: an operator hears an address and does not read it, and types by sound or by first letters.
 
-`build` asks pypinyin once and makes tables by character; whoever compares needs the tables only. Two sounds are kept for each
+`build` asks pypinyin once and makes tables; whoever compares, or adds a name, needs the tables only. Two sounds are kept for each
 character: the syllable without its tone, and the syllable as it is heard where n and l, zh and z, ang and an are not told apart
 (most of the southwest).
 """
@@ -15,9 +15,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Codes", "Sounds", "build", "codes_of", "other_readings", "read_aloud"]
+__all__ = ["Codes", "Phrases", "Sounds", "build", "codes_of", "read_aloud"]
 
 Codes = NDArray[np.uint16]
+Phrases = dict[str, tuple[str, ...]]
 _PLANE = 0x10000
 _PHRASE_MOST = 4  # characters of a phrase that says how its characters sound
 _OWN = 0x2000  # codes from here on are those of characters without a syllable
@@ -27,11 +28,17 @@ _PLACES = {"厦": "xia", "莞": "guan", "埔": "pu", "埗": "bu", "地": "di", "
 
 
 class Sounds(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Tables by character (uint16, 65,536 each): number of its syllable, and number of how it is heard; the syllables."""
+    """Tables by character (uint16, 65,536 each): number of its syllable, and number of how it is heard; the syllables; and (as
+    msgpack, for they are some thousand) the phrases that are read otherwise than their characters alone."""
 
     exact: bytes
     heard: bytes
     syllables: tuple[str, ...]
+    other: bytes
+
+    def phrases(self) -> Phrases:
+        """Return short phrases in which a character sounds otherwise than alone (重庆), with their syllables."""
+        return msgspec.msgpack.decode(self.other, type=Phrases)
 
 
 def codes_of(text: str) -> Codes:
@@ -55,12 +62,11 @@ def build() -> Sounds:
     for char, said in spoken.items():
         exact[ord(char)] = number[said]
         heard[ord(char)] = alike[_as_heard(said)]
-    return Sounds(exact=exact.tobytes(), heard=heard.tobytes(), syllables=syllables)
+    other = msgspec.msgpack.encode(_other_readings())
+    return Sounds(exact=exact.tobytes(), heard=heard.tobytes(), syllables=syllables, other=other)
 
 
-@functools.cache
-def other_readings() -> dict[str, tuple[str, ...]]:
-    """Return short phrases in which a character sounds otherwise than alone (重庆), with their syllables."""
+def _other_readings() -> Phrases:
     from pypinyin.constants import PHRASES_DICT, PINYIN_DICT
 
     alone = {chr(code): _plain(said) for code, said in PINYIN_DICT.items()}
@@ -74,7 +80,7 @@ def other_readings() -> dict[str, tuple[str, ...]]:
     return found
 
 
-def read_aloud(text: str, syllables: list[str], phrases: dict[str, tuple[str, ...]]) -> list[str] | None:
+def read_aloud(text: str, syllables: list[str], phrases: Phrases) -> list[str] | None:
     """Return the syllables of a text as its phrases are read, or None when that is no other than by character.
 
     >>> read_aloud("到重庆路", ["dao", "zhong", "qing", "lu"], {"重庆": ("chong", "qing")})

@@ -25,7 +25,7 @@ from storage.indexes import Index
 __all__ = [
     "AREAS", "ASSETS", "GAZETTEER", "HISTORY", "INDEXES", "NAMES", "TERRITORY", "VERSIONS", "VOID", "ZONES", "CodeVoid",
     "area_document", "area_of", "load_areas", "load_named_areas", "load_names_version", "load_parts", "load_version",
-    "load_void_codes", "mark_changed", "mark_names_changed", "save_areas", "save_rest",
+    "load_void_codes", "mark_changed", "next_names_version", "save_areas", "save_rest",
 ]  # fmt: skip
 
 AREAS, HISTORY, ZONES, ASSETS, GAZETTEER = "areas", "area_history", "zones", "assets", "gazetteer"
@@ -65,16 +65,18 @@ async def load_version(database: Database) -> int:
     return int(document["version"]) if document else 0
 
 
-async def load_names_version(database: Database) -> str:
-    """Return the version of the gazetteer alone: it changes with every entry that is put or removed by hand."""
+async def load_names_version(database: Database) -> int:
+    """Return how many corrections by hand the gazetteer has had."""
     document = await database.find_one(VERSIONS, {"_id": NAMES})
-    return str(document["version"]) if document else "0"
+    return int(document["version"]) if document else 0
 
 
-async def mark_names_changed(database: Database, at: datetime) -> None:
-    """Say that the gazetteer has changed: every process then builds its names anew, and nothing else."""
+async def next_names_version(database: Database, at: datetime, session: Any) -> int:
+    """Count a correction by hand, in its transaction: who has read up to a number has missed none before it. Every process then
+    reads what was corrected, and nothing else."""
     update = {"$inc": {"version": 1}, "$set": {"changed_at": at}}
-    await database.find_one_and_update(VERSIONS, {"_id": NAMES}, update, upsert=True)
+    document = await database.find_one_and_update(VERSIONS, {"_id": NAMES}, update, upsert=True, session=session)
+    return int(document["version"]) if document else 0
 
 
 async def mark_changed(database: Database, at: datetime) -> int:

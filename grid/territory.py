@@ -27,6 +27,7 @@ from grid.coordinates import to_wgs84
 from grid.gazetteer import Gazetteer
 from grid.gazetteer_building import build_tables as build_names
 from grid.gazetteer_building import entries_of_areas
+from grid.gazetteer_corrected import NameIndex
 from grid.gazetteer_index import GazetteerIndex
 from grid.geocoders import OutsidePlace
 from grid.hierarchy import AreaTree
@@ -65,7 +66,7 @@ class TerritorySnapshot:
         self._assets = pieces.assets
         self._search = NameSearch(pieces.gazetteer, AreaNames(outline.table), pieces.tree, pieces.layers, self.area_at)
 
-    def with_names(self, names: GazetteerIndex) -> TerritorySnapshot:
+    def with_names(self, names: NameIndex) -> TerritorySnapshot:
         """Return this territory with other names in its gazetteer."""
         other = copy.copy(self)
         other._search = self._search.with_names(names)
@@ -316,10 +317,10 @@ class _Pieces(NamedTuple):
     management: ManagementIndex
     campaigns: CampaignIndex
     assets: AssetIndex
-    gazetteer: GazetteerIndex
+    gazetteer: NameIndex
 
 
-def assemble(made: Made, gazetteer: GazetteerIndex) -> Generator[None, None, TerritorySnapshot]:
+def assemble(made: Made, gazetteer: NameIndex) -> Generator[None, None, TerritorySnapshot]:
     """Put a snapshot together in steps of milliseconds; the last one returns it."""
     outline, polygons = made.outline, made.polygons()
     tree = AreaTree(outline.table)

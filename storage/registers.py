@@ -4,7 +4,8 @@
     await rosters.put("r-1", {"username": "wang"}, Act(by="zhao", role="grid_lead", at=now))
 
 The entry of a change (`changes`) holds who made it, in which role, when, and the document before and after it (None: not there).
-A change that changes nothing is not written down, so that a retry does no harm.
+A change that changes nothing is not written down, so that a retry does no harm. What else has to happen with a change or not at
+all, a version that readers wait for, is its `stamp`.
 """
 
 from __future__ import annotations
@@ -20,11 +21,12 @@ from storage.client import Database, Document
 from storage.errors import DuplicateValue, StaleRev, StorageUnavailable
 from storage.indexes import Index
 
-__all__ = ["CHANGES_OF", "Act", "Register"]
+__all__ = ["CHANGES_OF", "Act", "Register", "Stamp"]
 
 CHANGES_OF = Index((("of", 1), ("at", 1)), serves="what became of an entry of a register")
 ATTEMPTS = 5
 T = TypeVar("T")
+Stamp = Callable[[datetime, Any], Awaitable[Mapping[str, Any]]]
 
 
 class Act(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,15 +41,24 @@ class Register:
     """One collection that people keep. Who may change what in it is for the caller to say."""
 
     def __init__(
-        self, database: Database, collection: str, changes: str, *, keeps: Sequence[str] = (), hides: Sequence[str] = ()
+        self,
+        database: Database,
+        collection: str,
+        changes: str,
+        *,
+        keeps: Sequence[str] = (),
+        hides: Sequence[str] = (),
+        stamp: Stamp | None = None,
     ) -> None:
         """`keeps` are fields that are not changed here: an entry that is put anew keeps them as they are. `hides` are fields that
-        are not written down with changes, so that what is personal is gone when the entry is."""
+        are not written down with changes, so that what is personal is gone when the entry is. `stamp(at, session)` is awaited in
+        the transaction of each change; what it returns is written down with it."""
         self._database = database
         self._collection = collection
         self._changes = changes
         self._keeps = tuple(keeps)
         self._hides = frozenset(hides)
+        self._stamp = stamp
 
     async def get(self, id: str) -> Document | None:
         """Return an entry, or None."""
@@ -91,7 +102,8 @@ class Register:
 
     async def _write_down(self, id: str, before: Document | None, after: Document | None, act: Act, session: Any) -> None:
         told = {"before": self._told(before), "after": self._told(after)}
-        change = {"_id": secrets.token_hex(12), "of": id, **msgspec.structs.asdict(act), **told}
+        stamped = {} if self._stamp is None else await self._stamp(act.at, session)
+        change = {"_id": secrets.token_hex(12), "of": id, **msgspec.structs.asdict(act), **told, **stamped}
         await self._database.insert_one(self._changes, change, session=session)
 
     def _told(self, document: Document | None) -> Document | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -57,6 +58,27 @@ async def test_put_when_all_but_one_saw_an_older_rev_then_one_wins(database: Dat
     done = await asyncio.gather(*(things.put("a", {"number": n}, ACT, rev=1) for n in range(1, 6)), return_exceptions=True)
     assert sorted(type(one).__name__ for one in done) == ["StaleRev"] * 4 + ["dict"]
     assert await database.count("thing_changes", {"of": "a"}) == 2
+
+
+async def test_put_when_stamped_then_with_the_change_or_not_at_all(database: Database) -> None:
+    await register(database)
+    stamped: list[datetime] = []
+
+    async def stamp(at: datetime, session: Any) -> dict[str, int]:
+        stamped.append(at)
+        await database.update_one("things", {"_id": "count"}, {"$inc": {"n": 1}}, upsert=True, session=session)
+        if len(stamped) == 3:
+            raise ValueError("the third cannot be stamped")
+        return {"version": len(stamped)}
+
+    things = Register(database, "things", "thing_changes", stamp=stamp)
+    for name in ("one", "one", "two"):
+        await things.put("a", {"name": name}, ACT)
+    with pytest.raises(ValueError, match="third"):
+        await things.remove("a", ACT)
+    assert [one["version"] for one in await database.find("thing_changes", {}, sort=[("version", 1)])] == [1, 2]
+    assert (await things.get("a") or {})["name"] == "two" and (await things.get("count") or {})["n"] == 2
+    assert stamped == [NOW, NOW, NOW]
 
 
 async def test_put_when_fields_are_kept_or_hidden_then_neither_is_lost_nor_told(database: Database) -> None:
