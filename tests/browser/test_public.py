@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.browser.conftest import City, ticket
+from tests.browser.test_needs import WANTED, who_fits
 from tests.dispatch.town import fill
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -60,11 +61,25 @@ def do(city: City, case_id: str, action: str, user: str, **fields: Any) -> Any:
     return city.act(case, action, user, **(fill(offered) | fields))
 
 
-def visiting(city: City, **changes: Any) -> tuple[Any, str]:
-    """Return a caller's case whose reporter is asked, and the code that was said at intake."""
+def helped(city: City, case_id: str) -> Any:
+    """Have an organization claim what the case asks for and hand in what it did; returns its task."""
+    do(city, case_id, "open_need", "dispatcher", **WANTED)
+    organization = who_fits(city, case_id)["code"]
+    case = city.call("POST", f"/needs/{case_id}.n1/claim", "org_coordinator", {"organization": organization})
+    task = next(task for task in case["tasks"] if task["state"] == "claimed")
+    path = f"/cases/{case_id}/tasks/{task['id']}/actions"
+    city.call("POST", f"{path}/serve", "org_coordinator", {"people": "两名志愿者", "at": case["reported_at"]})
+    city.call("POST", f"{path}/task_submit", "org_coordinator", {"note": "陪同就医并代取药品", "hours": 2})
+    return task
+
+
+def visiting(city: City, *, before: Callable[[City, str], Any] | None = None, **changes: Any) -> tuple[Any, str]:
+    """Return a caller's case whose reporter is asked, and the code that was said at intake; `before` is done to it meanwhile."""
     case = city.call("POST", "/tickets", "operator", ticket(category="0307", description="公交车一个多小时等不来一班", **changes))
     if case["state"] == "filed":
         do(city, case["id"], "dispatch", "dispatcher")
+    if before is not None:
+        before(city, case["id"])
     for action in ("sign_in", "contact", "submit_result"):
         do(city, case["id"], action, "unit_clerk")
     return do(city, case["id"], "to_visit", "dispatcher"), case["query_code"]
@@ -118,6 +133,29 @@ def test_link_when_followed_asks_thanks_and_leads_on_to_the_rating(
     assert city.case(case["id"], "operator")["rating"]["attitude"] == 4
     page.goto(url)
     page.wait_for_selector("text=回答过了")
+
+
+def test_link_when_an_organization_helped_takes_thanks_to_it(
+    city: City, visitor: Callable[..., Any], check_access: Callable[[Any], None]
+) -> None:
+    case, _ = visiting(city, before=helped)
+    task = next(task for task in city.case(case["id"])["tasks"] if task["kind"] == "org" and task["state"] == "submitted")
+    page = visitor(link_to(city, case))
+    form = page.locator("form", has_text=f"{task['organization']['name']}帮了您")
+    form.wait_for()
+    is_fit(page, check_access)
+    form.locator("text=送上感谢").click()
+    assert form.locator(".gap").count() == 1 and page.evaluate("document.activeElement.type") == "radio"
+    page.keyboard.press("Space")  # the best, which comes first
+    form.locator("textarea").fill("谢谢小陈，跑了好几趟")
+    form.locator("text=送上感谢").click()
+    page.wait_for_selector("text=谢谢您，心意已经转达")
+    assert form.count() == 0, "once"
+    is_fit(page, check_access)
+    thanked = next(one for one in city.case(case["id"])["tasks"] if one["id"] == task["id"])
+    assert thanked["state"] == "confirmed" and thanked["opinions"]["resident"]["rating"] == 5
+    assert thanked["opinions"]["resident"]["thanks"] == "谢谢小陈，跑了好几趟"
+    page.wait_for_selector("text=请您回答三个问题")
 
 
 def test_link_when_used_elsewhere_or_unknown_says_so_kindly_and_leads_on(

@@ -2,7 +2,10 @@
 import { locale } from './words'
 
 export interface Field { name: string; type: string; required: boolean; min?: number; max?: number; options?: string[] }
-export interface Saying { name: 'visit' | 'rate' | 'appeal'; fields: Field[] }
+export type Said = 'visit' | 'rate' | 'appeal' | 'thanks'
+export interface Saying { name: Said; fields: Field[] }
+/** An organization that helped, by the task of the case under which it is thanked. */
+export interface Helper { task: string; name: string }
 export interface Step { action: string; at: string }
 
 /** A case as it is shown without an account (dispatch/plain.py). `steps` come with a query alone. */
@@ -10,7 +13,7 @@ export interface PublicCase {
   case_no: string
   line: string
   state: string
-  purpose: Saying['name'] | null
+  purpose: Said | null
   reported_at: string
   closed_at: string | null
   public_reply: string | null
@@ -19,6 +22,7 @@ export interface PublicCase {
   answered_at: string | null
   expires_at: string | null
   actions: Saying[]
+  helpers: Helper[]
   token: string | null
   steps?: Step[]
 }
@@ -70,5 +74,5 @@ async function ask(path: string, body?: unknown): Promise<PublicCase> {
 const address = (token: string): string => `cases/${encodeURIComponent(token)}`
 
 export const open = (token: string): Promise<PublicCase> => ask(address(token))
-export const say = (token: string, saying: Saying['name'], body: unknown): Promise<PublicCase> => ask(`${address(token)}/${saying}`, body)
+export const say = (token: string, saying: Said, body: unknown): Promise<PublicCase> => ask(`${address(token)}/${saying}`, body)
 export const query = (case_no: string, code: string): Promise<PublicCase> => ask('query', { case_no, code })

@@ -44,6 +44,9 @@ export function t(key: string, values: Record<string, string | number> = {}): st
   return text.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole))
 }
 
+/** Grades from very good to very poor, to choose from. */
+export const scores = (): { value: string; text: string }[] => ['5', '4', '3', '2', '1'].map((value) => ({ value, text: t(`score.${value}`) }))
+
 /** 11月24日 15:42 in the city's zone; with the year where it is another one. */
 export function day(value: string, now: Date = new Date()): string {
   const at = new Date(value)
