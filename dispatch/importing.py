@@ -18,13 +18,17 @@ from dispatch.calendar import CalendarDay, DayKind, WorkCalendar
 from dispatch.city import City, params_of, save
 from dispatch.limits import LimitCell
 from dispatch.model import Category
+from dispatch.pack_taking import PackTable, Taking
 from dispatch.packs import PackReport, Row, read_toml, rows
 from dispatch.signals import Keyword
 from dispatch.snapshots import CALENDAR, CATEGORIES, KEYWORDS, mark_changed
-from storage.client import Database
+from storage.client import Database, Document
+from storage.registers import Act
 
-__all__ = ["CalendarRow", "CorePack", "read", "write", "write_calendar"]
+__all__ = ["CALENDAR_CHANGES", "CalendarRow", "CorePack", "day_document", "read", "write", "write_calendar"]
 
+CALENDAR_CHANGES = "calendar_changes"
+_DAY = ("kind", "name", "source")
 _FLAGS = Literal["V", "K", "H", "S"]
 
 
@@ -91,10 +95,14 @@ def read(folder: Path, report: PackReport, *, now: datetime | None = None) -> Co
     return pack
 
 
-async def write(database: Database, pack: CorePack) -> None:
-    """Write what `read` returned without errors, then change the versions: every process builds its snapshots anew."""
+async def write(database: Database, pack: CorePack, taking: Taking | None = None) -> None:
+    """Write what `read` returned without errors, then change the versions: every process builds its snapshots anew. Of the
+    calendar the days that people have listed or taken off stay (ADR 21); a dry run of `taking` looks at no more than that."""
+    taking = taking or Taking(database, await database.server_time())
     if pack.calendar is not None:
-        await write_calendar(database, pack.calendar)
+        await _take_calendar(database, pack.calendar, taking)
+    if taking.dry_run:
+        return
     if pack.categories is not None:
         await _write_categories(database, pack.categories)
     if pack.keywords is not None:
@@ -193,12 +201,35 @@ async def _write_categories(database: Database, categories: list[Category]) -> N
     await database.update_many(CATEGORIES, gone, {"$set": {"disabled_at": await database.server_time()}})
 
 
+async def _take_calendar(database: Database, days: Sequence[CalendarDay], taking: Taking) -> None:
+    """Year by year: a year that the file does not have is not looked at."""
+    by_people = await database.find(CALENDAR_CHANGES, {"by": {"$ne": taking.act.by}}, projection={"days.date": 1})
+    touched = {day["date"] for change in by_people for day in change["days"]}
+    for year in sorted({day.date.year for day in days}):
+        table = PackTable(
+            name=f"calendar.csv/{year}", collection=CALENDAR, row_of=_day_row, scope={"year": year}, guards=_DAY,
+            is_touched=lambda document: document["_id"] in touched, changes=CALENDAR_CHANGES, record=_day_entry, counts_rev=False,
+        )  # fmt: skip
+        await taking.rows(table, (day_document(day) for day in days if day.date.year == year))
+
+
+def day_document(day: CalendarDay) -> Document:
+    """Return the document of a listed day."""
+    return {"_id": day.date.isoformat(), "year": day.date.year, "kind": day.kind, "name": day.name, "source": day.source}
+
+
+def _day_row(document: Document) -> Document:
+    return {name: document[name] for name in _DAY}
+
+
+def _day_entry(before: Document, after: Document | None, act: Act) -> Document:
+    told = {"before": _day_row(before), "after": None if after is None else _day_row(after)}
+    return {"at": act.at, "by": act.by, "role": act.role, "days": [{"date": before["_id"], **told}]}
+
+
 async def write_calendar(database: Database, days: Sequence[CalendarDay]) -> None:
     """Days of the years in the file are replaced; other years stay."""
-    documents = [
-        {"_id": day.date.isoformat(), "year": day.date.year, "kind": day.kind, "name": day.name, "source": day.source}
-        for day in days
-    ]
+    documents = [day_document(day) for day in days]
     await database.bulk_replace(CALENDAR, documents)
     stale = {"year": {"$in": sorted({day.date.year for day in days})}, "_id": {"$nin": [one["_id"] for one in documents]}}
     await database.delete_many(CALENDAR, stale)

@@ -18,14 +18,14 @@ import msgspec
 from dispatch.actors import Actor
 from dispatch.calendar import CalendarDay
 from dispatch.city import City
-from dispatch.importing import CalendarRow, write_calendar
+from dispatch.importing import CALENDAR_CHANGES, CalendarRow, day_document, write_calendar
 from dispatch.snapshots import CALENDAR, load_calendar, mark_changed
 from storage.client import Database
 from storage.errors import FieldError, Invalid
 
 __all__ = ["CHANGES", "MOST_ROWS", "Workdays", "read_rows"]
 
-CHANGES = "calendar_changes"
+CHANGES = CALENDAR_CHANGES
 COLUMNS = ("date", "kind", "name", "source")
 MOST_ROWS = 2000
 
@@ -79,7 +79,7 @@ class Workdays:
         """List one day, in place of what was listed for it."""
         before = await self._database.find(CALENDAR, {"_id": day.date.isoformat()})
         await self._write_down(actor, now, before, [day])
-        document = _document(day)
+        document = day_document(day)
         await self._database.replace_one(CALENDAR, {"_id": document["_id"]}, document, upsert=True)
         await mark_changed(self._database, "calendar")
 
@@ -102,7 +102,7 @@ class Workdays:
         self, actor: Actor, now: datetime, before: Sequence[dict[str, Any]], after: Sequence[CalendarDay]
     ) -> None:
         """Only the days that change: as they were (None: not listed) and as they will be (None: not listed any more)."""
-        old, new = {one["_id"]: one for one in before}, {one["_id"]: one for one in map(_document, after)}
+        old, new = {one["_id"]: one for one in before}, {one["_id"]: one for one in map(day_document, after)}
         days = [
             {"date": at, "before": _told(old.get(at)), "after": _told(new.get(at))}
             for at in sorted(old.keys() | new.keys())
@@ -110,10 +110,6 @@ class Workdays:
         ]
         change = {"_id": secrets.token_hex(12), "at": now, "by": actor.id, "role": actor.role, "days": days}
         await self._database.insert_one(CHANGES, change)
-
-
-def _document(day: CalendarDay) -> dict[str, Any]:
-    return {"_id": day.date.isoformat(), "year": day.date.year, "kind": day.kind, "name": day.name, "source": day.source}
 
 
 def _day(found: dict[str, Any]) -> CalendarDay:

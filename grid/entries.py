@@ -1,19 +1,21 @@
 """The gazetteer as something that is kept: taken over from packs, and corrected entry by entry while the service runs.
 
-What an administrator has put or removed stays so when a pack is imported again (`origin` is then `office`); every such act is
-written down in `gazetteer_changes`, in the same transaction with the number of the correction, by which all processes follow.
+What an administrator has put, changed or removed stays so when a pack is imported again (ADR 21; `origin` is then `office`);
+every such act is written down in `gazetteer_changes`, in the same transaction with the number of the correction, by which all
+processes follow.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from dispatch.actors import Actor
+from dispatch.pack_taking import PackTable, Taking, columns_of, register_entry
 from dispatch.packs import PackReport, Row, rows_of
 from grid.areas import Entry
 from grid.entry_rows import EntryRow, entry_id, entry_of, wrong_in
@@ -36,7 +38,6 @@ INDEXES: Mapping[str, Sequence[Index]] = {
     GAZETTEER: (
         Index((("name", 1), ("_id", 1)), serves="GET /gazetteer by the beginning of the name"),
         Index((("kind", 1), ("name", 1), ("_id", 1)), serves="GET /gazetteer by kind"),
-        Index((("origin", 1), ("_id", 1)), partial={"origin": OFFICE}, serves="what stays when a pack is imported"),
     ),
     CHANGES: (CHANGES_OF, Index((("version", 1),), sparse=True, serves="what was corrected since the names were read")),
 }
@@ -146,18 +147,28 @@ def checked(row: Row[Any], report: PackReport, knows_area: Callable[[str], bool]
     return None if wrong else entry_of(row.value)
 
 
-async def save_pack(database: Database, entries: Iterable[Entry], mark: str) -> None:
-    """Make the gazetteer hold exactly the entries of a pack and what the office has put; what the office has put or removed stays
-    so. `mark` names the import."""
-    own = {one["_id"] for one in await database.find(GAZETTEER, {"origin": OFFICE}, projection={"_id": 1})}
+async def save_pack(entries: Iterable[Entry], taking: Taking) -> None:
+    """Take the entries of a pack over; what people have put, changed or removed stays (ADR 21)."""
     ordinals: Counter[str] = Counter()
-    documents = []
-    for entry in entries:
-        id = entry_id(entry, _next(ordinals, entry_id(entry)))
-        if id not in own:
-            documents.append({"_id": id, **msgspec.structs.asdict(entry), "rev": 1, "import": mark})
-    await database.bulk_replace(GAZETTEER, documents)
-    await database.delete_many(GAZETTEER, {"origin": {"$ne": OFFICE}, "import": {"$ne": mark}})
+    documents = (
+        {"_id": entry_id(entry, _next(ordinals, entry_id(entry))), **msgspec.structs.asdict(entry), "rev": 1} for entry in entries
+    )
+    await taking.rows(_PACK_TABLE, documents)
+
+
+def _row_of(document: Document) -> Document | None:
+    return None if document.get("removed") else dict(_ENTRY(document))
+
+
+def _beside(before: Document, new: Document, taken: Collection[str]) -> Document:
+    return {"removed": False, "origin": "pack"} if before.get("removed") else {}
+
+
+_ENTRY = columns_of(Entry)
+_PACK_TABLE = PackTable(
+    name=TABLE, collection=GAZETTEER, row_of=_row_of, is_touched=lambda one: one.get("origin") == OFFICE,
+    label=lambda key, row: f"{row['name']} ({key})", changes=CHANGES, record=register_entry, beside=_beside,
+)  # fmt: skip
 
 
 async def entries(database: Database, batch: int = 5_000) -> AsyncIterator[tuple[str, Entry]]:

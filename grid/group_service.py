@@ -13,10 +13,20 @@ from typing import Annotated
 import msgspec
 
 from dispatch.actors import Actor
+from dispatch.pack_taking import Taking
 from dispatch.packs import PackReport, Row, rows, rows_of
 from dispatch.ports import Directory, Locator
 from grid.areas import Area
-from grid.group_store import GROUP_CHANGES, GROUPS, INDEXES, GroupStore, group_content, group_of, replace_groups
+from grid.group_store import (
+    GROUP_CHANGES,
+    GROUPS,
+    INDEXES,
+    PACK_TABLE,
+    GroupStore,
+    group_content,
+    group_document,
+    group_of,
+)
 from grid.groups import Group, GroupKind, errors_in, tends
 from storage.client import Database
 from storage.errors import FieldError, Forbidden, Invalid, NotFound
@@ -74,10 +84,11 @@ def read_groups(folder: Path, report: PackReport, *, areas: Sequence[Area], lead
     return [row.group(_path(row.area_code, parents)) for _, row in found]
 
 
-async def write_groups(database: Database, groups: Sequence[Group], leaders: Collection[str]) -> None:
-    """Put the groups of a city pack in place; those that people added stay."""
-    await ensure(database, INDEXES)
-    await replace_groups(database, groups, leaders)
+async def write_groups(database: Database, groups: Sequence[Group], taking: Taking) -> None:
+    """Take the groups of a city pack over; what people have made and changed stays (ADR 21)."""
+    if not taking.dry_run:
+        await ensure(database, INDEXES)
+    await taking.rows(PACK_TABLE, map(group_document, groups))
 
 
 class Groups:

@@ -5,20 +5,22 @@ What a member wrote is stored masked; the original is sealed beside it, for the 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
 
 from dispatch.intake import Cipher
+from dispatch.pack_taking import PackTable, columns_of, register_entry
 from grid.groups import Announcement, Choice, Group, Post
-from storage.client import Database
+from storage.client import Database, Document
 from storage.indexes import Index
 from storage.registers import CHANGES_OF
 
 __all__ = [
-    "ANNOUNCEMENTS", "GROUPS", "GROUP_CHANGES", "INDEXES", "POSTS", "GroupStore", "group_content", "group_of", "replace_groups",
+    "ANNOUNCEMENTS", "GROUPS", "GROUP_CHANGES", "INDEXES", "PACK_TABLE", "POSTS", "GroupStore", "group_content", "group_document",
+    "group_of",
 ]  # fmt: skip
 
 GROUPS, GROUP_CHANGES, POSTS, ANNOUNCEMENTS = "groups", "group_changes", "group_posts", "group_announcements"
@@ -151,13 +153,19 @@ def group_of(document: Mapping[str, Any]) -> Group:
     return msgspec.convert({**document, "code": document["_id"]}, Group)
 
 
-async def replace_groups(database: Database, groups: Iterable[Group], leaders: Collection[str]) -> None:
-    """Make the register hold these groups, and besides those that people added (they alone have a `rev`) as far as one of their
-    leaders is still there."""
-    added = await database.find(GROUPS, {"rev": {"$exists": True}})
-    documents = {found["_id"]: found for found in added if not leaders or set(found["leaders"]) & set(leaders)}
-    documents |= {group.code: {"_id": group.code, **group_content(group)} for group in groups}
-    await database.bulk_replace(GROUPS, list(documents.values()), only=True)
+def group_document(group: Group) -> Document:
+    """Return the document of a group that a pack brings."""
+    return {"_id": group.code, **group_content(group)}
+
+
+def _codes_beside(before: Document, new: Document, taken: Collection[str]) -> Document:
+    return {"codes": new["codes"]} if "area" in taken else {}
+
+
+PACK_TABLE = PackTable(
+    name="groups.csv", collection=GROUPS, row_of=columns_of(Group, "code", "codes"), changes=GROUP_CHANGES,
+    record=register_entry, beside=_codes_beside,
+)  # fmt: skip
 
 
 def _before(last: tuple[datetime, str] | None) -> dict[str, Any]:

@@ -17,6 +17,7 @@ import shapely
 from msgspec import Meta
 
 from dispatch.model import CRS_NAMES, LEVELS
+from dispatch.pack_taking import Taking
 from dispatch.packs import PackReport, rows
 from grid import store
 from grid.areas import GRID_KINDS, ZONE_KINDS, Area, Asset, Entry, Zone
@@ -114,14 +115,18 @@ def read(folder: Path, report: PackReport, *, categories: Collection[str] | None
     )
 
 
-async def write(database: Database, pack: TerritoryPack) -> dict[str, int]:
-    """Make the database hold exactly this territory and tell every process. Returns how many areas are new, changed, removed."""
+async def write(database: Database, pack: TerritoryPack, taking: Taking | None = None) -> dict[str, int]:
+    """Make the database hold this territory and tell every process; of the gazetteer what people have made stays (ADR 21).
+    Returns how many areas are new, changed, removed; none in a dry run of `taking`."""
+    if taking is not None and taking.dry_run:
+        await save_pack(pack.gazetteer, taking)
+        return {}
     await ensure(database, {**store.INDEXES, **INDEXES})
     at = await database.server_time()
     version = await store.load_version(database) + 1
     counts = await store.save_areas(database, pack.areas, at, version)
     await store.save_rest(database, pack.zones, pack.assets)
-    await save_pack(database, pack.gazetteer, str(version))
+    await save_pack(pack.gazetteer, taking or Taking(database, at))
     await store.mark_changed(database, at)
     return counts
 

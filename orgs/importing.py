@@ -1,12 +1,12 @@
 """Importing the parties of a city pack: reading with every cross-check, then writing all tables and one new version.
 
-`read` finds everything that is wrong and never touches the database; `write` puts a checked pack in place of what was there.
-Both are idempotent: the same pack again changes nothing but the version.
+`read` finds everything that is wrong and never touches the database; `write` takes a checked pack over into the registers, where
+people write as well (ADR 21). Both are idempotent: the same pack again changes nothing but the version.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from math import inf
 from pathlib import Path
@@ -15,10 +15,20 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from dispatch.masking import mask_name
+from dispatch.pack_taking import Taking
 from dispatch.packs import PackReport, Row, rows, rows_of
 from orgs import hours, tables
 from orgs.offers import Offer, reach_of
 from orgs.organizations import Organization, Qualified
+from orgs.pack_tables import (
+    PEOPLE_TABLE,
+    ROSTER_TABLE,
+    offer_documents,
+    offers_table,
+    organizations_table,
+    roster_documents,
+    units_table,
+)
 from orgs.people import ANY_ORGANIZATION, PARTNER_AGENCIES, PROGRAM_ROLES, Person
 from orgs.registering import errors_of, shown_contact
 from orgs.registry import Secret, sealed_parts
@@ -28,20 +38,9 @@ from orgs.rule_terms import Terms, wrong_terms
 from orgs.rule_times import midnight
 from orgs.rulebook import RuleBook
 from orgs.rules import Rule
-from orgs.store import (
-    INDEXES,
-    OFFERS,
-    ORGANIZATIONS,
-    PEOPLE,
-    UNITS,
-    document_of,
-    mark_changed,
-    read_all,
-    replace_all,
-    replace_rosters,
-)
+from orgs.store import INDEXES, document_of, load_version, mark_changed
 from orgs.units import Unit, cycles
-from storage.client import Database
+from storage.client import Database, Document
 from storage.errors import FieldError, Invalid
 from storage.fields import FieldCipher
 from storage.indexes import ensure
@@ -53,7 +52,7 @@ ALLOWED = {"credit_code": "18 digits and capital letters, the last one checks th
 
 
 class Parsed(msgspec.Struct, frozen=True):
-    """The parties of a pack, ready to be written; `secrets` is what must be sealed, by organization."""
+    """The parties of a pack, ready to be written; `secrets` is what must be sealed, by organization, `timezone` the city's."""
 
     units: tuple[Unit, ...] = ()
     rules: tuple[Rule, ...] = ()
@@ -62,6 +61,7 @@ class Parsed(msgspec.Struct, frozen=True):
     people: tuple[Person, ...] = ()
     duties: tuple[Duty, ...] = ()
     secrets: dict[str, Secret] = {}
+    timezone: str = "Asia/Shanghai"
 
     @property
     def unit_names(self) -> frozenset[str]:
@@ -94,7 +94,7 @@ def read(
     offers = check.offers(rows(folder, "offers.csv", tables.OfferRow, report))
     people = check.people(rows(folder, "people.csv", tables.PersonRow, report, unique=("username",)))
     duties = check.duties(rows(folder, "roster.csv", tables.DutyRow, report))
-    return Parsed(units, rules, organizations, offers, people, duties, check.secrets)
+    return Parsed(units, rules, organizations, offers, people, duties, check.secrets, timezone)
 
 
 def read_organizations(
@@ -106,36 +106,39 @@ def read_organizations(
     return check.organizations(found), check.secrets
 
 
-async def write(database: Database, parsed: Parsed, at: datetime | None = None, *, cipher: FieldCipher | None = None) -> str:
-    """Put the parties in place of what was there; returns the new version, which makes every process build its snapshot anew.
+async def write(
+    database: Database,
+    parsed: Parsed,
+    at: datetime | None = None,
+    *,
+    cipher: FieldCipher | None = None,
+    taking: Taking | None = None,
+) -> str:
+    """Take the parties over; returns the directory's version, which makes every process build its snapshot anew.
 
-    The rules become one more version of the rulebook. Those that people have added are kept as far as their units are still
-    there; a table that has one itself goes first. Organizations that were changed in the service stay as they are. Raises
-    `Invalid` (`no_keys`) for a pack that names persons when there is no `cipher` to seal their names and numbers.
+    What people have written since the last import stays as ADR 21 says; the rules become one more version of the rulebook.
+    `taking` says how (else all is written) and what came of it. Raises `Invalid` (`no_keys`) for a pack that names persons when
+    there is no `cipher` to seal their names and numbers.
     """
-    if parsed.secrets and cipher is None:
+    taking = taking or Taking(database, at or datetime.now(UTC))
+    if parsed.secrets and cipher is None and not taking.dry_run:
         raise Invalid("contacts and names of persons need the keys of the installation", code="no_keys")
-    now = at or datetime.now(UTC)
-    await ensure(database, INDEXES)
-    units = kept_units(parsed.units, await read_all(database, UNITS, Unit))
-    await replace_all(database, UNITS, ((unit.code, unit) for unit in units))
-    await RuleBook(database).take_over(parsed.rules, names_of(units), now)
-    await _write_organizations(database, parsed, cipher)
-    await replace_all(database, OFFERS, ((offer.id, offer) for offer in parsed.offers))
-    await replace_all(database, PEOPLE, ((person.username, person) for person in parsed.people))
-    rosters = {f"{number:06d}": duty for number, duty in enumerate(parsed.duties)}
-    await replace_rosters(database, rosters.items(), frozenset(person.username for person in parsed.people))
-    return await mark_changed(database, now)
+    if not taking.dry_run:
+        await ensure(database, INDEXES)
+    await taking.rows(units_table(taking.at), (document_of(unit.code, unit) for unit in parsed.units))
+    await RuleBook(database).take_over(parsed.rules, taking)
+    organizations = organizations_table(taking.at, ZoneInfo(parsed.timezone), cipher)
+    await taking.rows(organizations, _organization_documents(parsed, cipher))
+    await taking.rows(offers_table(), await offer_documents(taking, parsed.offers))
+    await taking.rows(PEOPLE_TABLE, (document_of(person.username, person) for person in parsed.people))
+    await taking.rows(ROSTER_TABLE, await roster_documents(taking, parsed.duties))
+    return await load_version(database) if taking.dry_run else await mark_changed(database, taking.at)
 
 
-async def _write_organizations(database: Database, parsed: Parsed, cipher: FieldCipher | None) -> None:
-    kept = {found["_id"]: found for found in await database.find(ORGANIZATIONS, {"rev": {"$gt": 0}})}
-    documents = [
-        document_of(org.code, org) | (sealed_parts(cipher, org, parsed.secrets.get(org.code)) if cipher else {})
-        for org in parsed.organizations
-        if org.code not in kept
-    ]
-    await database.bulk_replace(ORGANIZATIONS, [*documents, *kept.values()], only=True)
+def _organization_documents(parsed: Parsed, cipher: FieldCipher | None) -> Iterator[Document]:
+    for org in parsed.organizations:
+        sealed = sealed_parts(cipher, org, parsed.secrets.get(org.code)) if cipher else {}
+        yield document_of(org.code, org) | sealed
 
 
 def names_of(units: Iterable[Unit]) -> frozenset[str]:
@@ -149,19 +152,6 @@ def unit_of(row: tables.UnitRow, zone: ZoneInfo) -> Unit:
     first, last = fields.pop("valid_from"), fields.pop("valid_to")
     since = midnight(first, zone) if first else -inf
     return Unit(**fields, since=since, until=midnight(last + timedelta(days=1), zone) if last else inf)
-
-
-def kept_units(table: Iterable[Unit], present: Iterable[Unit]) -> list[Unit]:
-    """Return the units of a table with those that were added here, and with the ends that were set here where the table says
-    nothing of an end."""
-    found = {unit.code: unit for unit in table}
-    for unit in present:
-        known = found.get(unit.code)
-        if known is None and unit.origin:
-            found[unit.code] = unit
-        elif known is not None and known.until == inf and unit.until != inf:
-            found[unit.code] = msgspec.structs.replace(known, until=unit.until, successor=unit.successor)
-    return list(found.values())
 
 
 def _person(row: tables.PersonRow) -> Person:

@@ -71,8 +71,8 @@ class Organization(msgspec.Struct, frozen=True, kw_only=True):
     `standing` is `normal`, `abnormal` (with `standing_list`: `operation` 经营异常名录 or `activity` 活动异常名录), `revoked` or
     `deregistered`, since when and why. `wkb` is the polygon that it serves. `approved` puts it on the list for sensitive matters,
     `approved_for` names their 小类 or 大类 (none: all). It takes part from the day `valid_from` to the day `valid_to`, both
-    counted. `confirmed` of `claimed` tasks were confirmed, `ratings` of residents sum up to `rating_sum`. `rev` counts what was
-    changed in the service; 0 is an organization as its table brought it.
+    counted. `confirmed` of `claimed` tasks were confirmed, `ratings` of residents sum up to `rating_sum`. `rev` counts
+    its changes, in the service and by later tables; 0 is an organization as its first table brought it.
     """
 
     code: str

@@ -2,7 +2,7 @@
 
 Grid leads keep the rows of the grid workers of their own areas, system administrators all. Every change is written down with who
 made it (`roster_changes`), and announced: all processes answer by it from then on. An import of the whole city keeps what was
-added here (`orgs.importing`).
+made and changed here (ADR 21).
 """
 
 from __future__ import annotations

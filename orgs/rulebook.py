@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any
@@ -17,8 +18,10 @@ import msgspec
 
 from dispatch.actors import SYSTEM, Actor
 from dispatch.errors import IdempotencyMismatch
+from dispatch.pack_taking import Plan, Taking
 from dispatch.proposals import NewRule
-from orgs.edits import Edit, difference
+from orgs.edits import Edit
+from orgs.pack_tables import rules_table
 from orgs.rules import Rule
 from orgs.store import (
     RULE_CHANGES,
@@ -171,20 +174,38 @@ class RuleBook:
                 continue
             return
 
-    async def take_over(self, rules: Iterable[Rule], units: Collection[str], now: datetime) -> Version | None:
-        """Put the city's own table in place, and keep what people have added as far as `units` (codes and posts) has who leads;
-        None when nothing changes. The other processes are for the importer to tell, when all is there."""
-        table = {rule.id: rule for rule in rules}
+    async def take_over(self, rules: Iterable[Rule], taking: Taking) -> Version | None:
+        """Take the city's own table over as one version (ADR 21); None when nothing changes. The other processes are for the
+        importer to tell, when all is there."""
+        table, new = rules_table(taking.at), {rule.id: document_of(rule.id, rule) for rule in rules}
+        last = await taking.last(table.name)
+        if last is None:
+            touched = await self._touched()
+            table = replace(table, is_touched=lambda document: document["_id"] in touched)
         while True:
             base, present = await load_rules(self._database)
-            kept = {rule.id: rule for rule in present if _is_added(rule) and rule.lead in units}
-            edits = difference({rule.id: rule for rule in present}, kept | table)
-            if not edits:
-                return None
+            plan = taking.plan(table, last, new)
+            for rule in present:
+                plan.see(rule.id, document_of(rule.id, rule))
+            plan.end()
             try:
-                return await self.change(SYSTEM, edits, base=base, now=now, why=Why(source="import"), announced=False)
+                made = await self._make(plan, base, taking)
             except StaleRulebook:
                 continue
+            await taking.put_down(table, plan)
+            return made
+
+    async def _make(self, plan: Plan, base: int, taking: Taking) -> Version | None:
+        edits = [Edit(one.key, _rule(one.before), _rule(one.after)) for one in sorted(plan.edits, key=lambda one: one.key)]
+        if not edits or taking.dry_run:
+            return None
+        return await self.change(SYSTEM, edits, base=base, now=taking.at, why=Why(source="import"), announced=False)
+
+    async def _touched(self) -> set[str]:
+        """The rules that were last changed by people."""
+        found = await self._database.find(RULE_CHANGES, {}, projection={"rule": 1, "by": 1}, sort=[("rule", 1), ("at", 1)])
+        last = {one["rule"]: one["by"] for one in found}
+        return {rule for rule, by in last.items() if by != SYSTEM.id}
 
     async def undo(self, actor: Actor, number: int, *, base: int, force: bool, now: datetime, why: Why) -> Version:
         """Make a version that takes another back. Raises `NotFound`, `NotUndone` when later versions have changed the same
@@ -260,10 +281,6 @@ def request_key(actor: Actor, key: str | None) -> str | None:
     return None if key is None else blake2b(f"{actor.source}\0{actor.id}\0{key}".encode(), digest_size=16).hexdigest()
 
 
-def _is_added(rule: Rule) -> bool:
-    return rule.id.startswith(LEARNED) or rule.origin != ""
-
-
 def _chunks(ids: Sequence[str]) -> list[list[str]]:
     return [list(ids[start : start + CHUNK]) for start in range(0, len(ids), CHUNK)]
 
@@ -302,6 +319,10 @@ def _version(found: Mapping[str, Any]) -> Version:
         version=found["_id"], at=found["at"], by=found["by"], role=found["role"], source=found["source"], reason=found["reason"],
         undoes=found["undoes"], counts=found["counts"],
     )  # fmt: skip
+
+
+def _rule(document: Mapping[str, Any] | None) -> Rule | None:
+    return None if document is None else value_of(document, Rule)
 
 
 def _change(found: Mapping[str, Any]) -> RuleChange:

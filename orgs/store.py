@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -18,8 +18,7 @@ __all__ = [
     "ACCOUNTS", "AREAS", "CERTIFICATES", "FAILURES", "INDEXES", "LEDGER", "OFFERS", "ORGANIZATIONS", "ORGANIZATION_CHANGES",
     "PEOPLE", "ROSTERS", "ROSTER_CHANGES", "RULES", "RULE_CHANGES", "RULE_VERSIONS", "SESSIONS", "UNITS", "UNIT_CHANGES",
     "VERSIONS", "document_of", "load_area_parents", "load_book_version", "load_rules", "load_succession", "load_version",
-    "mark_changed", "read_all",
-    "replace_all", "replace_rosters", "value_of",
+    "mark_changed", "read_all", "value_of",
 ]  # fmt: skip
 
 UNITS, RULES, ORGANIZATIONS, OFFERS = "units", "rules", "organizations", "offers"
@@ -140,22 +139,6 @@ async def load_succession(database: Database, at: datetime) -> Succession:
     """Return which areas came after those that are void at an instant, as changes of the territory have written it."""
     void = database.iterate(VOID, {"at": {"$lte": at}}, batch_size=BATCH)
     return Succession({document["_id"]: document["heirs"] async for document in void})
-
-
-async def replace_all(database: Database, collection: str, pairs: Iterable[tuple[str, msgspec.Struct]]) -> int:
-    """Make the collection hold exactly these values; returns how many."""
-    documents = [document_of(key, value) for key, value in pairs]
-    await database.bulk_replace(collection, documents, only=True)
-    return len(documents)
-
-
-async def replace_rosters(database: Database, rows: Iterable[tuple[str, msgspec.Struct]], people: Collection[str]) -> None:
-    """Make the rosters hold these rows, and besides those that people added (they alone have a `rev`) as far as the person is
-    still there."""
-    added = await database.find(ROSTERS, {"rev": {"$exists": True}})
-    documents = {found["_id"]: found for found in added if found["username"] in people}
-    documents |= {key: document_of(key, value) for key, value in rows}
-    await database.bulk_replace(ROSTERS, list(documents.values()), only=True)
 
 
 def _iterate(database: Database, collection: str) -> AsyncIterator[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """The units as data that administrators keep: founded, changed, dissolved with a successor, imported as a table.
 
 Every change is written down with who made it (`unit_changes`) and announced: all processes answer by it from then on. An import
-of the whole city keeps what was added or ended here where its own table says nothing of it (`orgs.importing`).
+of the whole city keeps what was made and changed here (ADR 21).
 """
 
 from __future__ import annotations

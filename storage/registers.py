@@ -21,7 +21,7 @@ from storage.client import Database, Document
 from storage.errors import DuplicateValue, StaleRev, StorageUnavailable
 from storage.indexes import Index
 
-__all__ = ["CHANGES_OF", "Act", "Register", "Stamp"]
+__all__ = ["CHANGES_OF", "Act", "Register", "Stamp", "entry_of"]
 
 CHANGES_OF = Index((("of", 1), ("at", 1)), serves="what became of an entry of a register")
 ATTEMPTS = 5
@@ -101,9 +101,9 @@ class Register:
         return await self._transact(write)
 
     async def _write_down(self, id: str, before: Document | None, after: Document | None, act: Act, session: Any) -> None:
-        told = {"before": self._told(before), "after": self._told(after)}
         stamped = {} if self._stamp is None else await self._stamp(act.at, session)
-        change = {"_id": secrets.token_hex(12), "of": id, **msgspec.structs.asdict(act), **told, **stamped}
+        told = entry_of(id, self._told(before), self._told(after), act)
+        change = {"_id": secrets.token_hex(12), **told, **stamped}
         await self._database.insert_one(self._changes, change, session=session)
 
     def _told(self, document: Document | None) -> Document | None:
@@ -117,6 +117,11 @@ class Register:
             except DuplicateValue:
                 continue
         raise StorageUnavailable("too many people change this entry at once; try again")
+
+
+def entry_of(id: str, before: Document | None, after: Document | None, act: Act) -> Document:
+    """Return what is written down of a change (None: not there), without an `_id`."""
+    return {"of": id, **msgspec.structs.asdict(act), "before": before, "after": after}
 
 
 def _check_rev(seen: int | None, present: int) -> None:

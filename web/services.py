@@ -18,6 +18,7 @@ import dispatch.learning.versions
 import dispatch.links
 import dispatch.outside.service
 import dispatch.outside.settings
+import dispatch.pack_taking
 import dispatch.recomputing
 import dispatch.relay
 import dispatch.reveals
@@ -97,7 +98,8 @@ WATCHED: Mapping[str, Sequence[str] | None] = {
 }
 INDEXES = (
     dispatch.store.INDEXES, dispatch.relay.INDEXES, dispatch.reveals.INDEXES, dispatch.links.INDEXES,
-    dispatch.recomputing.INDEXES, dispatch.learning.versions.INDEXES, dispatch.outside.service.INDEXES, grid.store.INDEXES,
+    dispatch.pack_taking.INDEXES, dispatch.recomputing.INDEXES, dispatch.learning.versions.INDEXES,
+    dispatch.outside.service.INDEXES, grid.store.INDEXES,
     grid.entries.INDEXES, grid.change_store.INDEXES, hotline.drafts.INDEXES,
     orgs.rehearsal.INDEXES, orgs.store.INDEXES, Pictures.INDEXES,
     *FIELD_INDEXES,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import hashlib
+import io
 import json
 import math
 from collections import Counter
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 import shapely
+from rich.console import Console
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
@@ -25,10 +27,18 @@ import orgs.directory
 import orgs.importing
 from cities.guiyang.build import build
 from dispatch.model import AreaRef, Place
+from dispatch.pack_taking import TableOutcome
 from dispatch.packs import PackReport, str_error
 from grid.group_service import read_groups
 from orgs.people import PERSON_ROLES
+from storage.client import Database
+from storage.fields import FieldCipher, Keyring
+from web.cli.city import import_folder
 
+REGISTERS = (
+    "areas", "units", "rules", "rule_versions", "organizations", "offers", "people", "rosters", "groups", "gazetteer", "calendar",
+    "unit_changes", "organization_changes", "roster_changes", "group_changes", "gazetteer_changes",
+)  # fmt: skip
 SQUARE_METRES = 111_320**2 * math.cos(math.radians(26.7))  # one square degree at Guiyang
 CHILDREN = {"city": "district", "district": "township", "township": "community", "community": "grid"}
 KINDS = {"V", "K", "H", "S"}
@@ -300,3 +310,17 @@ def test_gazetteer_when_addresses_are_typed_then_found_where_the_pack_says(read:
     between = next(entry for entry in entries if entry.name.endswith("路2号")).name.removesuffix("2号")
     guessed = locator.search_names(f"{between}8号")[0]
     assert guessed.name == f"{between}8号" and guessed.doubt == ("number_between:2-14",)
+
+
+@pytest.mark.slow
+async def test_city_when_imported_again_then_no_document_of_any_register_changes(guiyang: Path, database: Database) -> None:
+    cipher, console = FieldCipher(Keyring.generate()), Console(file=io.StringIO())
+    _, first = await import_folder(database, guiyang, console, cipher=cipher)
+    before = {name: await database.find(name, {}, sort=[("_id", 1)]) for name in REGISTERS}
+    _, again = await import_folder(database, guiyang, console, cipher=cipher)
+    for name in REGISTERS:
+        assert await database.find(name, {}, sort=[("_id", 1)]) == before[name], name
+    assert first.keys() == again.keys() >= {"units.csv", "rules.csv", "organizations.csv", "offers.csv", "roster.csv"}
+    for name, outcome in again.items():
+        assert outcome == TableOutcome(same=first[name].new), name
+        assert outcome.same > 0, name

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from dispatch.actors import Actor
+from dispatch.pack_taking import Taking
 from dispatch.packs import PackInvalid
 from grid.areas import Entry
 from grid.entries import CHANGES, INDEXES, Entries, entries, save_pack
@@ -83,21 +84,37 @@ async def test_wrong_in_when_row_then_every_column_that_cannot_be_taken(kept: En
 
 
 async def test_save_pack_when_imported_again_then_what_the_office_did_stays(kept: Entries, database: Database) -> None:
-    await save_pack(database, PACK, "1")
+    await save_pack(PACK, Taking(database, NOW))
     assert await names_of(database) == ["人民路", "人民路", "喷水池"]
     corrected, gone = entry_id(PACK[0]), entry_id(PACK[1])
     await kept.put(ADMIN, corrected, POOL, NOW)
     await kept.remove(ADMIN, gone, NOW)
     await kept.put(ADMIN, "e-2", EntryRow(name="新地标", area_code="2"), NOW)
-    await save_pack(database, [*PACK[:2], Entry(name="另一条路", area_code="1")], "2")
+    await save_pack([*PACK[:2], Entry(name="另一条路", area_code="1")], again := Taking(database, NOW))
     assert await names_of(database) == ["另一条路", "喷水池", "新地标"]
     assert (await kept.get(corrected)).entry.lon == 106.71
+    told = again.outcomes["gazetteer.csv"]
+    assert (told.new, told.kept, told.ended, told.conflicts) == (1, 2, 1, 0)
+
+
+async def test_save_pack_when_the_pack_changed_what_was_removed_then_told_and_taken_only_when_asked(
+    kept: Entries, database: Database
+) -> None:
+    await save_pack(PACK[:1], Taking(database, NOW))
+    pool = entry_id(PACK[0])
+    await kept.remove(ADMIN, pool, NOW)
+    moved = [Entry(name="喷水池", lon=106.9, lat=26.5)]
+    await save_pack(moved, first := Taking(database, NOW))
+    assert await names_of(database) == [] and first.outcomes["gazetteer.csv"].conflicts == 1
+    await save_pack(moved, Taking(database, NOW, take_pack=["gazetteer"]))
+    back = await kept.get(pool)
+    assert (back.entry, back.rev, back.origin) == (moved[0], 3, "pack")
 
 
 async def test_save_pack_when_the_database_is_of_before_then_replaced(kept: Entries, database: Database) -> None:
     await database.insert_one(GAZETTEER, {"_id": "00000001", "name": "旧名", "aliases": [], "kind": "", "area_code": "1"})
     assert await names_of(database) == ["旧名"]
-    await save_pack(database, PACK[:1], "7")
+    await save_pack(PACK[:1], Taking(database, NOW))
     assert await names_of(database) == ["喷水池"]
 
 
@@ -149,7 +166,6 @@ async def test_lists_when_explained_then_each_walks_an_index(kept: Entries, data
     for collection, filter, sort in (
         (GAZETTEER, name, [("name", 1), ("_id", 1)]),
         (GAZETTEER, {**name, "kind": "road"}, [("name", 1), ("_id", 1)]),
-        (GAZETTEER, {"origin": "office"}, None),
         (CHANGES, {"version": {"$gt": 7}}, [("version", 1)]),
     ):
         plan = str((await database.explain(collection, filter, sort))["queryPlanner"]["winningPlan"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from orgs.accounts import Accounts
 from orgs.people import Person
 from orgs.recipients import PeopleBehind
-from orgs.store import PEOPLE, replace_all
+from orgs.store import PEOPLE, document_of
 from orgs.units import Unit, UnitTree
 from storage.client import Database
 
@@ -27,7 +27,7 @@ STAFF = (
 
 
 async def prepared(database: Database) -> tuple[Accounts, PeopleBehind]:
-    await replace_all(database, PEOPLE, [(person.username, person) for person in STAFF])
+    await database.insert_many(PEOPLE, [document_of(person.username, person) for person in STAFF])
     accounts = Accounts(database)
     for person in STAFF[:-1]:
         await accounts.create_account(person.username)

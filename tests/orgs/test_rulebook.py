@@ -11,6 +11,7 @@ import pytest
 
 from dispatch.actors import Actor
 from dispatch.errors import IdempotencyMismatch
+from dispatch.pack_taking import PACK_ROWS, Taking
 from orgs.edits import Edit, difference
 from orgs.rulebook import NotUndone, RuleBook, StaleRulebook, Version, Why, request_key
 from orgs.rules import Rule
@@ -29,7 +30,7 @@ EDIT = Why(source="editor", reason="调整分工")
 async def book_of(database: Database, *rules: Rule) -> RuleBook:
     await ensure(database, INDEXES)
     book = RuleBook(database)
-    await book.take_over(rules, [one.lead for one in rules], NOON)
+    await book.take_over(rules, Taking(database, NOON))
     return book
 
 
@@ -143,14 +144,43 @@ async def test_undo_when_a_later_version_has_changed_the_same_rule_is_refused_un
 
 
 async def test_import_when_people_have_added_rules_keeps_them_and_is_one_version(database: Database) -> None:
-    book = await book_of(database, FIRST)
+    book, later = await book_of(database, FIRST), NOON + timedelta(days=1)
     added, orphan = (rule("520102", "0105", lead, number=3 + n, origin="editor") for n, lead in enumerate(("A", "gone")))
     await put(book, added)
     await put(book, orphan)
-    assert await book.take_over([SECOND], ["A", "B"], NOON + timedelta(days=1)) is not None
-    assert await stored(database) == {SECOND.id: SECOND, added.id: added} and await book.version() == 4
-    assert await book.take_over([SECOND], ["A", "B"], NOON) is None, "the same table again is no version"
-    assert (await book.find_version(4)).counts == {"added": 1, "removed": 2}
+    assert await book.take_over([SECOND], Taking(database, later)) is not None
+    ended = msgspec.structs.replace(FIRST, until=later.timestamp())
+    assert await stored(database) == {one.id: one for one in (ended, SECOND, added, orphan)} and await book.version() == 4
+    assert await book.take_over([SECOND], Taking(database, NOON + timedelta(days=2))) is None, "the same again is no version"
+    assert (await book.find_version(4)).counts == {"added": 1, "ended": 1}
+
+
+async def test_import_when_people_have_changed_a_rule_keeps_their_word_until_the_pack_is_told_to_win(database: Database) -> None:
+    book = await book_of(database, FIRST, SECOND)
+    await book.change(ANN, [Edit(FIRST.id, FIRST, OTHER)], base=1, now=NOON, why=EDIT)
+    same = Taking(database, NOON)
+    assert await book.take_over([FIRST, SECOND], same) is None
+    assert (same.outcomes["rules.csv"].kept, [note.field for note in same.outcomes["rules.csv"].notes]) == (1, ["lead"])
+    theirs, ours = msgspec.structs.replace(FIRST, lead="D", basis="新"), msgspec.structs.replace(OTHER, basis="新")
+    both = Taking(database, NOON)
+    assert await book.take_over([theirs, SECOND], both) is not None
+    assert (await stored(database))[FIRST.id] == ours, "the pack's other fields are taken all the same"
+    assert both.outcomes["rules.csv"].conflicts == 1
+    told = Taking(database, NOON, take_pack=["rules"])
+    made = await book.take_over([theirs, SECOND], told)
+    assert (await stored(database))[FIRST.id] == theirs and made is not None and made.source == "import"
+    assert [change.after for change in await book.history(FIRST.id)][-2:] == [ours, theirs]
+
+
+async def test_import_when_the_database_is_of_before_takes_what_people_last_changed_for_theirs(database: Database) -> None:
+    book = await book_of(database, FIRST, SECOND)
+    await book.change(ANN, [Edit(FIRST.id, FIRST, OTHER)], base=1, now=NOON, why=EDIT)
+    await database.drop_collection(PACK_ROWS)
+    taking = Taking(database, NOON)
+    renamed = msgspec.structs.replace(SECOND, basis="新")
+    await book.take_over([FIRST, renamed], taking)
+    assert await stored(database) == {OTHER.id: OTHER, SECOND.id: renamed}
+    assert (taking.outcomes["rules.csv"].changed, taking.outcomes["rules.csv"].conflicts) == (1, 1)
 
 
 async def test_versions_when_paged_come_newest_first_each_once(database: Database) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import grid.importing
 import orgs.importing
 from dispatch import city as cities
 from dispatch import joint_importing
+from dispatch.pack_taking import TableOutcome, Taking
 from dispatch.packs import PackReport
 from grid.coordinates import to_wgs84
 from grid.group_service import read_groups, write_groups
@@ -95,10 +96,20 @@ def _digest(folder: Path) -> str:
 
 
 async def import_folder(
-    database: Database, folder: Path, console: Console, *, dry_run: bool = False, cipher: FieldCipher | None = None
-) -> PackReport:
-    """Read the whole pack, raise with every error there is, then write it; the city's document last. `cipher` seals what of it is
-    personal; a pack that names persons is not taken over without."""
+    database: Database,
+    folder: Path,
+    console: Console,
+    *,
+    dry_run: bool = False,
+    cipher: FieldCipher | None = None,
+    take_pack: Collection[str] = (),
+) -> tuple[PackReport, dict[str, TableOutcome]]:
+    """Read the whole pack, raise with every error there is, then take it over; the city's document last. Returns what there is to
+    say of the pack, and of each table that people write as well what became of its rows.
+
+    `cipher` seals what of it is personal; a pack that names persons is not taken over without. `take_pack` names the tables (or
+    `all`) in which the pack goes before what people have changed otherwise.
+    """
     report = PackReport()
     with step("city: reading and checking", console):
         core = dispatch.importing.read(folder, report)
@@ -117,13 +128,12 @@ async def import_folder(
         leaders = frozenset(person.username for person in parties.people if person.role == "group_leader")
         groups = read_groups(folder, report, areas=territory.areas, leaders=leaders)
         report.raise_if_errors()
-    if dry_run:
-        return report
-    with step("city: writing", console):
-        await grid.importing.write(database, territory)
-        await orgs.importing.write(database, parties, cipher=cipher)
-        await write_groups(database, groups, leaders)
-        if templates is not None:
+    taking = Taking(database, await database.server_time(), dry_run=dry_run, take_pack=take_pack)
+    with step("city: comparing" if dry_run else "city: writing", console):
+        await grid.importing.write(database, territory, taking)
+        await orgs.importing.write(database, parties, cipher=cipher, taking=taking)
+        await write_groups(database, groups, taking)
+        if templates is not None and not dry_run:
             await joint_importing.write(database, templates)
-        await dispatch.importing.write(database, core)
-    return report
+        await dispatch.importing.write(database, core, taking)
+    return report, taking.outcomes

@@ -18,6 +18,7 @@ from cities.replay import replay as replay_file
 from dispatch.packs import str_error
 from storage.fields import FieldCipher, Keyring
 from web.cli.city import connected, import_folder, pack_folder, prepare
+from web.cli.outcomes import TABLES, tell
 from web.cli.output import console
 from web.cli.supervise import Supervisor, exclusive
 from web.settings import Settings, load
@@ -27,26 +28,31 @@ __all__ = ["import_pack", "replay"]
 
 @click.command("import")
 @click.argument("pack")
-@click.option("--dry-run", is_flag=True, help="Read and check everything, write nothing.")
-def import_pack(pack: str, dry_run: bool) -> None:
-    """Load a city pack: a folder, or the name of one under cities/."""
+@click.option("--dry-run", is_flag=True, help="Read, check and compare everything, write nothing.")
+@click.option(
+    "--take-pack", multiple=True, type=click.Choice(TABLES), metavar="TABLE",
+    help=f"In this table the pack wins what people and the pack have both changed since: {', '.join(TABLES)}.",
+)  # fmt: skip
+def import_pack(pack: str, dry_run: bool, take_pack: tuple[str, ...]) -> None:
+    """Load a city pack: a folder, or the name of one under cities/. What people have changed since the last import stays."""
     settings = load()
     with exclusive(settings):
         supervisor = Supervisor(settings)
         try:
             uri = supervisor.start_database()
-            asyncio.run(_import(replace(settings, mongodb_uri=uri), pack, dry_run))
+            asyncio.run(_import(replace(settings, mongodb_uri=uri), pack, dry_run, take_pack))
         finally:
             supervisor.stop()
 
 
-async def _import(settings: Settings, pack: str, dry_run: bool) -> None:
+async def _import(settings: Settings, pack: str, dry_run: bool, take_pack: tuple[str, ...]) -> None:
     folder = pack_folder(pack, settings.data, console)
     async with connected(settings) as database:
-        cipher = None if dry_run else FieldCipher(Keyring.load_or_create(settings.keys))
-        report = await import_folder(database, folder, console, dry_run=dry_run, cipher=cipher)
+        cipher = FieldCipher(Keyring.load_or_create(settings.keys)) if settings.keys.exists() or not dry_run else None
+        report, outcomes = await import_folder(database, folder, console, dry_run=dry_run, cipher=cipher, take_pack=take_pack)
     for warning in report.warnings[:40]:
         console.print(f"  warning: {str_error(warning)}")
+    tell(outcomes, console)
     console.print(f"{folder}: {'no errors, nothing written' if dry_run else 'loaded'}")
 
 
