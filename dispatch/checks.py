@@ -14,12 +14,21 @@ from dispatch.masking import mask_text
 from dispatch.model import CRS_NAMES
 from dispatch.registry import CONDITIONS, SOURCES
 from dispatch.situation import Situation
+from dispatch.volunteers import read_volunteers
 from storage.errors import FieldError
 
 __all__ = ["applies", "is_required", "read_fields"]
 
 Values = dict[str, Any]
 ID_LENGTH = 80
+
+
+class _BadRows(ValueError):
+    """What is wrong with the rows of one value."""
+
+    def __init__(self, errors: list[FieldError]) -> None:
+        super().__init__("rows")
+        self.errors = errors
 
 
 class _Bad(ValueError):
@@ -54,6 +63,8 @@ def read_fields(fields: tuple[Field, ...], sent: Mapping[str, Any], at: Situatio
             continue
         try:
             values[field.name] = _READERS[field.type](raw, field, at)
+        except _BadRows as error:
+            errors += error.errors
         except _Bad as error:
             errors.append(FieldError(field=field.name, code=error.code, message=str(error)))
     return values, errors
@@ -153,6 +164,13 @@ def _units(raw: Any, field: Field, at: Situation) -> list[dict[str, str]]:
     return [_unit(code, field, at) for code in _ids(raw, field, at)]
 
 
+def _volunteers(raw: Any, field: Field, at: Situation) -> list[dict[str, Any]]:
+    rows, errors = read_volunteers(raw, field.max or 50)
+    if errors:
+        raise _BadRows(errors)
+    return rows
+
+
 def _organization(raw: Any, field: Field, at: Situation) -> dict[str, Any]:
     found = at.rules.directory.organization(raw) if isinstance(raw, str) else None
     if found is None:
@@ -188,4 +206,5 @@ _READERS: dict[str, Callable[[Any, Field, Situation], Any]] = {
     "case": _id,
     "category": _category,
     "person": _id,
+    "volunteers": _volunteers,
 }

@@ -1,7 +1,7 @@
 """What an action asks for: the fields of the transition table with their types, bounds and choices.
 
 Types are those of the API: `text`, `choice`, `number`, `boolean`, `datetime`, `date`, `limit`, `photos`, `point`, `unit`,
-`units`, `organization`, `organizations`, `case`, `category`, `person`.
+`units`, `organization`, `organizations`, `case`, `category`, `person`, `volunteers` (rows of `number` and `hours`).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ __all__ = [
 TYPES = frozenset(
     {
         "text", "choice", "number", "boolean", "datetime", "date", "limit", "photos", "point", "unit", "units",
-        "organization", "organizations", "case", "category", "person",
+        "organization", "organizations", "case", "category", "person", "volunteers",
     }
 )  # fmt: skip
 

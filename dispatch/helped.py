@@ -17,6 +17,7 @@ import msgspec
 
 from dispatch.situation import Case
 from dispatch.store import CASES
+from dispatch.volunteers import Volunteered
 from storage.client import Database
 
 __all__ = ["HelpDone", "HelpTask", "Helped", "help_done"]
@@ -29,8 +30,8 @@ class HelpDone(msgspec.Struct, frozen=True, kw_only=True):
     """What an organization did on one case, confirmed by its lead unit, by the resident, or by the end of the case.
 
     `kind` is the kind of organization that was asked for (empty where it was invited without a need), `hours` of all who came
-    together, `people` how many these were. Ratings go from 1 to 5, None where none was given. `thanks` are the words of the
-    resident, masked.
+    together, `people` how many these were, `volunteers` the hours of each whose number was given. Ratings go from 1 to 5, None
+    where none was given. `thanks` are the words of the resident, masked.
     """
 
     organization: str
@@ -41,6 +42,7 @@ class HelpDone(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     hours: float
     people: int
+    volunteers: tuple[Volunteered, ...] = ()
     unit_rating: int | None
     resident_rating: int | None
     thanks: str | None
@@ -117,6 +119,7 @@ def _done(case: Case, task: dict[str, Any], kind: str) -> HelpDone:
         kind=kind,
         hours=float(result.get("hours", 0)),
         people=int(result.get("count", 1)),
+        volunteers=tuple(Volunteered(row["number"], row["hours"]) for row in result.get("volunteers", ())),
         unit_rating=_opinion(task, "unit").get("rating"),
         resident_rating=resident.get("rating"),
         thanks=resident.get("thanks"),

@@ -14,6 +14,8 @@ __all__ = ["pdf_of"]
 
 FONT = "STSong-Light"
 RED, INK, GREY = (0.72, 0.11, 0.11), (0.13, 0.13, 0.13), (0.42, 0.42, 0.42)
+TITLE = "志愿服务证明"
+Line = tuple[str, float, float, tuple[float, float, float]]  # text, height on the page, size, colour
 WIDEST = 620.0  # points; a longer name is set smaller
 
 
@@ -28,7 +30,7 @@ def pdf_of(certificate: Certificate, *, city: str, zone: ZoneInfo, address: str)
     out = io.BytesIO()
     width, height = landscape(A4)
     page = Canvas(out, pagesize=(width, height), invariant=1)
-    page.setTitle(f"志愿服务证明 {certificate.number}")
+    page.setTitle(f"{TITLE} {certificate.number}")
     page.setAuthor(city)
     page.setStrokeColorRGB(*RED)
     page.setLineWidth(3)
@@ -50,25 +52,41 @@ def pdf_of(certificate: Certificate, *, city: str, zone: ZoneInfo, address: str)
     return out.getvalue()
 
 
-def _lines(found: Certificate, city: str, zone: ZoneInfo) -> list[tuple[str, float, float, tuple[float, float, float]]]:
-    """Text, height on the page, size, colour."""
+def _lines(found: Certificate, city: str, zone: ZoneInfo) -> list[Line]:
+    if found.volunteer:
+        return _lines_of_volunteer(found, city, zone)
     period = f"{_day(found.first_day)}至{_day(found.last_day)}"
     done = f"确认 {found.tasks} 次，服务 {found.hours:g} 小时，累计积分 {found.points} 分"
     stars = f"，达到{'一二三四五六七八九'[found.stars - 1]}星" if 0 < found.stars <= 9 else ""
-    issued = found.issued_at.astimezone(zone)
     return [
-        ("志愿服务证明", 470, 40, RED),
+        (TITLE, 470, 40, RED),
         (found.name, 390, 28, INK),
         (f"在{period}期间，参与{city}社会治理协作服务，", 330, 18, INK),
-        (
-            f"经受助居民或主办单位{done}{stars}。",
-            296,
-            18,
-            INK,
-        ),
-        ("特此证明，谨致谢意。", 262, 18, INK),
+        (f"经受助居民或主办单位{done}{stars}。", 296, 18, INK),
+        *_end(found, city, zone),
+    ]
+
+
+def _lines_of_volunteer(found: Certificate, city: str, zone: ZoneInfo) -> list[Line]:
+    """The name is written in by the organization, which alone knows who has the number."""
+    period = f"{_day(found.first_day)}至{_day(found.last_day)}"
+    stars = f"，累计达到{'一二三四五六七八九'[found.stars - 1]}星" if 0 < found.stars <= 9 else ""
+    return [
+        (TITLE, 470, 40, RED),
+        (f"姓名＿＿＿＿＿＿　志愿者编号 {found.volunteer}", 396, 24, INK),
+        (f"在{period}期间，由{found.name}组织，", 336, 18, INK),
+        (f"参与{city}社会治理协作服务，经受助居民或主办单位", 302, 18, INK),
+        (f"确认 {found.tasks} 次，服务 {found.hours:g} 小时{stars}。", 268, 18, INK),
+        ("姓名由组织填写并盖章", 214, 12, GREY),
+        *_end(found, city, zone),
+    ]
+
+
+def _end(found: Certificate, city: str, zone: ZoneInfo) -> list[Line]:
+    return [
+        ("特此证明，谨致谢意。", 234 if found.volunteer else 262, 18, INK),
         (city, 176, 16, INK),
-        (_day(issued.date()), 150, 16, INK),
+        (_day(found.issued_at.astimezone(zone).date()), 150, 16, INK),
     ]
 
 

@@ -1,4 +1,4 @@
-"""Certificates of what an organization has done in a period: a number, and a code by which anybody can check one.
+"""Certificates of what an organization, or a volunteer of it, has done in a period, with a code by which anybody can check them.
 
 The code is an HMAC (80 bits) over what the certificate says, by a key that lies outside the database: it cannot be made up, and
 the same certificate asked for twice is one. What was withdrawn later is said by the check (`holds`).
@@ -14,12 +14,13 @@ from datetime import date, datetime
 import msgspec
 
 from dispatch.actors import Actor
-from orgs.ledger import Ledger, Record
+from orgs.ledger import Entry, Ledger
 from orgs.store import CERTIFICATES, value_of
+from orgs.volunteers import hours_of
 from storage.client import Database
 from storage.errors import HeyunError, NotFound
 
-__all__ = ["Certificate", "CertificateUnknown", "Certificates", "Checked", "NothingConfirmed"]
+__all__ = ["Certificate", "CertificateUnknown", "Certificates", "Checked", "Earned", "NothingConfirmed"]
 
 CODE_BYTES = 10
 
@@ -37,8 +38,21 @@ class NothingConfirmed(HeyunError):
     code = "nothing_confirmed"
 
 
+class Earned(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be certified of an organization, or of the one `volunteer` of it whose number this is; no points are earned by
+    single volunteers."""
+
+    organization: str
+    volunteer: str = ""
+    tasks: int
+    hours: float
+    points: int = 0
+    stars: int
+
+
 class Certificate(msgspec.Struct, frozen=True, kw_only=True):
-    """What a certificate says. The period is half-open; `first_day` and `last_day` are its days, both counted."""
+    """What a certificate says. The period is half-open; `first_day` and `last_day` are its days, both counted.
+    `volunteer` is the number of whom it is of, empty where it is of the organization, and `name` that of the organization."""
 
     code: str
     number: str
@@ -54,6 +68,7 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     stars: int
     issued_at: datetime
     issued_by: str
+    volunteer: str = ""
 
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +84,7 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
     stars: int
     issued_at: datetime
     holds: bool
+    volunteer: str = ""
 
 
 class Certificates:
@@ -81,18 +97,18 @@ class Certificates:
         self._clock = clock
 
     async def issue(
-        self, *, actor: Actor, name: str, record: Record, days: tuple[date, date], period: tuple[datetime, datetime], city: str
+        self, *, actor: Actor, name: str, earned: Earned, days: tuple[date, date], period: tuple[datetime, datetime], city: str
     ) -> Certificate:
-        """Return the certificate of a record; the same record of the same period is the same certificate. Raises
+        """Return the certificate of what was earned; the same of the same period is the same certificate. Raises
         `NothingConfirmed`."""
-        if not record.tasks:
+        if not earned.tasks:
             raise NothingConfirmed
-        code = self._code(city, record, days)
+        code = self._code(city, earned, days)
         made = Certificate(
-            code=code, number=f"{city}-{days[0]:%Y%m%d}-{days[1]:%m%d}-{record.organization}-{code[:4]}", name=name,
-            organization=record.organization, first_day=days[0], last_day=days[1], since=period[0], until=period[1],
-            tasks=record.tasks, hours=record.hours, points=record.points, stars=record.stars, issued_at=self._clock(),
-            issued_by=actor.id,
+            code=code, number=f"{city}-{days[0]:%Y%m%d}-{days[1]:%m%d}-{earned.organization}-{code[:4]}", name=name,
+            organization=earned.organization, volunteer=earned.volunteer, first_day=days[0], last_day=days[1],
+            since=period[0], until=period[1], tasks=earned.tasks, hours=earned.hours, points=earned.points,
+            stars=earned.stars, issued_at=self._clock(), issued_by=actor.id,
         )  # fmt: skip
         document = msgspec.to_builtins(made, builtin_types=(datetime,))
         document["_id"] = document.pop("code")
@@ -103,8 +119,8 @@ class Certificates:
         """Return what the certificate with this code says, and whether the ledger still says so. Raises `CertificateUnknown`."""
         found = await self._find(code.replace("-", "").upper())
         entries = await self._ledger.entries(found.since, found.until, found.organization)
-        confirmed = [entry for entry in entries if entry.outcome == "confirmed"]
-        now = len(confirmed), round(sum(entry.hours for entry in confirmed), 2)
+        hours = [hours for entry in entries if (hours := _certified(entry, found.volunteer)) is not None]
+        now = len(hours), round(sum(hours), 2)
         names = [name for name in Checked.__struct_fields__ if name != "holds"]
         return Checked(holds=now >= (found.tasks, found.hours), **{name: getattr(found, name) for name in names})
 
@@ -114,7 +130,16 @@ class Certificates:
             raise CertificateUnknown
         return value_of(found | {"code": found["_id"]}, Certificate)
 
-    def _code(self, city: str, record: Record, days: tuple[date, date]) -> str:
-        said = f"{city}\0{record.organization}\0{days[0]}\0{days[1]}\0{record.tasks}\0{record.hours}\0{record.points}"
+    def _code(self, city: str, earned: Earned, days: tuple[date, date]) -> str:
+        said = f"{city}\0{earned.organization}\0{days[0]}\0{days[1]}\0{earned.tasks}\0{earned.hours}\0{earned.points}"
+        if earned.volunteer:
+            said += f"\0{earned.volunteer}\0{earned.stars}"
         digest = hmac.digest(self._secret, said.encode(), "sha256")[:CODE_BYTES]
         return base64.b32encode(digest).decode()
+
+
+def _certified(entry: Entry, volunteer: str) -> float | None:
+    """The hours of an entry that count for a certificate, None where it does not."""
+    if volunteer:
+        return hours_of(entry, volunteer) or None
+    return entry.hours if entry.outcome == "confirmed" else None

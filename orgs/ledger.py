@@ -16,11 +16,15 @@ import msgspec
 
 from dispatch.helped import Helped, HelpTask
 from dispatch.points import PointParams, honour_of, points_of
+from dispatch.volunteers import Volunteered
 from orgs.organizations import Organization
 from orgs.store import LEDGER, value_of
 from storage.client import Database
 
-__all__ = ["Entry", "Evaluation", "Ledger", "Record", "evaluation_of", "load_figures", "record_of", "with_figures"]
+__all__ = [
+    "Entry", "Evaluation", "Ledger", "Record", "evaluation_of", "load_figures", "record_of", "volunteer_filter",
+    "with_figures",
+]  # fmt: skip
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +34,8 @@ MOST_THANKS = 20
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """A task that an organization took and that has ended: `outcome` is confirmed or released. `hours` of all together."""
+    """A task that an organization took and that has ended: `outcome` is confirmed or released. `hours` of all together,
+    `volunteers` those of each whose number was given."""
 
     id: str
     organization: str
@@ -42,6 +47,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str
     hours: float = 0.0
     people: int = 0
+    volunteers: tuple[Volunteered, ...] = ()
     points: int = 0
     unit_rating: int | None = None
     resident_rating: int | None = None
@@ -143,6 +149,12 @@ class Ledger:
         found = await self._database.find(LEDGER, wanted, sort=[("at", 1)])
         return [value_of(one | {"id": one["_id"]}, Entry) for one in found]
 
+    async def entries_of_volunteer(self, organization: str, number: str, until: datetime) -> list[Entry]:
+        """Return what counts of one volunteer of an organization before an instant, in the order of time."""
+        wanted = volunteer_filter(organization, number, until)
+        found = await self._database.find(LEDGER, wanted, sort=[("at", 1)])
+        return [value_of(one | {"id": one["_id"]}, Entry) for one in found]
+
     async def _enter(self, cases: Sequence[str], now: datetime) -> int:
         tasks: list[HelpTask] = await self._read.tasks_of(cases)
         wanted = {entry.id: entry for task in tasks if (entry := self._entry(task)) is not None}
@@ -165,15 +177,22 @@ class Ledger:
         ratings = [rating for rating in (done.unit_rating, done.resident_rating) if rating is not None]
         return Entry(
             outcome="confirmed", kind=done.kind, category=done.category, hours=done.hours, people=done.people,
+            volunteers=done.volunteers,
             points=points_of(done.hours, ratings, self._params()), unit_rating=done.unit_rating,
             resident_rating=done.resident_rating, thanks=done.thanks, on_time=task.on_time, at=done.confirmed_at, **common,
         )  # fmt: skip
 
 
+def volunteer_filter(organization: str, number: str, until: datetime) -> dict[str, Any]:
+    """Return the filter of the entries in which one volunteer of an organization served."""
+    return {"organization": organization, "volunteers.number": number, "at": {"$lt": until}, "withdrawn_at": None}
+
+
 def _document(entry: Entry) -> dict[str, Any]:
     document: dict[str, Any] = msgspec.to_builtins(entry, builtin_types=(datetime,))
     document["_id"] = document.pop("id")
-    return document
+    volunteers = document.pop("volunteers")
+    return document | {"volunteers": list(volunteers)} if volunteers else document
 
 
 def record_of(organization: str, entries: Iterable[Entry], params: PointParams, quarter: Callable[[datetime], str]) -> Record:

@@ -53,6 +53,11 @@ INDEXES: Mapping[str, Sequence[Index]] = {
     LEDGER: (
         Index((("case", 1),), serves="the entries of cases that have changed"),
         Index((("organization", 1), ("at", 1)), serves="what an organization earned in a period"),
+        Index(
+            (("organization", 1), ("volunteers.number", 1), ("at", 1)),
+            partial={"volunteers.number": {"$exists": True}},
+            serves="the record of one volunteer",
+        ),
         Index((("at", 1),), serves="what all organizations earned in a period"),
     ),
     CERTIFICATES: (),

@@ -105,12 +105,24 @@ def _helper_has_time(at: Situation, values: Values) -> Found:
     return None if reach is None or load < reach.capacity else no_capacity(reach.capacity, load)
 
 
+def _volunteers_agree(at: Situation, values: Values) -> Found:
+    """The hours of single volunteers are part of those of all together; who came without a number is in these alone."""
+    rows = values.get("volunteers", [])
+    hours = round(sum(row["hours"] for row in rows), 2)
+    if hours > values["hours"]:
+        return FieldError(field="volunteers", code="over_hours", message=f"{hours:g} hours, more than those of all together")
+    if len(rows) > values.get("count", len(rows)):
+        return FieldError(field="volunteers", code="over_count", message=f"{len(rows)} rows, more than came")
+    return None
+
+
 CHECKS: dict[str, Check] = {
     "helper_has_time": _helper_has_time,
     "organizations_free": _organizations_free,
     "places_fit": _places_fit,
     "rating_is_whole": whole("rating"),
     "count_is_whole": whole("count"),
+    "volunteers_agree": _volunteers_agree,
 }
 CONDITIONS: dict[str, Condition] = {}
 
@@ -161,6 +173,9 @@ def _report_help(step: Step) -> None:
     _move_help(step)
     fields, photos = step.fields, step.fields.get("photos", [])
     result = {"note": fields["note"], "hours": fields["hours"], "photos": photos, "at": step.now}
+    if rows := fields.get("volunteers"):
+        result |= {"volunteers": rows, "count": len(rows)}
+        step.data["volunteers"] = len(rows)
     if "count" in fields:
         result["count"] = int(fields["count"])
     task_now(step)["result"] = result

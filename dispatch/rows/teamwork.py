@@ -97,9 +97,9 @@ ROWS: tuple[Transition, ...] = (
         guards=("own_help",),
         fields=(
             text("note", 5), Field(name="hours", type="number", required=True, min=0, max=1000),
-            Field(name="count", type="number", min=1, max=1000), PHOTOS,
+            Field(name="count", type="number", min=1, max=1000), Field(name="volunteers", type="volunteers", max=500), PHOTOS,
         ),
-        checks=("count_is_whole",), effects=("report_help",), notices=("lead",),
+        checks=("count_is_whole", "volunteers_agree"), effects=("report_help",), notices=("lead",),
     ),
     Transition(
         subject="task", action="task_confirm", number="2.4b", states=("submitted",), next="confirmed",

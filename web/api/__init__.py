@@ -76,6 +76,7 @@ from web.api.sessions import CurrentSession, Sessions
 from web.api.territory import TerritoryInspect
 from web.api.units import UnitDissolve, UnitHandler, UnitHistory, UnitImport, Units
 from web.api.visits import DueVisits, PlaceVisits, VisitCounts, VisitPlaceHandler, VisitPlaceImport, VisitPlaceList
+from web.api.volunteers import VolunteerCertificatePdf, VolunteerRecordOf, Volunteers
 from web.stream import StreamHandler
 from web.tiles import TileHandler
 
@@ -143,6 +144,9 @@ ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
     ("/api/v1/organizations:evaluation", Evaluations),
     ("/api/v1/organizations/{code}/record", OrganizationRecord),
     ("/api/v1/organizations/{code}/certificates/{period}.pdf", CertificatePdf),
+    ("/api/v1/organizations/{code}/volunteers", Volunteers),
+    ("/api/v1/organizations/{code}/volunteers/{number}/record", VolunteerRecordOf),
+    ("/api/v1/organizations/{code}/volunteers/{number}/certificates/{period}.pdf", VolunteerCertificatePdf),
     ("/api/v1/organizations:import", OrganizationImport),
     ("/api/v1/organizations/{code}:standing", OrganizationStanding),
     ("/api/v1/organizations/{code}:reveal", OrganizationReveal),

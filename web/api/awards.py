@@ -13,13 +13,13 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from orgs.certificate_pdf import pdf_of
-from orgs.certificates import CertificateUnknown, Checked
+from orgs.certificates import CertificateUnknown, Checked, Earned
 from orgs.ledger import Evaluation, Record, evaluation_of, record_of
 from storage.errors import NotFound
 from web.base import ApiHandler, field_error, operation
 from web.shapes import Items
 
-__all__ = ["CertificateCheck", "CertificatePdf", "Evaluations", "OrganizationRecord", "days_of"]
+__all__ = ["CertificateCheck", "CertificatePdf", "Evaluations", "LedgerHandler", "OrganizationRecord", "PeriodQuery", "days_of"]
 
 PERIOD = re.compile(r"(?P<year>20\d\d)(?:Q(?P<quarter>[1-4])|-(?P<month>0[1-9]|1[0-2]))?")
 LONGEST = timedelta(days=370)
@@ -51,7 +51,7 @@ def days_of(period: str) -> tuple[date, date]:
     return date(year, first, 1), end - timedelta(days=1)
 
 
-class _Handler(ApiHandler):
+class LedgerHandler(ApiHandler):
     """What all doors to the ledger have in common."""
 
     @property
@@ -74,11 +74,28 @@ class _Handler(ApiHandler):
         first, after = days[0], days[1] + timedelta(days=1)
         return datetime.combine(first, clock_time(), self.zone), datetime.combine(after, clock_time(), self.zone)
 
-    async def record(self, code: str, days: tuple[date, date]) -> Record:
-        """Return what an organization has earned. Raises `NotFound` for another's."""
+    async def name_of(self, code: str) -> str:
+        """Return the name of an organization whose ledger may be asked for. Raises `NotFound` for another's."""
         if self.actor.role == "org_coordinator" and not self.actor.serves(code):
             raise NotFound
-        await self.services.registry.get(code)
+        return (await self.services.registry.get(code)).name
+
+    async def send_certificate(self, name: str, earned: Earned, days: tuple[date, date]) -> None:
+        """Issue the certificate and send it as a PDF; the same figures are the same certificate."""
+        services, city = self.services, self.services.city
+        certificate = await services.certificates.issue(
+            actor=self.actor, name=name, earned=earned, days=days, period=self.period(days), city=city.case_prefix
+        )
+        base = services.outside.base_url or f"{self.request.protocol}://{self.request.host}"
+        address = f"{base}/api/v1/public/certificates/{certificate.code}"
+        pdf = await asyncio.to_thread(pdf_of, certificate, city=city.name, zone=self.zone, address=address)
+        self.set_header("Content-Type", "application/pdf")
+        self.set_header("Content-Disposition", f'attachment; filename="{certificate.code}.pdf"')
+        self.finish(pdf)
+
+    async def record(self, code: str, days: tuple[date, date]) -> Record:
+        """Return what an organization has earned. Raises `NotFound` for another's."""
+        await self.name_of(code)
         entries = await self.services.ledger.entries(*self.period(days), code)
         return record_of(code, entries, self.services.city.params.points, self._quarter)
 
@@ -87,7 +104,7 @@ class _Handler(ApiHandler):
         return f"{local.year}Q{(local.month + 2) // 3}"
 
 
-class OrganizationRecord(_Handler):
+class OrganizationRecord(LedgerHandler):
     """GET /api/v1/organizations/{code}/record."""
 
     @operation("What an organization has earned", permission="organizations.read", query=PeriodQuery, result=Record)
@@ -96,7 +113,7 @@ class OrganizationRecord(_Handler):
         self.answer(await self.record(code, self.days(query)))
 
 
-class Evaluations(_Handler):
+class Evaluations(LedgerHandler):
     """GET /api/v1/organizations:evaluation."""
 
     @operation("Figures of all organizations for their keeper", permission="organizations.evaluate", query=PeriodQuery,
@@ -107,25 +124,19 @@ class Evaluations(_Handler):
         self.answer(Items(evaluation_of(entries)))
 
 
-class CertificatePdf(_Handler):
+class CertificatePdf(LedgerHandler):
     """GET /api/v1/organizations/{code}/certificates/{period}.pdf."""
 
     @operation("A certificate of a year (2026), a quarter (2026Q4) or a month (2026-11)", permission="organizations.read",
                media="application/pdf")  # fmt: skip
     async def get(self, code: str, period: str) -> None:
         """Issue it and send the PDF; the same figures are the same certificate."""
-        days, services = days_of(period), self.services
-        record, name = await self.record(code, days), (await services.registry.get(code)).name
-        city = services.city
-        certificate = await services.certificates.issue(
-            actor=self.actor, name=name, record=record, days=days, period=self.period(days), city=city.case_prefix
-        )
-        base = services.outside.base_url or f"{self.request.protocol}://{self.request.host}"
-        address = f"{base}/api/v1/public/certificates/{certificate.code}"
-        pdf = await asyncio.to_thread(pdf_of, certificate, city=city.name, zone=self.zone, address=address)
-        self.set_header("Content-Type", "application/pdf")
-        self.set_header("Content-Disposition", f'attachment; filename="{certificate.code}.pdf"')
-        self.finish(pdf)
+        days = days_of(period)
+        name, record = await self.name_of(code), await self.record(code, days)
+        earned = Earned(
+            organization=code, tasks=record.tasks, hours=record.hours, points=record.points, stars=record.stars
+        )  # fmt: skip
+        await self.send_certificate(name, earned, days)
 
 
 class CertificateCheck(ApiHandler):

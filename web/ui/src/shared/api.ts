@@ -9,6 +9,7 @@ export interface FieldProblem {
   field: string
   code: string
   message: string
+  row?: number
 }
 
 /** What went wrong, in the user's language. `code` is the API's; `offline` and `timeout` are ours (status 0). */

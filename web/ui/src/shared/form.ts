@@ -51,7 +51,7 @@ export function gapText(gap: Gap, field: ActionField | undefined): string {
 
 /** The value a field starts with: what the API proposes, or nothing. Where somebody stands is measured, never proposed. */
 export function startValue(field: ActionField): unknown {
-  if (field.type === 'photos' || field.type === 'units' || field.type === 'organizations') return []
+  if (field.type === 'photos' || field.type === 'units' || field.type === 'organizations' || field.type === 'volunteers') return []
   if (field.name === 'position') return undefined
   if (field.type === 'datetime') return new Date().toISOString()
   if (field.value !== undefined && field.value !== null) return field.value
@@ -121,7 +121,13 @@ export function useActionForm(item: () => Case, action: () => Action, path?: () 
 
   function take(problem: Problem): void {
     failure.value = problem.message
-    refused.value = Object.fromEntries(problem.errors.map((error) => [error.field.replace(/^(fields|body)\./, ''), error.message]))
+    refused.value = {}
+    for (const error of problem.errors) {
+      const whole = error.field.replace(/^(fields|body)\./, '')
+      const name = error.row === undefined ? whole : whole.split('.')[0]! // of a row, what is wrong with each stands below the one field
+      const said = error.row === undefined ? error.message : t('gap.row', { n: error.row, what: error.message })
+      refused.value[name] = refused.value[name] ? `${refused.value[name]} ${said}` : said
+    }
     if (!problem.retryable) key.value = newKey()
     if (problem.stale || problem.status === 409) refresh() // what was typed stays; the case becomes the newest
   }

@@ -51,7 +51,9 @@ export interface Match {
 }
 export type FieldType =
   | 'text' | 'choice' | 'number' | 'boolean' | 'datetime' | 'date' | 'limit' | 'photos' | 'point' | 'unit' | 'units'
-  | 'organization' | 'organizations' | 'case' | 'category' | 'person'
+  | 'organization' | 'organizations' | 'case' | 'category' | 'person' | 'volunteers'
+/** How many hours a volunteer served, by the organization's own number for them. */
+export interface Volunteered { number: string; hours: number }
 export interface ActionField {
   name: string
   type: FieldType
