@@ -27,7 +27,7 @@ from msgspec import inspect as shapes
 
 from storage.errors import FieldError, Invalid
 
-__all__ = ["MAX_ERRORS", "PackInvalid", "PackReport", "Row", "allowed", "read_toml", "rows", "rows_of"]
+__all__ = ["MAX_ERRORS", "Imported", "PackInvalid", "PackReport", "Row", "allowed", "read_toml", "rows", "rows_of"]
 
 MAX_ERRORS = 1000  # kept in full; what comes after is only counted
 MAX_BYTES = 512 * 1024 * 1024
@@ -47,6 +47,14 @@ class Row(NamedTuple, Generic[T]):
 
     number: int
     value: T
+
+
+class Imported(msgspec.Struct, frozen=True, kw_only=True):
+    """What taking a table over did, or in a dry run would do: rows that are new, that change one, that say what is so already."""
+
+    new: int
+    changed: int
+    same: int
 
 
 class PackReport:
@@ -69,6 +77,10 @@ class PackReport:
         self.total_errors += 1
         if len(self.errors) < MAX_ERRORS:
             self.errors.append(FieldError(field=column, code=code, message=message, row=row, file=file))
+
+    def wrong(self, file: str, row: int | None, column: str, cell: str, allowed: str, code: str) -> None:
+        """Add what stands in a cell and what is allowed there."""
+        self.error(file, row, column, f"is `{cell}`; allowed: {allowed}", code=code)
 
     def warn(self, file: str, row: int | None, column: str, message: str, *, code: str = "doubtful") -> None:
         """Add something that a person should look at but that does not stop the import."""

@@ -16,7 +16,7 @@ import msgspec
 
 from dispatch.actors import Actor
 from dispatch.pack_taking import PackTable, Taking, columns_of, register_entry
-from dispatch.packs import PackReport, Row, rows_of
+from dispatch.packs import Imported, PackReport, Row, rows_of
 from grid.areas import Entry
 from grid.entry_rows import EntryRow, entry_id, entry_of, wrong_in
 from grid.gazetteer_corrected import Correction
@@ -26,7 +26,7 @@ from storage.errors import FieldError, Invalid, NotFound
 from storage.indexes import Index
 from storage.registers import CHANGES_OF, Act, Register
 
-__all__ = ["CHANGES", "INDEXES", "MOST_ROWS", "Entries", "Imported", "Kept", "save_pack"]
+__all__ = ["CHANGES", "INDEXES", "MOST_ROWS", "Entries", "Kept", "Looked", "save_pack"]
 
 CHANGES = "gazetteer_changes"
 TABLE = "gazetteer.csv"
@@ -52,12 +52,9 @@ class Kept(msgspec.Struct, frozen=True):
     entry: Entry
 
 
-class Imported(msgspec.Struct, frozen=True):
-    """What a table does: how many entries are new, changed, there already; and, looked at only, what is wrong with it."""
+class Looked(Imported, frozen=True, kw_only=True):
+    """What a table does; and, looked at only, what is wrong with it."""
 
-    new: int
-    changed: int
-    same: int
     errors: list[FieldError] = []
 
 
@@ -100,7 +97,7 @@ class Entries:
         if before is not None and not before.get("removed"):
             await self._register.put(id, {"removed": True, "origin": OFFICE}, _act(actor, now), rev=rev)
 
-    async def take_over(self, actor: Actor, text: str, now: datetime, *, dry_run: bool) -> Imported:
+    async def take_over(self, actor: Actor, text: str, now: datetime, *, dry_run: bool) -> Looked:
         """Add the rows of a table (columns of `gazetteer.csv`, `id` where one is to be replaced); with `dry_run` only say what
         would be done and what is wrong.
 
@@ -116,7 +113,8 @@ class Entries:
             report.raise_if_errors()
             for id in sorted(found.keys() - same):
                 await self._register.put(id, _content(found[id]), _act(actor, now))
-        return Imported(len(found.keys() - there), len(there - same), len(same), report.errors)
+        new, changed = len(found.keys() - there), len(there - same)
+        return Looked(new=new, changed=changed, same=len(same), errors=report.errors)
 
     async def _stamp(self, at: datetime, session: Any) -> dict[str, int]:
         return {"version": await next_names_version(self._database, at, session)}

@@ -14,7 +14,7 @@ import msgspec
 
 from dispatch.actors import Actor
 from dispatch.pack_taking import Taking
-from dispatch.packs import PackReport, Row, rows, rows_of
+from dispatch.packs import Imported, PackReport, Row, rows, rows_of
 from dispatch.ports import Directory, Locator
 from grid.areas import Area
 from grid.group_store import (
@@ -33,7 +33,7 @@ from storage.errors import FieldError, Forbidden, Invalid, NotFound
 from storage.indexes import ensure
 from storage.registers import Act, Register
 
-__all__ = ["GroupRow", "Groups", "Imported", "KeptGroup", "read_groups", "write_groups"]
+__all__ = ["GroupRow", "Groups", "KeptGroup", "read_groups", "write_groups"]
 
 TABLE = "groups.csv"
 MOST_ROWS = 20_000
@@ -63,14 +63,6 @@ class KeptGroup(msgspec.Struct, frozen=True, kw_only=True):
 
     rev: int
     group: Group
-
-
-class Imported(msgspec.Struct, frozen=True, kw_only=True):
-    """What an import does, or in a dry run would do: groups that are new, that change, that are as they were."""
-
-    new: int
-    changed: int
-    same: int
 
 
 def read_groups(folder: Path, report: PackReport, *, areas: Sequence[Area], leaders: Collection[str]) -> list[Group]:

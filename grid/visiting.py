@@ -15,7 +15,7 @@ import msgspec
 
 from dispatch.actors import Actor
 from dispatch.errors import IdempotencyKeyRequired, IdempotencyMismatch
-from dispatch.packs import PackReport, rows_of
+from dispatch.packs import Imported, PackReport, rows_of
 from dispatch.ports import Directory, Locator
 from dispatch.reports import Location
 from dispatch.service import CaseService
@@ -28,7 +28,7 @@ from storage.client import Database
 from storage.errors import FieldError, Forbidden, HeyunError, Invalid, NotFound
 from storage.registers import Act, Register
 
-__all__ = ["GradeCount", "Imported", "Listed", "NewVisit", "PlaceRow", "Visits"]
+__all__ = ["GradeCount", "Listed", "NewVisit", "PlaceRow", "Visits"]
 
 TABLE = "visit_places.csv"
 MOST_ROWS = 5000
@@ -74,14 +74,6 @@ class GradeCount(msgspec.Struct, frozen=True, kw_only=True):
     grade: Grade
     places: int
     overdue: int
-
-
-class Imported(msgspec.Struct, frozen=True, kw_only=True):
-    """What an import does, or in a dry run would do: places that are new, that change, that are as they were."""
-
-    new: int
-    changed: int
-    same: int
 
 
 class Visits:

@@ -349,4 +349,4 @@ class _Check:
             self._wrong(file, number, column, str(last), f"a day not before {first}", "days")
 
     def _wrong(self, file: str, number: int | None, column: str, cell: str, allowed: str, code: str) -> None:
-        self._report.error(file, number, column, f"is `{cell}`; allowed: {allowed}", code=code)
+        self._report.wrong(file, number, column, cell, allowed, code)

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from dispatch.actors import Actor
-from dispatch.packs import PackReport, Row, rows_of
+from dispatch.packs import Imported, PackReport, Row, rows_of
 from dispatch.ports import Locator
 from orgs import hours
 from orgs.people import Person
@@ -26,7 +26,7 @@ from storage.client import Database
 from storage.errors import FieldError, Forbidden, Invalid
 from storage.registers import Act, Register
 
-__all__ = ["ADDED", "MOST_ROWS", "Imported", "Kept", "Rosters", "wrong_in"]
+__all__ = ["ADDED", "MOST_ROWS", "Kept", "Rosters", "wrong_in"]
 
 ADDED = "A-"  # how the ids begin that an import gives
 MOST_ROWS = 5000
@@ -63,14 +63,6 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     rev: int
     duty: Duty
-
-
-class Imported(msgspec.Struct, frozen=True, kw_only=True):
-    """What an import does, or in a dry run would do: rows that are new, that replace a row, that are there already."""
-
-    new: int
-    changed: int
-    same: int
 
 
 class Rosters:
@@ -155,7 +147,7 @@ class Rosters:
     def _report(self, actor: Actor, row: Row[Duty], report: PackReport) -> None:
         wrong = list(self._wrong(row.value))
         for one in wrong:
-            report.error(TABLE, row.number, one.column, f"is `{one.cell}`; allowed: {one.allowed}", code=one.code)
+            report.wrong(TABLE, row.number, *one)
         if not wrong and not self._is_own(actor, row.value):
             report.error(TABLE, row.number, "username", "a person and areas that you lead", code="not_yours")
 

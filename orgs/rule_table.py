@@ -151,7 +151,7 @@ def _rule(number: int, row: TableRow, before: Rule | None, snapshot: DirectorySn
 
 def _report(number: int, rule: Rule, terms: Terms, report: PackReport) -> None:
     for wrong in wrong_terms(rule, terms):
-        report.error(TABLE, number, wrong.column, f"is `{wrong.cell}`; allowed: {wrong.allowed}", code=wrong.code)
+        report.wrong(TABLE, number, *wrong)
     if rule.until <= rule.since:
         report.error(TABLE, number, "valid_to", "ends before it begins; allowed: a day not before the first", code="days")
 

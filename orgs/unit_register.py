@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import msgspec
 
 from dispatch.actors import Actor
-from dispatch.packs import PackReport, rows_of
+from dispatch.packs import Imported, PackReport, rows_of
 from orgs import hours
 from orgs.directory import DirectorySnapshot
 from orgs.importing import unit_of
@@ -25,7 +25,7 @@ from storage.client import Database
 from storage.errors import Conflict, FieldError, Invalid, NotFound
 from storage.registers import Act, Register
 
-__all__ = ["MOST_ROWS", "KeptUnit", "TakenOver", "UnitChange", "UnitRegister", "wrong_unit"]
+__all__ = ["MOST_ROWS", "KeptUnit", "UnitChange", "UnitRegister", "wrong_unit"]
 
 EDITED = "editor"  # `origin` of a unit that was made here
 TABLE = "units.csv"
@@ -47,14 +47,6 @@ class UnitChange(msgspec.Struct, frozen=True, kw_only=True):
     role: str
     before: Unit | None
     after: Unit | None
-
-
-class TakenOver(msgspec.Struct, frozen=True, kw_only=True):
-    """How many rows of a table are new units, change one, say what is so already."""
-
-    new: int
-    changed: int
-    same: int
 
 
 class Present(Protocol):
@@ -143,7 +135,7 @@ class UnitRegister:
             raise Invalid(errors=[FieldError("successor", "unknown_unit", "a unit that is there behind that day")])
         return await self._write(actor, after, now, rev)
 
-    async def take_over(self, actor: Actor, text: str, now: datetime, *, dry_run: bool) -> TakenOver:
+    async def take_over(self, actor: Actor, text: str, now: datetime, *, dry_run: bool) -> Imported:
         """Add or change the units of a table (columns of `units.csv`); others stay. With `dry_run` only say what would be done.
 
         All rows or none: raises `PackInvalid` with every row that is wrong.
@@ -155,8 +147,7 @@ class UnitRegister:
         whole = units | found
         for number, row in rows:
             for wrong in wrong_unit(found[row.code], whole, self._is_area):
-                message = f"is `{wrong.cell}`; allowed: {wrong.allowed}"
-                report.error(TABLE, number, wrong.column, message, code=wrong.code)
+                report.wrong(TABLE, number, *wrong)
         report.raise_if_errors()
         changed = {code: unit for code, unit in found.items() if units.get(code) != unit}
         if not dry_run:
@@ -164,7 +155,7 @@ class UnitRegister:
                 await self._register.put(code, _content(changed[code]), _act(actor, now))
             await mark_changed(self._database, now)
         new = len(found.keys() - units.keys())
-        return TakenOver(new=new, changed=len(changed) - new, same=len(found) - len(changed))
+        return Imported(new=new, changed=len(changed) - new, same=len(found) - len(changed))
 
     async def _write(self, actor: Actor, unit: Unit, now: datetime, rev: int) -> KeptUnit:
         document = await self._register.put(unit.code, _content(unit), _act(actor, now), rev=rev)

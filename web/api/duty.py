@@ -11,12 +11,13 @@ import msgspec
 from dispatch.actors import ROLES
 from dispatch.model import AreaRef, Place
 from orgs.roster import Duty, Post, Roster, RowKind
-from orgs.rostering import Imported, Kept
+from orgs.rostering import Kept
 from storage.errors import FieldError, Invalid
 from web.api.asking import Latitude, Longitude
 from web.base import ApiHandler, field_error, operation
 from web.bodies import Body
 from web.shapes import Items, moment
+from web.tables import TableAnswer, TableBody, table_answer
 
 __all__ = ["DutyHandler", "RosterImport", "RosterList", "RosterRowHandler"]
 
@@ -111,22 +112,6 @@ class RosterItem(msgspec.Struct, kw_only=True):
     substitute: str
 
 
-class RosterImportBody(Body, frozen=True, kw_only=True):
-    """A table with the columns of `roster.csv` (and `id` where a row is to be replaced); by default only looked at."""
-
-    csv: Annotated[str, msgspec.Meta(max_length=900_000)]
-    dry_run: bool = True
-
-
-class RosterImportAnswer(msgspec.Struct, kw_only=True):
-    """How many rows are new, replace another, are there already; whether anything was written."""
-
-    new: int
-    changed: int
-    same: int
-    dry_run: bool
-
-
 def _item(kept: Kept) -> RosterItem:
     return RosterItem(id=kept.id, rev=kept.rev, **msgspec.structs.asdict(kept.duty))
 
@@ -203,8 +188,14 @@ class RosterRowHandler(ApiHandler):
 class RosterImport(ApiHandler):
     """POST /api/v1/rosters:import."""
 
-    @operation("Import rows of the roster", permission="roster.edit", body=RosterImportBody, result=RosterImportAnswer)
-    async def post(self, body: RosterImportBody) -> None:
-        """Say what the table would do, or take it over as a whole; a row that is wrong is named and nothing is written."""
-        done: Imported = await self.services.rosters.take_over(self.actor, body.csv, self.services.clock(), dry_run=body.dry_run)
-        self.answer(RosterImportAnswer(new=done.new, changed=done.changed, same=done.same, dry_run=body.dry_run))
+    @operation(
+        "Import rows of the roster (columns of roster.csv; id replaces a row)",
+        permission="roster.edit",
+        body=TableBody,
+        result=TableAnswer,
+    )
+    async def post(self, body: TableBody) -> None:
+        """Say what the table (columns of `roster.csv`, and `id` where a row is to be replaced) would do, or take it over as a
+        whole; a row that is wrong is named and nothing is written."""
+        done = await self.services.rosters.take_over(self.actor, body.csv, self.services.clock(), dry_run=body.dry_run)
+        self.answer(table_answer(done, body))

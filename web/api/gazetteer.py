@@ -7,12 +7,13 @@ from typing import Annotated
 
 import msgspec
 
-from grid.entries import Imported, Kept
+from grid.entries import Kept
 from grid.entry_rows import EntryRow
 from storage.errors import FieldError
 from web.base import ApiHandler, field_error, operation
 from web.bodies import Body
 from web.shapes import Items
+from web.tables import TableAnswer, TableBody
 
 __all__ = ["GazetteerEntry", "GazetteerImport", "GazetteerList"]
 
@@ -57,21 +58,10 @@ class EntryItem(msgspec.Struct, kw_only=True):
     synthetic: bool
 
 
-class EntryImportBody(Body, frozen=True, kw_only=True):
-    """A table with the columns of `gazetteer.csv` (and `id` where an entry is to be replaced); by default only looked at."""
+class EntryImportAnswer(TableAnswer, kw_only=True):
+    """Besides, what is wrong with a table that was only looked at, row by row."""
 
-    csv: Annotated[str, msgspec.Meta(max_length=900_000)]
-    dry_run: bool = True
-
-
-class EntryImportAnswer(msgspec.Struct, kw_only=True):
-    """How many entries are new, changed, there already; what is wrong, row by row; whether anything was written."""
-
-    new: int
-    changed: int
-    same: int
     errors: list[FieldError]
-    dry_run: bool
 
 
 def _item(kept: Kept) -> EntryItem:
@@ -119,8 +109,14 @@ class GazetteerEntry(ApiHandler):
 class GazetteerImport(ApiHandler):
     """POST /api/v1/gazetteer:import."""
 
-    @operation("Import entries of the gazetteer", permission="territory.edit", body=EntryImportBody, result=EntryImportAnswer)
-    async def post(self, body: EntryImportBody) -> None:
-        """Say what the table would do and what is wrong with it, or take it over as a whole."""
-        done: Imported = await self.services.entries.take_over(self.actor, body.csv, self.services.clock(), dry_run=body.dry_run)
+    @operation(
+        "Import entries of the gazetteer (columns of gazetteer.csv; id replaces one)",
+        permission="territory.edit",
+        body=TableBody,
+        result=EntryImportAnswer,
+    )
+    async def post(self, body: TableBody) -> None:
+        """Say what the table (columns of `gazetteer.csv`, and `id` where an entry is to be replaced) would do and what is wrong
+        with it, or take it over as a whole."""
+        done = await self.services.entries.take_over(self.actor, body.csv, self.services.clock(), dry_run=body.dry_run)
         self.answer(EntryImportAnswer(dry_run=body.dry_run, **msgspec.structs.asdict(done)))

@@ -10,13 +10,14 @@ import msgspec
 
 from dispatch.plain import PublicCase
 from dispatch.reports import Location
-from grid.group_service import Imported, KeptGroup
+from grid.group_service import KeptGroup
 from grid.groups import Choice, Group, GroupKind, Help, Post
 from grid.posting import NewPost, Told
 from web.base import ApiHandler, field_error, operation
 from web.bodies import Body
 from web.cursors import behind, cursor_of
 from web.shapes import Items, moment
+from web.tables import TableAnswer, TableBody, table_answer
 
 __all__ = [
     "GroupHandler", "GroupImport", "GroupList", "GroupNoticeRead", "GroupNotices", "GroupPosts", "PostConfirm", "PostDecline",
@@ -60,22 +61,6 @@ class GroupView(msgspec.Struct, kw_only=True):
     leaders: tuple[str, ...]
     size: int
     active: bool
-
-
-class GroupImportBody(Body, frozen=True, kw_only=True):
-    """A table with the columns of `groups.csv`; by default only looked at."""
-
-    csv: Annotated[str, msgspec.Meta(max_length=900_000)]
-    dry_run: bool = True
-
-
-class GroupImportAnswer(msgspec.Struct, kw_only=True):
-    """How many groups are new, change, are as they were; whether anything was written."""
-
-    new: int
-    changed: int
-    same: int
-    dry_run: bool
 
 
 class PostsQuery(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -231,12 +216,13 @@ class GroupHandler(ApiHandler):
 class GroupImport(ApiHandler):
     """POST /api/v1/groups:import."""
 
-    @operation("Import groups", permission="group.edit", body=GroupImportBody, result=GroupImportAnswer)
-    async def post(self, body: GroupImportBody) -> None:
-        """Say what the table would do, or take it over as a whole; a row that is wrong is named and nothing is written."""
+    @operation("Import groups (columns of groups.csv)", permission="group.edit", body=TableBody, result=TableAnswer)
+    async def post(self, body: TableBody) -> None:
+        """Say what the table (columns of `groups.csv`) would do, or take it over as a whole; a row that is wrong is named and
+        nothing is written."""
         groups, now = self.services.field.groups, self.services.clock()
-        done: Imported = await groups.take_over(self.actor, body.csv, now, dry_run=body.dry_run)
-        self.answer(GroupImportAnswer(new=done.new, changed=done.changed, same=done.same, dry_run=body.dry_run))
+        done = await groups.take_over(self.actor, body.csv, now, dry_run=body.dry_run)
+        self.answer(table_answer(done, body))
 
 
 class GroupPosts(ApiHandler):

@@ -10,14 +10,14 @@ from dispatch.errors import IdempotencyKeyRequired
 from dispatch.service import utc_now
 from orgs.rule_table import COLUMNS, Taken
 from web.base import ApiHandler, operation
-from web.bodies import Body
+from web.tables import TableBody
 
 __all__ = ["RuleExport", "RuleImport"]
 
 MOST_BYTES = 32 * 1024 * 1024
 
 
-class TableBody(Body, frozen=True, kw_only=True):
+class RulesBody(TableBody, frozen=True, kw_only=True):
     """A table with the columns of `rules.csv`, the rulebook that was looked at, and why; by default only looked at.
 
     Rules of the table are added or changed; with `whole` it is the whole book, and what it does not have ends now.
@@ -27,7 +27,6 @@ class TableBody(Body, frozen=True, kw_only=True):
     version: Annotated[int, msgspec.Meta(ge=0)]
     reason: Annotated[str, msgspec.Meta(min_length=2, max_length=2000)]
     whole: bool = False
-    dry_run: bool = True
 
 
 class RuleExport(ApiHandler):
@@ -44,8 +43,8 @@ class RuleImport(ApiHandler):
 
     body_limit = MOST_BYTES
 
-    @operation("Change rules by a table", permission="rules.edit", body=TableBody, result=Taken, idempotent=True)
-    async def post(self, body: TableBody) -> None:
+    @operation("Change rules by a table", permission="rules.edit", body=RulesBody, result=Taken, idempotent=True)
+    async def post(self, body: RulesBody) -> None:
         """Make one version of all rows, or none; a dry run only counts and needs no key."""
         if (key := self.idempotency_key) is None and not body.dry_run:
             raise IdempotencyKeyRequired

@@ -15,11 +15,12 @@ from orgs.directory import DirectorySnapshot
 from orgs.rule_times import moment_at
 from orgs.tables import UnitRow
 from orgs.unit_duties import on_duty_of, responsibility
-from orgs.unit_register import KeptUnit, TakenOver, UnitChange
+from orgs.unit_register import KeptUnit, UnitChange
 from orgs.units import Unit
 from web.base import ApiHandler, field_error, operation
 from web.bodies import Body
 from web.shapes import Items, Ref
+from web.tables import TableAnswer, TableBody, table_answer
 
 __all__ = ["UnitDissolve", "UnitHandler", "UnitHistory", "UnitImport", "Units"]
 
@@ -65,13 +66,6 @@ class DissolveBody(Body, frozen=True, kw_only=True):
     rev: Rev
     last_day: date
     successor: Code = ""
-
-
-class UnitsBody(Body, frozen=True, kw_only=True):
-    """A table with the columns of `units.csv`; by default only looked at."""
-
-    csv: Annotated[str, msgspec.Meta(max_length=900_000)]
-    dry_run: bool = True
 
 
 class UnitItem(msgspec.Struct, kw_only=True):
@@ -167,15 +161,6 @@ class UnitChangeItem(msgspec.Struct, kw_only=True):
     after: UnitState | None
 
 
-class UnitTableAnswer(msgspec.Struct, kw_only=True):
-    """How many rows are new units, change one, say what is so already; whether anything was written."""
-
-    new: int
-    changed: int
-    same: int
-    dry_run: bool
-
-
 class Units(ApiHandler):
     """GET /api/v1/units."""
 
@@ -251,11 +236,13 @@ class UnitHistory(ApiHandler):
 class UnitImport(ApiHandler):
     """POST /api/v1/units:import."""
 
-    @operation("Add or change units by a table", permission="units.edit", body=UnitsBody, result=UnitTableAnswer)
-    async def post(self, body: UnitsBody) -> None:
-        """Take all rows over, or none; by default only say what would be done."""
-        done: TakenOver = await self.services.units.take_over(self.actor, body.csv, utc_now(), dry_run=body.dry_run)
-        self.answer(UnitTableAnswer(new=done.new, changed=done.changed, same=done.same, dry_run=body.dry_run))
+    @operation(
+        "Add or change units by a table (columns of units.csv)", permission="units.edit", body=TableBody, result=TableAnswer
+    )
+    async def post(self, body: TableBody) -> None:
+        """Take all rows (columns of `units.csv`) over, or none; by default only say what would be done."""
+        done = await self.services.units.take_over(self.actor, body.csv, utc_now(), dry_run=body.dry_run)
+        self.answer(table_answer(done, body))
 
 
 def _item(unit: Unit) -> UnitItem:

@@ -9,12 +9,13 @@ from typing import Annotated
 import msgspec
 
 from dispatch.reports import Location
-from grid.visiting import GradeCount, Imported, Listed, NewVisit, PlaceRow
+from grid.visiting import GradeCount, Listed, NewVisit, PlaceRow
 from grid.visits import Grade, Outcome, VisitMade
 from web.api.asking import Latitude, Longitude
 from web.base import ApiHandler, field_error, operation
 from web.bodies import Body
 from web.shapes import Items, moment
+from web.tables import TableAnswer, TableBody, table_answer
 
 __all__ = ["DueVisits", "PlaceVisits", "VisitCounts", "VisitPlaceHandler", "VisitPlaceImport", "VisitPlaceList"]
 
@@ -55,22 +56,6 @@ class PlaceBody(Body, frozen=True, kw_only=True):
     note: Annotated[str, msgspec.Meta(max_length=500)] = ""
     worker: Annotated[str, msgspec.Meta(max_length=64)] = ""
     rev: int | None = None
-
-
-class PlaceImportBody(Body, frozen=True, kw_only=True):
-    """A table with the columns id, area_code, grade, address, lon, lat, crs, note, worker; by default only looked at."""
-
-    csv: Annotated[str, msgspec.Meta(max_length=900_000)]
-    dry_run: bool = True
-
-
-class PlaceImportAnswer(msgspec.Struct, kw_only=True):
-    """How many places are new, change, are as they were; whether anything was written."""
-
-    new: int
-    changed: int
-    same: int
-    dry_run: bool
 
 
 class MadeBody(Body, frozen=True, kw_only=True):
@@ -161,11 +146,17 @@ class VisitPlaceHandler(ApiHandler):
 class VisitPlaceImport(ApiHandler):
     """POST /api/v1/visit-places:import."""
 
-    @operation("Import places to be visited", permission="visit.plan", body=PlaceImportBody, result=PlaceImportAnswer)
-    async def post(self, body: PlaceImportBody) -> None:
-        """Say what the table would do, or take it over as a whole; a row that is wrong is named and nothing is written."""
-        done: Imported = await self.services.field.visits.take_over(self.actor, body.csv, dry_run=body.dry_run)
-        self.answer(PlaceImportAnswer(new=done.new, changed=done.changed, same=done.same, dry_run=body.dry_run))
+    @operation(
+        "Import places to be visited (id, area_code, grade, address, lon, lat, crs, note, worker)",
+        permission="visit.plan",
+        body=TableBody,
+        result=TableAnswer,
+    )
+    async def post(self, body: TableBody) -> None:
+        """Say what the table (columns id, area_code, grade, address, lon, lat, crs, note, worker) would do, or take it over as a
+        whole; a row that is wrong is named and nothing is written."""
+        done = await self.services.field.visits.take_over(self.actor, body.csv, dry_run=body.dry_run)
+        self.answer(table_answer(done, body))
 
 
 class DueVisits(ApiHandler):

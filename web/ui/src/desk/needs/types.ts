@@ -1,17 +1,8 @@
 /** A need as `GET /needs` sends it: what is wanted and roughly where, nothing of who asked. */
-import type { AreaRef } from '../../shared/types'
+import type { AreaRef, Need as CaseNeed } from '../../shared/types'
 
-export interface Need {
-  id: string
-  kind: string
-  help: string
-  what: string
-  amount: string | null
-  places: number
+export interface Need extends Omit<CaseNeed, 'taken' | 'state' | 'actions'> {
   left: number
-  starts_at: string | null
-  ends_at: string | null
-  open_until: string
   urgency: string
   invited: boolean
   area: AreaRef[]
