@@ -136,6 +136,14 @@ class OnPatrol:
             await self._store.note_view({**entry, "worker": patrol.worker, "patrol": id})
         return await self._store.fixes(id)
 
+    async def so_far(self, actor: Actor, patrol: Patrol, now: datetime) -> Patrol:
+        """Return a patrol with what its track shows up to now, while its worker walks it and for that worker alone."""
+        if patrol.state != "walking" or patrol.started_at is None or actor.id != patrol.worker:
+            return patrol
+        until = max(patrol.started_at, min(now, patrol.closes_at))
+        track = measure(await self._store.fixes(patrol.id), patrol.started_at, until, valid_share=self._params.valid_share)
+        return msgspec.structs.replace(patrol, track=track)
+
     # -- jobs
 
     async def settle(self, now: datetime) -> int:

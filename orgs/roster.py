@@ -17,7 +17,7 @@ import msgspec
 from orgs.hours import Hours, is_open, parse
 from orgs.people import Person
 
-__all__ = ["Duty", "Post", "Roster", "RowKind"]
+__all__ = ["Duty", "Post", "Roster", "RowKind", "Standing"]
 
 EVERY_DAY = (1, 2, 3, 4, 5, 6, 7)
 WATCHING = ("dispatcher", "supervisor")  # who is called when danger is not answered (domain.md §2.8)
@@ -70,6 +70,13 @@ class Post(msgspec.Struct, frozen=True):
     behind: bool = False
 
 
+class Standing(msgspec.Struct, frozen=True):
+    """How somebody stands at an instant: where they are on duty (or only behind another), and who stands in for them."""
+
+    posts: tuple[Post, ...]
+    replaced_by: tuple[str, ...]
+
+
 class Roster:
     """People and duties by role and area; immutable once built."""
 
@@ -95,6 +102,7 @@ class Roster:
                 self._back(person, duty, areas.get(duty.username) or person.area_codes)
             else:
                 self._back(person, duty, duty.area_codes or person.area_codes)
+        self._own = areas
 
     def on_duty(self, role: str, codes: Sequence[str], at: datetime, *, behind: bool = True) -> tuple[str, ...]:
         """Return the usernames on duty for a place with these area codes (widest first), nearest area first, each once.
@@ -122,6 +130,29 @@ class Roster:
         turns = sorted({turn for row in self._rows_about(role, codes) for turn in row.turns(local)})
         return next((turn for turn in turns if self.posts(role, codes, turn) != now), None)
 
+    def standing(self, username: str, at: datetime) -> Standing:
+        """Return how somebody stands at an instant, in the areas of their own and those of whom they may stand in for. Somebody
+        unknown stands nowhere."""
+        person = self._known.get(username)
+        local = at.astimezone(self._zone)
+        found: dict[Post, None] = {}
+        for code in self._reach(username, local):
+            for name, duty in self._by_area.get((person.role, code), ()) if person else ():
+                if duty is None or duty.holds(local):
+                    found |= dict.fromkeys(self._standing(name, duty, code, local))
+        mine = tuple(post for post in found if post.username == username)
+        return Standing(mine, tuple(dict.fromkeys(post.username for post in found if post.instead_of == username)))
+
+    def next_standing(self, username: str, at: datetime) -> datetime | None:
+        """Return the first instant after `at` at which somebody stands otherwise, or None where the rows foresee no change."""
+        person = self._known.get(username)
+        local = at.astimezone(self._zone)
+        now = self.standing(username, at)
+        rows = [row for code in self._reach(username, local) for row in self._rows_about(person.role if person else "", (code,))]
+        rows += [row for row, _ in self._backed.get(username, ())]
+        turns = sorted({turn for row in rows for turn in row.turns(local)})
+        return next((turn for turn in turns if self.standing(username, turn) != now), None)
+
     def acting_for(self, username: str, at: datetime) -> str | None:
         """Return who does somebody's work at an instant: themselves, while they are away who stands in; None when nobody does."""
         return self._acting(username, at.astimezone(self._zone)) or None
@@ -143,6 +174,13 @@ class Roster:
         standing_in = [duty.substitute for _, duty in rows if duty is not None and duty.substitute]
         supervisors = [username for code in codes for username, _ in self._by_area.get(("supervisor", code), ())]
         return tuple(dict.fromkeys(on_duty or standing_in or supervisors))
+
+    def _reach(self, username: str, local: datetime) -> tuple[str, ...]:
+        """The areas where somebody may be on duty: their own, those lent to them, those of rows that name them."""
+        person = self._known.get(username)
+        own = self._own.get(username) or (person.area_codes if person else ()) or ("",)
+        named = (code for _, codes in self._backed.get(username, ()) for code in codes or ("",))
+        return tuple(dict.fromkeys((*own, *named, *self._lent(username, local, {username}))))
 
     def _standing(self, username: str, duty: Duty | None, code: str, local: datetime) -> Iterator[Post]:
         """Whoever holds the duty and who stands behind them; while they are away who stands in for them."""

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orgs.people import Person
-from orgs.roster import Duty, Post, Roster
+from orgs.roster import Duty, Post, Roster, Standing
 from orgs.rostering import wrong_in
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -155,3 +155,27 @@ def test_on_duty_for_any_rows_then_nobody_who_is_away_is_there(rows: list[Duty],
 def test_row_when_it_is_wrong_then_each_column_is_named(row: Duty, columns: list[str]) -> None:
     found = [wrong.column for wrong in wrong_in(row, {"wang", "li"}, lambda code: code == HERE)]
     assert sorted(set(found)) == sorted(columns)
+
+
+def test_standing_when_on_duty_away_or_standing_in_then_says_where_and_for_whom() -> None:
+    found = roster(Duty(username="wang", area_codes=(HERE,), hours="08:00-18:00"), leave("wang", 23, 23, "li"))
+    assert found.standing("wang", local(22, 9)) == Standing((Post("wang", HERE),), ())
+    assert found.standing("wang", local(22, 7)) == Standing((), ())
+    assert found.standing("wang", local(23, 9)) == Standing((), ("li",))
+    assert found.standing("li", local(23, 9)) == Standing((Post("li", THERE), Post("li", HERE, instead_of="wang")), ())
+    assert found.standing("nobody", local(23, 9)) == Standing((), ())
+
+
+def test_next_standing_when_the_rows_foresee_a_change_then_its_instant_else_none() -> None:
+    found = roster(Duty(username="wang", area_codes=(HERE,), hours="08:00-18:00"), leave("wang", 23, 23, "li"))
+    assert found.next_standing("wang", local(22, 7)) == local(22, 8)
+    assert found.next_standing("wang", local(22, 9)) == local(22, 18)
+    assert found.next_standing("li", local(22, 9)) == local(23, 8), "then li stands in"
+    assert found.next_standing("chen", local(22, 9)) is None
+    assert found.next_standing("nobody", local(22, 9)) is None
+
+
+def test_standing_when_leaves_form_a_chain_then_the_last_one_stands_in_for_the_first() -> None:
+    found = roster(Duty(username="wang", area_codes=(HERE,)), leave("wang", 23, 23, "li"), leave("li", 23, 23, "zhao"))
+    assert Post("zhao", HERE, instead_of="wang") in found.standing("zhao", local(23, 9)).posts
+    assert found.standing("wang", local(23, 9)).replaced_by == ("zhao",)

@@ -142,3 +142,23 @@ async def test_table_when_rows_are_wrong_then_each_is_named_and_nothing_is_writt
     named = {(error["row"], error["field"]) for error in answer.json["errors"]}
     assert named == {(3, "weekdays"), (4, "username"), (5, "kind")}
     assert await changes_of(service, "W-1") == []
+
+
+async def test_my_duty_when_asked_then_says_where_and_while_away_who_stands_in(service: Running) -> None:
+    await renewed(service)
+    mine = (await service.get("/api/v1/duty/mine", "worker_a")).json
+    assert mine["on_duty"] is True and mine["posts"][0]["area"]["code"] == GRID and mine["posts"][0]["instead_of"] is None
+    assert (await put(service, "mine-1", kind="leave", first_day="2020-01-01", substitute="worker_c")).status == 200
+    await renewed(service)
+    try:
+        away = (await service.get("/api/v1/duty/mine", "worker_a")).json
+        assert (away["on_duty"], [one["username"] for one in away["replaced_by"]]) == (False, ["worker_c"])
+        stands_in = (await service.get("/api/v1/duty/mine", "worker_c")).json
+        assert (GRID, "worker_a") in [
+            (post["area"]["code"], post["instead_of"] and post["instead_of"]["username"]) for post in stands_in["posts"]
+        ]
+    finally:
+        assert (await service.call("DELETE", "/api/v1/rosters/mine-1", user="lead_a")).status == 204
+        await renewed(service)
+    assert (await service.get("/api/v1/duty/mine", "worker_a")).json["on_duty"] is True
+    assert (await service.get("/api/v1/duty/mine")).status == 401

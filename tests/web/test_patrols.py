@@ -113,6 +113,16 @@ async def test_patrol_when_walked_then_minutes_track_coverage_and_distance(town:
     assert again.json == done, "ended once"
 
 
+async def test_patrol_when_still_walked_then_its_worker_is_told_what_the_track_shows_so_far(town: Running) -> None:
+    id = await begun(town, 28)
+    CLOCK.at(9, 20, day=28)
+    await town.post(f"/api/v1/patrols/{id}/points", fixes(28, range(0, 11)), "worker_a")
+    mine = (await town.get(f"/api/v1/patrols/{id}", "worker_a")).json
+    assert mine["state"] == "walking"
+    assert (mine["track"]["minutes"], mine["track"]["tracked_minutes"], mine["track"]["fixes"]) == (20, 10, 11)
+    assert (await town.get(f"/api/v1/patrols/{id}", "lead_a")).json["track"] is None, "a lead sees it at the end"
+
+
 async def test_start_when_outside_the_grid_then_refused_with_the_distance_and_the_accuracy_counts(town: Running) -> None:
     patrol = await planned(town, 24)
     path = f"/api/v1/patrols/{patrol['id']}:start"

@@ -14,7 +14,7 @@ from web.api.channels import ChannelCode, ChannelConfirm, ChannelPreview, MyChan
 from web.api.deliveries import DeliveryList, DeliveryResend, TemplatePreview, WebhookReplay
 from web.api.directory import Area, Areas, Categories, CityHandler
 from web.api.drafts import DraftHandler, DraftList, DraftSend
-from web.api.duty import DutyHandler, RosterImport, RosterList, RosterRowHandler
+from web.api.duty import DutyHandler, MyDutyHandler, RosterImport, RosterList, RosterRowHandler
 from web.api.gazetteer import GazetteerEntry, GazetteerImport, GazetteerList
 from web.api.groups import (
     GroupHandler,
@@ -181,6 +181,7 @@ ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
     ("/api/v1/calendar:recompute", CalendarRecompute),
     ("/api/v1/calendar/{date}", CalendarDayHandler),
     ("/api/v1/duty", DutyHandler),
+    ("/api/v1/duty/mine", MyDutyHandler),
     ("/api/v1/rosters", RosterList),
     ("/api/v1/rosters:import", RosterImport),
     ("/api/v1/rosters/{id}", RosterRowHandler),

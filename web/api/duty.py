@@ -19,7 +19,7 @@ from web.bodies import Body
 from web.shapes import Items, moment
 from web.tables import TableAnswer, TableBody, table_answer
 
-__all__ = ["DutyHandler", "RosterImport", "RosterList", "RosterRowHandler"]
+__all__ = ["DutyHandler", "MyDutyHandler", "RosterImport", "RosterList", "RosterRowHandler"]
 
 ON_THE_GROUND = ("grid_worker", "grid_lead", "dispatcher", "supervisor")
 Code = Annotated[str, msgspec.Meta(max_length=64)]
@@ -64,6 +64,31 @@ class DutyAnswer(msgspec.Struct, kw_only=True):
     at: str
     area_path: tuple[AreaRef, ...]
     roles: list[RoleOnDuty]
+
+
+class Colleague(msgspec.Struct, kw_only=True):
+    """Somebody by user name and name."""
+
+    username: str
+    name: str
+
+
+class MyPost(msgspec.Struct, kw_only=True):
+    """Where I am on duty (null: everywhere), in whose stead (null: my own duty), whether only behind another who is there."""
+
+    area: AreaRef | None
+    instead_of: Colleague | None
+    behind: bool
+
+
+class MyDutyAnswer(msgspec.Struct, kw_only=True):
+    """Whether I am on duty now, where, who stands in for me while I am away; when that changes (null: no change is foreseen)."""
+
+    at: str
+    on_duty: bool
+    posts: list[MyPost]
+    replaced_by: list[Colleague]
+    next_change: str | None
 
 
 class RosterQuery(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -153,6 +178,31 @@ class DutyHandler(ApiHandler):
             username=post.username, name=person.name if person else post.username, area=post.area or None,
             instead_of=post.instead_of or None, behind=post.behind,
         )  # fmt: skip
+
+
+class MyDutyHandler(ApiHandler):
+    """GET /api/v1/duty/mine."""
+
+    @operation("Whether I am on duty now", permission="duty.read", result=MyDutyAnswer)
+    async def get(self) -> None:
+        """Answer from the directory in memory."""
+        roster, now = self.services.parties.roster, self.services.clock()
+        standing, change = roster.standing(self.actor.id, now), roster.next_standing(self.actor.id, now)
+        answer = MyDutyAnswer(
+            at=moment(now), on_duty=any(not post.behind for post in standing.posts),
+            posts=[self._post(post) for post in standing.posts],
+            replaced_by=[self._named(username) for username in standing.replaced_by],
+            next_change=None if change is None else moment(change),
+        )  # fmt: skip
+        self.answer(answer)
+
+    def _post(self, post: Post) -> MyPost:
+        area = self.services.territory.area(post.area) if post.area else None
+        return MyPost(area=area, instead_of=self._named(post.instead_of) if post.instead_of else None, behind=post.behind)
+
+    def _named(self, username: str) -> Colleague:
+        person = self.services.parties.colleague(username)
+        return Colleague(username=username, name=person.name if person else username)
 
 
 class RosterList(ApiHandler):

@@ -159,7 +159,7 @@ class VisitView(msgspec.Struct, kw_only=True):
 
 class PatrolView(msgspec.Struct, kw_only=True):
     """A patrol and what came of it. `coverage` is the share of check points visited (null: none was planned), `track` what the
-    positions show (null before the end)."""
+    positions show (before the end null; a worker who asks for the patrol that is being walked is told what they show so far)."""
 
     id: str
     name: str
@@ -248,7 +248,8 @@ class PatrolHandler(ApiHandler):
     @operation("A patrol", permission="patrol.read", result=PatrolView)
     async def get(self, id: str) -> None:
         """Send it."""
-        self.answer(patrol_view(await self.services.field.patrols.get(self.actor, id)))
+        patrol = await self.services.field.patrols.get(self.actor, id)
+        self.answer(patrol_view(await self.services.field.on_patrol.so_far(self.actor, patrol, self.services.clock())))
 
 
 class PatrolStart(ApiHandler):
