@@ -98,6 +98,10 @@ class Visits:
         found = await self._store.places(sorted(actor.scope.areas), after=after, limit=limit)
         return [self._listed(document) for document in found]
 
+    async def place(self, actor: Actor, id: str) -> Listed:
+        """Return a place of the grids where the actor works. Raises `NotFound` for a place of others."""
+        return self._listed(await self._reached(actor, id))
+
     async def put(self, actor: Actor, row: PlaceRow, *, rev: int | None = None) -> Listed:
         """Make a place of the list hold exactly this. Raises `Invalid`, `Forbidden` for the grids of others, `StaleRev`."""
         if errors := list(self._errors(row)):

@@ -47,10 +47,11 @@ ARGS = ("--no-sandbox", "--disable-background-networking", "--disable-component-
 
 @dataclass(frozen=True, slots=True)
 class City:
-    """The running service: where it is, and how to sign in as each post."""
+    """The running service: where it is, how to sign in as each post, the name of its database."""
 
     url: str
     accounts: dict[str, dict[str, str]]
+    database: str
 
     def call(self, method: str, path: str, user: str, body: Any = None) -> Any:
         """Send a request as a program of that post; returns the answer's JSON, raises `HTTPError` for anything but 2xx."""
@@ -187,7 +188,7 @@ def city(mongodb_uri: str, tmp_path_factory: pytest.TempPathFactory, letters: tu
     try:
         _wait(f"http://127.0.0.1:{port}", process, log)
         accounts = json.loads((folder / "demo-accounts.json").read_text(encoding="utf-8"))
-        yield City(f"http://127.0.0.1:{port}", accounts)
+        yield City(f"http://127.0.0.1:{port}", accounts, name)
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(30)

@@ -255,3 +255,12 @@ async def test_queries_when_explained_walk_an_index_and_never_sort(
     plan = str((await town.services.database.explain(collection, filter, sort, 51))["queryPlanner"]["winningPlan"])
     assert "IXSCAN" in plan and "COLLSCAN" not in plan and "'SORT'" not in plan
     assert collection in INDEXES
+
+
+async def test_place_when_asked_for_alone_then_to_who_works_there_also_before_it_is_due(town: Running) -> None:
+    put_down = (await put(town, "alone")).json
+    assert (await town.get("/api/v1/visit-places/alone", "worker_a")).json == put_down
+    assert "alone" not in await due(town)
+    assert (await town.get("/api/v1/visit-places/alone", "worker_b")).status == 404
+    assert (await town.get("/api/v1/visit-places/nowhere", "worker_a")).status == 404
+    assert (await town.get("/api/v1/visit-places/alone", "operator")).status == 403

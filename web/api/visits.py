@@ -125,7 +125,12 @@ class VisitPlaceList(ApiHandler):
 
 
 class VisitPlaceHandler(ApiHandler):
-    """PUT, DELETE /api/v1/visit-places/{id}."""
+    """GET, PUT, DELETE /api/v1/visit-places/{id}."""
+
+    @operation("A place to be visited where I work", permission="visit.make", result=PlaceView)
+    async def get(self, id: str) -> None:
+        """Send it, whether or not it is due."""
+        self.answer(_view(await self.services.field.visits.place(self.actor, id)))
 
     @operation("Put a place on the list", permission="visit.plan", body=PlaceBody, result=PlaceView)
     async def put(self, body: PlaceBody, id: str) -> None:
