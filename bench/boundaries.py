@@ -23,7 +23,7 @@ from grid.files.reading import ReadOptions
 from grid.inspection import inspect
 from grid.inspection_process import Inspected, inspect_apart
 
-__all__ = ["main"]
+__all__ = ["geojson", "main", "tick"]
 
 CITY = {"districts": 10, "townships": 10, "communities": 10, "grids": 15}
 TICK_SECONDS = 0.005
@@ -56,13 +56,14 @@ def _files(city: MadeCity) -> dict[str, bytes]:
         (one.geometry, {"code": one.code, "name": one.name, "parent": one.parent}) for one in city.areas if one.level == "grid"
     ]
     return {
-        "geojson": gzip.compress(_geojson(features), 1),
+        "geojson": gzip.compress(geojson(features), 1),
         "shapefile": zipped({"grids": shapefile_parts(features)}),
         "geopackage": geopackage({"grids": features}),
     }
 
 
-def _geojson(features: list[Any]) -> bytes:
+def geojson(features: list[Any]) -> bytes:
+    """Return a file of pairs of shape and properties."""
     texts = [
         f'{{"type":"Feature","properties":{json.dumps(properties)},"geometry":{shapely.to_geojson(shape)}}}'
         for shape, properties in features
@@ -84,7 +85,7 @@ def _in_this_process(present: list[Area]) -> Figures:
 async def _apart(data: bytes, present: list[Area]) -> tuple[float, float, Inspected]:
     """Seconds, the longest time for which the loop did not come round meanwhile, and the answer."""
     pauses: list[float] = []
-    ticking = asyncio.create_task(_tick(pauses))
+    ticking = asyncio.create_task(tick(pauses))
     begin = time.perf_counter()
     seen = await inspect_apart(data, ReadOptions(crs="WGS-84"), present)
     seconds = time.perf_counter() - begin
@@ -93,7 +94,8 @@ async def _apart(data: bytes, present: list[Area]) -> tuple[float, float, Inspec
     return seconds, max(pauses), seen
 
 
-async def _tick(pauses: list[float]) -> None:
+async def tick(pauses: list[float]) -> None:
+    """Note by how much each round of the event loop comes late, in seconds, until cancelled."""
     while True:
         begin = time.perf_counter()
         await asyncio.sleep(TICK_SECONDS)

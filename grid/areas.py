@@ -13,7 +13,7 @@ from dispatch.model import AreaRef
 
 __all__ = [
     "AREA_LEVELS", "ENTRY_KINDS", "GRID_KINDS", "KINDS", "ZONE_KINDS", "Area", "Asset", "Entry", "Feature", "NameHit",
-    "Part", "Zone", "is_below_grid",
+    "Part", "Zone", "is_below_grid", "layer_of",
 ]  # fmt: skip
 
 GRID_KINDS = ("unit", "duty", "manage", "eval", "special", "extension")
@@ -53,7 +53,7 @@ class Area(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
         The duty grids are a layer, and so are the unit grids and each kind that lies over them.
         """
-        return (self.kind or "duty") if self.level == "grid" else self.level
+        return layer_of(self.level, self.kind)
 
 
 class Zone(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -147,6 +147,15 @@ class Feature(msgspec.Struct, frozen=True, gc=False):
     kind: str
     geometry: object
     label: tuple[float, float]
+
+
+def layer_of(level: str, kind: str) -> str:
+    """Return the layer of an area of this level and kind (`Area.layer`); a grid whose kind nobody has said is a duty grid.
+
+    >>> layer_of("grid", ""), layer_of("grid", "special"), layer_of("community", "村")
+    ('duty', 'special', 'community')
+    """
+    return (kind or "duty") if level == "grid" else level
 
 
 def is_below_grid(code: str, kind: str, parent: str) -> bool:

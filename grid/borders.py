@@ -7,9 +7,10 @@ is made against the version of the territory that was looked at, with a reason, 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from hashlib import blake2b
+from itertools import islice
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -23,15 +24,21 @@ from grid.change_store import CHANGES, LEAD
 from grid.land import Land
 from grid.orders import Order
 from grid.planning import Plan, plan
+from grid.store import load_version
 from storage.client import Database
 from storage.errors import Conflict, FieldError, Invalid, NotFound
 
 __all__ = [
-    "Borders", "Change", "ChangeInForce", "ChangeRefused", "Form", "Gone", "Look", "Mention", "Mentions", "Naming", "words_of",
+    "Asked", "Borders", "Change", "ChangeInForce", "ChangeRefused", "Counts", "Form", "Gone", "Look", "Mention", "Mentions",
+    "Naming", "words_of",
 ]  # fmt: skip
 
 PAST = timedelta(minutes=1)  # a moment so little ago is now: clocks differ, and people are slow
 MOST_AHEAD = timedelta(days=366)
+MOST_SHOWN = 2_000  # areas of a look
+MOST_LISTED = 500  # codes of a change
+_FIRST = {"$slice": MOST_LISTED}
+_LISTED = {"now": 0, "claims": 0, "new": 0, "expects": 0, "revived": 0, "touched": _FIRST, "gone": _FIRST}
 State = Literal["planned", "in_force", "withdrawn", "failed"]
 
 
@@ -96,10 +103,19 @@ class Gone(msgspec.Struct, frozen=True):
     heirs: tuple[str, ...]
 
 
+class Counts(msgspec.Struct, frozen=True):
+    """How many areas a change touches, and how many of their codes it makes void."""
+
+    touched: int
+    gone: int
+
+
 class Look(msgspec.Struct, frozen=True, kw_only=True):
-    """What an order would do to the territory of `version`."""
+    """What an order would do to the territory of `version`. Of the areas that would be (`now`) and the void codes (`gone`) the
+    first 2,000 are listed; `counts` counts all."""
 
     version: int
+    counts: Counts
     now: list[Form]
     gone: list[Gone]
     findings: list[Finding]
@@ -112,7 +128,10 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """A change as it is recorded. `base` is the version that it was made against, `version` the one that it brought."""
+    """A change as it is recorded. `base` is the version that it was made against, `version` the one that it brought.
+
+    Of `touched` and `gone` the first 500 are listed; `counts` counts all.
+    """
 
     id: str
     kind: str
@@ -124,10 +143,35 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     effective_at: datetime
     made_at: datetime
     by: str
+    counts: Counts
     version: int | None = None
     applied_at: datetime | None = None
     withdrawn_at: datetime | None = None
     withdrawn_by: str | None = None
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """A change that somebody wants made: `what` it is in values that JSON can hold, against which version of the territory, from
+    when on (None: now), why, and the key under which it is made only once."""
+
+    actor: Actor
+    kind: str
+    what: Any
+    version: int
+    effective_at: datetime | None
+    reason: str
+    key: str
+
+    @property
+    def id(self) -> str:
+        """The id of the change: the same for the same key of the same person."""
+        return blake2b(f"{self.actor.source}\0{self.actor.id}\0{self.key}".encode(), digest_size=12).hexdigest()
+
+    @property
+    def digest(self) -> str:
+        """What tells whether the same is asked for again."""
+        said = msgspec.json.encode([self.what, self.version, self.effective_at, self.reason])
+        return blake2b(said, digest_size=16).hexdigest()
 
 
 class Borders:
@@ -155,26 +199,44 @@ class Borders:
         Raises `ChangeRefused`, `StaleTerritory` when the territory is not that of `version`, `ChangePlanned`,
         `IdempotencyMismatch`, and what `look` raises.
         """
-        now = self._clock()
-        id = blake2b(f"{actor.source}\0{actor.id}\0{key}".encode(), digest_size=12).hexdigest()
-        request = blake2b(msgspec.json.encode([order, version, effective_at, reason]), digest_size=16).hexdigest()
-        if (known := await self._find(id)) is not None:
-            return _same(known, request), False
-        land = await change_store.load_land(self._database, order)
-        if land.version != version:
+
+        async def planned() -> tuple[Plan, Land]:
+            land = await change_store.load_land(self._database, order)
+            made, findings = await asyncio.to_thread(_judged, order, land)
+            _refuse(findings)
+            return made, land
+
+        kind = str(type(order).__struct_config__.tag)
+        asked = Asked(actor=actor, kind=kind, what=order, version=version, effective_at=effective_at, reason=reason, key=key)
+        return await self.carry_out(asked, planned)
+
+    async def carry_out(self, asked: Asked, planned: Callable[[], Awaitable[tuple[Plan, Land]]]) -> tuple[Change, bool]:
+        """Record what `planned` returns as one change, and tell whether it is new; not asked for when the key is known already.
+
+        Raises `StaleTerritory`, `ChangePlanned`, `ChangeLarge`, `IdempotencyMismatch`, and what `planned` raises.
+        """
+        if (known := await self._find(asked.id)) is not None:
+            return _same(known, asked.digest), False
+        at = _moment(asked.effective_at, self._clock())
+        await self._check_version(asked.version)
+        made, land = await planned()
+        if land.version != asked.version:
             raise change_store.StaleTerritory(version=land.version)
-        made, findings = await asyncio.to_thread(_judged, order, land)
-        _refuse(findings)
-        at = _moment(effective_at, now)
+        now = self._clock()
+        at = max(at, _kept(now))  # planning may take some seconds
         change = {
-            "_id": id, "kind": type(order).__struct_config__.tag, "request": request, "reason": reason, "made_at": now,
-            "by": actor.id, "role": actor.role, "effective_at": at,
+            "_id": asked.id, "kind": asked.kind, "request": asked.digest, "reason": asked.reason, "made_at": now,
+            "by": asked.actor.id, "role": asked.actor.role, "effective_at": at,
         }  # fmt: skip
         if not await change_store.insert(self._database, change, made, land):
-            return _same(await self._document(id), request), False
+            return _same(await self._document(asked.id), asked.digest), False
         if at <= now + LEAD:
-            await change_store.put_in_force(self._database, id, self._clock())
-        return _change(await self._document(id)), True
+            await change_store.put_in_force(self._database, asked.id, self._clock())
+        return _change(await self._document(asked.id)), True
+
+    async def _check_version(self, version: int) -> None:
+        if (present := await load_version(self._database)) != version:
+            raise change_store.StaleTerritory(version=present)
 
     async def withdraw(self, *, actor: Actor, id: str, reason: str) -> Change:
         """Take back a change that does not hold yet; one that is withdrawn already stays so.
@@ -201,7 +263,7 @@ class Borders:
         if state:
             filter |= {"state": state}
         sort = [("made_at", -1), ("_id", -1)]
-        found = await self._database.find(CHANGES, filter, projection={"now": 0}, sort=sort, limit=limit)
+        found = await self._database.find(CHANGES, filter, projection=_LISTED, sort=sort, limit=limit)
         return [_change(document) for document in found]
 
     async def put_due_in_force(self) -> int:
@@ -242,13 +304,14 @@ class Borders:
                 code=area.code, name=area.name, name_en=area.name_en, level=area.level, kind=area.kind, parent=area.parent,
                 version=land.version + 1, valid_from=None, wkb=area.wkb,
             )
-            for area in made.now.values()
+            for area in islice(made.now.values(), MOST_SHOWN)
         ]  # fmt: skip
-        gone = [Gone(code, heirs) for code, heirs in made.gone.items()]
-        return Look(version=land.version, now=forms, gone=gone, findings=findings, mentions=mentions)
+        gone = [Gone(code, heirs) for code, heirs in islice(made.gone.items(), MOST_SHOWN)]
+        counts = Counts(len(made.touched), len(made.gone))
+        return Look(version=land.version, counts=counts, now=forms, gone=gone, findings=findings, mentions=mentions)
 
     async def _find(self, id: str) -> dict[str, Any] | None:
-        return await self._database.find_one(CHANGES, {"_id": id}, projection={"now": 0})
+        return await self._database.find_one(CHANGES, {"_id": id}, projection=_LISTED)
 
     async def _document(self, id: str) -> dict[str, Any]:
         if (found := await self._find(id)) is None:
@@ -268,6 +331,10 @@ def _moment(effective_at: datetime | None, now: datetime) -> datetime:
     if not now <= at <= now + MOST_AHEAD:
         words = f"now or within {MOST_AHEAD.days} days from now"
         raise Invalid(errors=[FieldError(field="effective_at", code="range", message=words)])
+    return _kept(at)
+
+
+def _kept(at: datetime) -> datetime:
     return at.replace(microsecond=at.microsecond // 1000 * 1000)
 
 
@@ -301,7 +368,8 @@ def _same(document: dict[str, Any], request: str) -> Change:
 
 
 def _change(document: dict[str, Any]) -> Change:
-    return msgspec.convert({**document, "id": document["_id"]}, Change, builtin_types=(datetime,))
+    counts = document.get("counts") or {name: len(document[name]) for name in ("touched", "gone")}  # small ones were not counted
+    return msgspec.convert({**document, "id": document["_id"], "counts": counts}, Change, builtin_types=(datetime,))
 
 
 def _form(document: dict[str, Any], heirs: tuple[str, ...] = ()) -> Form:

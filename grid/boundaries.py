@@ -10,6 +10,8 @@ from typing import Literal
 
 import msgspec
 
+from grid.areas import layer_of
+
 __all__ = ["Boundary", "Finding", "Severity", "wrong_property"]
 
 MOST_VALUE = 60  # characters of a wrong value that are shown
@@ -35,6 +37,11 @@ class Boundary(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     valid_to: datetime | None = None
     wkb: bytes = b""
     unread: str = ""
+
+    @property
+    def layer(self) -> str:
+        """Which layer it would belong to (`grid.areas.Area.layer`)."""
+        return layer_of(self.level, self.kind)
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

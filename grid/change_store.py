@@ -1,15 +1,16 @@
 """Where changes of the territory lie in the database, and how one comes into force: in one transaction, wholly or not at all.
 
-A change holds what it does as values (`now`, `gone`) and the version of every area that it replaces (`expects`): when one of them
-is another by then, it fails and says so. The transaction that puts it in force is settled by the change's own state, so it does
-not matter how many processes try, or whether one of them is killed on the way.
+A change holds what it does as values and the version of every area that it replaces (`expects`): when one of them is another by
+then, it fails and says so. The areas that it brings wait beside it in `territory_change_areas`, because a city's do not fit into
+one document. The transaction that puts it in force is settled by the change's own state, so it does not matter how many processes
+try, or whether one of them is killed on the way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from grid.areas import Area
 from grid.land import Land, Past
@@ -17,15 +18,17 @@ from grid.orders import Create, Import, Merge, Order, Reverse, Split, named
 from grid.planning import Plan
 from grid.store import AREAS, HISTORY, TERRITORY, VERSIONS, VOID, area_document, area_of
 from storage.client import Database
-from storage.errors import Conflict, HeyunError
+from storage.errors import Conflict, HeyunError, Invalid
 from storage.indexes import Index
 
 __all__ = [
-    "CHANGES", "INDEXES", "LEAD", "VOID", "ChangePlanned", "StaleTerritory", "find_form", "insert", "load_forms", "load_land",
-    "put_in_force",
+    "BROUGHT", "CHANGES", "INDEXES", "LEAD", "MOST_AREAS", "VOID", "ChangeLarge", "ChangePlanned", "StaleTerritory", "find_form",
+    "insert", "load_forms", "load_land", "put_in_force",
 ]  # fmt: skip
 
-CHANGES = "territory_changes"
+CHANGES, BROUGHT = "territory_changes", "territory_change_areas"
+MOST_AREAS = 40_000  # new, changed and void by one change: what its document holds, and a transaction does well within its minute
+_AT_ONCE = 500  # areas of one write, so that the event loop comes round between two
 # A change is written so long before it holds, so that every process has its snapshot ready and takes it up at the same moment.
 LEAD = timedelta(seconds=20)
 
@@ -52,6 +55,15 @@ class ChangePlanned(Conflict):
     code = "change_planned"
 
 
+class ChangeLarge(Invalid):
+    """The change is about more areas than one change can be; `data` has their number and the `limit`. Raised by `insert`."""
+
+    code = "change_large"
+
+
+T = TypeVar("T")
+
+
 async def load_land(database: Database, order: Order) -> Land:
     """Return the part of the territory that an order is about, with the codes that can no longer be given."""
     state = await database.find_one(VERSIONS, {"_id": TERRITORY}) or {"version": 0}
@@ -65,7 +77,8 @@ async def load_land(database: Database, order: Order) -> Land:
     around = await _areas(database, {"parent": {"$in": sorted(wanted | parents)}})
     if isinstance(order, Import):
         around |= await _areas(database, {"parent": {"$in": sorted(around)}})
-    used = await _used(database, order, wanted | parents)
+    again = {form.parent for form in past.before if form.parent and form.code not in past.after} if past is not None else None
+    used = await _used(database, order, wanted | parents if again is None else again)
     return Land((found | around).values(), used, int(state["version"]), past)
 
 
@@ -73,22 +86,25 @@ async def _past(database: Database, id: str) -> Past | None:
     change = await database.find_one(CHANGES, {"_id": id, "state": "in_force"})
     if change is None:
         return None
-    former = await database.find(HISTORY, {"change": id}, sort=[("code", 1)])
-    before = tuple(area_of({**form, "_id": form["code"]}) for form in former)
-    return Past(before, frozenset(change["new"]), {form["_id"]: change["version"] for form in change["now"]})
+    former = database.iterate(HISTORY, {"change": id}, sort=[("code", 1)], batch_size=_AT_ONCE)
+    before = [area_of({**form, "_id": form["code"]}) async for form in former]
+    void = {one["code"] for one in change["gone"]}
+    after = {code: change["version"] for code in change["touched"] if code not in void}
+    return Past(tuple(before), frozenset(change["new"]), after)
 
 
 async def _areas(database: Database, filter: dict[str, Any]) -> dict[str, Area]:
-    return {document["_id"]: area_of(document) for document in await database.find(AREAS, filter)}
+    found = database.iterate(AREAS, filter, batch_size=_AT_ONCE)
+    return {document["_id"]: area_of(document) async for document in found}
 
 
 async def _used(database: Database, order: Order, above: Iterable[str]) -> set[str]:
-    """Codes that begin as those of the areas concerned, or that the order gives itself: present, former and planned ones."""
+    """Codes that begin as those of the areas `above`, or that the order gives itself: present, former and planned ones."""
     given = _given(order)
     spans = [{"$gt": code, "$lt": f"{code}:"} for code in sorted(above)]  # digits and `-` stand before `:`
     used: set[str] = set()
     for collection, field in ((AREAS, "_id"), (HISTORY, "code")):
-        either = [{field: span} for span in spans] + [{field: {"$in": given}}]
+        either = [*({field: span} for span in spans), {field: {"$in": given}}]
         used.update([found[field] for found in await database.find(collection, {"$or": either}, projection={field: 1})])
     for change in await database.find(CHANGES, {"state": "planned"}, projection={"new": 1}):
         used.update(change["new"])
@@ -110,30 +126,49 @@ def _given(order: Order) -> list[str]:
 async def insert(database: Database, change: dict[str, Any], plan: Plan, land: Land) -> bool:
     """Put a change down as planned, if the territory is still that of `land`; False when its id is known already.
 
-    Raises `StaleTerritory`, `ChangePlanned`.
+    Raises `StaleTerritory`, `ChangePlanned`, `ChangeLarge`.
     """
-    touched = list(plan.touched)
-    free_ground = change["kind"] in ("create", "import")  # of which two changes could want the same
-    parents = {area.parent for area in plan.now.values() if free_ground and area.code not in land.areas}
-    document = change | {
-        "state": "planned",
-        "base": land.version,
-        "touched": touched,
-        "claims": sorted({*touched, *(parent for parent in parents if parent)}),
-        "new": [code for code in plan.now if code not in land.areas],
-        "now": [area_document(area, change["effective_at"], 0) for area in plan.now.values()],
-        "gone": [{"code": code, "heirs": list(heirs)} for code, heirs in plan.gone.items()],
-        "revived": [{"code": code, "heirs": list(heirs)} for code, heirs in plan.revived.items()],
-        "expects": [{"code": code, "version": land.areas[code].version} for code in touched if code in land.areas],
-    }
+    if len(plan.touched) > MOST_AREAS:
+        raise ChangeLarge(areas=len(plan.touched), limit=MOST_AREAS)
+    document = change | _description(change, plan, land)
 
     async def work(session: Any) -> bool:
         if await database.find_one(CHANGES, {"_id": change["_id"]}, projection={"_id": 1}, session=session) is not None:
             return False
         await _check_base(database, land.version, document["claims"], session)
+        for areas in _slices([*plan.now.values()]):
+            brought = [_brought(change["_id"], area, change["effective_at"]) for area in areas]
+            await database.insert_many(BROUGHT, brought, session=session)
         return await database.insert_one(CHANGES, document, session=session)
 
     return await database.run_transaction(work)
+
+
+def _description(change: Mapping[str, Any], plan: Plan, land: Land) -> dict[str, Any]:
+    """What a planned change is about, by codes."""
+    touched = plan.touched
+    free_ground = change["kind"] in ("create", "import")  # of which two changes could want the same
+    new = [code for code in plan.now if code not in land.areas]
+    parents = {plan.now[code].parent for code in new} if free_ground else set()
+    return {
+        "state": "planned",
+        "base": land.version,
+        "touched": list(touched),
+        "claims": sorted({*touched, *(parent for parent in parents if parent)}),
+        "new": new,
+        "gone": [{"code": code, "heirs": list(heirs)} for code, heirs in plan.gone.items()],
+        "revived": [{"code": code, "heirs": list(heirs)} for code, heirs in plan.revived.items()],
+        "expects": [{"code": code, "version": land.areas[code].version} for code in touched if code in land.areas],
+        "counts": {"touched": len(touched), "gone": len(plan.gone)},
+    }
+
+
+def _brought(change: str, area: Area, at: datetime) -> dict[str, Any]:
+    return {"_id": f"{change}:{area.code}", "form": area_document(area, at, 0)}
+
+
+def _slices(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (items[start : start + _AT_ONCE] for start in range(0, len(items), _AT_ONCE))
 
 
 async def _check_base(database: Database, base: int, claims: Sequence[str], session: Any) -> None:
@@ -159,14 +194,16 @@ async def put_in_force(database: Database, id: str, now: datetime) -> str | None
         change = await database.find_one_and_update(CHANGES, planned, {"$set": {"applied_at": now}}, session=session)
         if change is None:
             return None
-        wanted = {"_id": {"$in": [*change["touched"]]}}
-        present = {found["_id"]: found for found in await database.find(AREAS, wanted, session=session)}
+        wanted = {"_id": {"$in": change["touched"]}}
+        present = await database.find(AREAS, wanted, projection={"version": 1}, session=session)
         expected = {one["code"]: one["version"] for one in change["expects"]}
-        if {code: found["version"] for code, found in present.items()} != expected:
+        if {found["_id"]: found["version"] for found in present} != expected:
             await _set(database, id, {"state": "failed"}, session)
             return "failed"
         version = await _new_version(database, change["effective_at"], now, session)
-        await _replace(database, change, list(present.values()), version, session)
+        for codes in _slices(change["touched"]):
+            await _replace(database, change, codes, version, session)
+        await _succeed(database, change, session)
         await _set(database, id, {"state": "in_force", "version": version}, session)
         return "in_force"
 
@@ -184,29 +221,41 @@ async def _new_version(database: Database, at: datetime, now: datetime, session:
     return int(state["version"]) if state else 0
 
 
-async def _replace(
-    database: Database, change: dict[str, Any], olds: Sequence[dict[str, Any]], version: int, session: Any
-) -> None:
-    at = change["effective_at"]
-    heirs = {one["code"]: one["heirs"] for one in change["gone"]}
-    former = [
-        {
-            **old, "_id": f"{old['_id']}@{old['version']}", "code": old["_id"], "valid_to": at, "change": change["_id"],
-            "reason": change["kind"], "void": old["_id"] in heirs,
-        }
-        for old in olds
-    ]  # fmt: skip
+async def _replace(database: Database, change: dict[str, Any], codes: Sequence[str], version: int, session: Any) -> None:
+    """Let the old forms of some areas go to the history, and those that the change brings take their places."""
+    at, id = change["effective_at"], change["_id"]
+    void = {one["code"] for one in change["gone"]}
+    olds = await database.find(AREAS, {"_id": {"$in": list(codes)}}, session=session)
     if olds:
+        ended = {"valid_to": at, "change": id, "reason": change["kind"]}
+        former = [
+            {**old, "_id": f"{old['_id']}@{old['version']}", "code": old["_id"], **ended, "void": old["_id"] in void}
+            for old in olds
+        ]
         await database.insert_many(HISTORY, former, session=session)
         await database.delete_many(AREAS, {"_id": {"$in": [old["_id"] for old in olds]}}, session=session)
-    if change["now"]:
-        brought = {"version": version, "valid_from": at, "change": change["_id"]}
-        await database.insert_many(AREAS, [form | brought for form in change["now"]], session=session)
+    if forms := await _forms(database, change, codes, session):
+        brought = {"version": version, "valid_from": at, "change": id}
+        await database.insert_many(AREAS, [form | brought for form in forms], session=session)
+
+
+async def _forms(database: Database, change: dict[str, Any], codes: Sequence[str], session: Any) -> list[dict[str, Any]]:
+    """Take the areas of these codes from beside the change, which needs them no more once they hold."""
+    if "now" in change:  # planned by an earlier version of the program, which kept them in it
+        return [form for form in change["now"] if form["_id"] in codes]
+    wanted = {"_id": {"$in": [f"{change['_id']}:{code}" for code in codes]}}
+    found = await database.find(BROUGHT, wanted, session=session)
+    await database.delete_many(BROUGHT, wanted, session=session)
+    return [one["form"] for one in found]
+
+
+async def _succeed(database: Database, change: dict[str, Any], session: Any) -> None:
+    """Write down who comes after the codes that are void from now on, or were before."""
     for one in change["revived"]:
         await database.update_one(VOID, {"_id": one["code"]}, {"$set": {"heirs": one["heirs"]}}, session=session)
-    if heirs:
-        void = {"at": at, "change": change["_id"], "reason": change["kind"]}
-        codes = [{"_id": code, "heirs": after, **void} for code, after in heirs.items()]
+    void = {"at": change["effective_at"], "change": change["_id"], "reason": change["kind"]}
+    for gone in _slices(change["gone"]):
+        codes = [{"_id": one["code"], "heirs": one["heirs"], **void} for one in gone]
         await database.insert_many(VOID, codes, session=session)
 
 

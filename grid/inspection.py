@@ -14,6 +14,7 @@ is changed by it. The codes of its findings, in `CODES`, are stable:
 | `empty`, `invalid`, `outside_box` | no shape; not a valid polygon; not where the territory can be |
 | `outside_parent`, `overlap`, `gap` | `grid.nesting` |
 | `left_out` | an area that is there is not in the file and would go |
+| `stranded` | areas lie below one that would go, and the file has none of their level and kind |
 """
 
 from __future__ import annotations
@@ -33,30 +34,20 @@ from grid.areas import GRID_KINDS, Area
 from grid.boundaries import Boundary, Finding, wrong_property
 from grid.crs_suspicion import suspicion
 from grid.family_checks import Member, family_findings, members_of
-from grid.numbering import is_national
-from grid.shape_checks import CHINA, WORLD, judge_shapes, same_shapes
+from grid.shape_checks import judge_shapes, same_shapes
+from grid.taking import Effect, Taking
 from grid.tree_checks import city_findings, code_findings, parent_findings, repeated
 
-__all__ = ["CODES", "MOST_FINDINGS", "Effect", "Inspection", "inspect"]
+__all__ = ["CODES", "MOST_FINDINGS", "Effect", "Inspection", "inspect", "judged"]
 
 CODES = (
     "suspect_crs", "wrong_property", "wrong_code", "duplicate", "city", "unknown_parent", "wrong_parent", "empty", "invalid",
-    "outside_box", "outside_parent", "overlap", "gap", "left_out",
+    "outside_box", "outside_parent", "overlap", "gap", "left_out", "stranded",
 )  # fmt: skip
 
 MOST_FINDINGS = 20_000  # nobody reads more, and a file may be wrong in a million ways
-_ROUNDING = 1e-7  # degrees, about a centimetre
 MOST_NAME = 120  # characters, as in a city pack
 _CODE = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,39}\Z")
-
-
-class Effect(msgspec.Struct, frozen=True):
-    """How many areas would be new, have another shape, name or parent, stay as they are (to a centimetre), and go."""
-
-    new: int = 0
-    changed: int = 0
-    same: int = 0
-    left_out: int = 0
 
 
 class Inspection(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,9 +84,10 @@ def inspect(
 ) -> Inspection:
     """Return what is wrong or doubtful if the boundaries took their places in the present territory.
 
-    They take the place of all areas of their level below their parents; with `keeps_others` only of those with the same code.
-    `void` codes must not be used again. `crs` is the system that the file was said to be in: whether another one fits better is
-    asked of the present shapes. What was found `already`, when the file was read, stands among the findings.
+    They take the place of all areas of their level and kind below their parents (see `grid.taking`); with `keeps_others` only of
+    those with the same code. `void` codes must not be used again. `crs` is the system that the file was said to be in: whether
+    another one fits better is asked of the present shapes. What was found `already`, when the file was read, stands among the
+    findings.
 
     >>> whole = shapely.to_wkb(shapely.box(106.0, 26.0, 106.02, 26.01))
     >>> there = [Area(code="520102001001", name="社区", level="community", parent="520102001", wkb=whole)]
@@ -104,76 +96,26 @@ def inspect(
     >>> [(finding.code, finding.figures["area_m2"]) for finding in inspect([one], there).findings]
     [('gap', 1109137.87)]
     """
-    ground = _Ground(boundaries, present, keeps_others)
-    shapes, found = judge_shapes(boundaries, ground.box)
+    return judged(Taking(boundaries, present, keeps_others=keeps_others), void=void, crs=crs, already=already)
+
+
+def judged(
+    taking: Taking, *, void: Collection[str] = (), crs: str = "WGS-84", already: Iterable[Finding] = ()
+) -> Inspection:  # fmt: skip
+    """Return what `inspect` does, of boundaries that are beside the present territory already."""
+    boundaries = taking.boundaries
+    shapes, found = judge_shapes(boundaries, taking.box)
     found += already
     found += _property_findings(boundaries)
-    found += code_findings(boundaries, void, is_national=ground.is_national)
+    found += code_findings(boundaries, void, is_national=taking.is_national)
     found += repeated(boundaries)
     found += same_shapes(boundaries, shapes)
-    found += city_findings(boundaries, max(ground.cities, 1))
-    found += parent_findings(boundaries, ground.levels)
-    found += _nesting(boundaries, shapes, ground)
-    found += suspicion(boundaries, shapes, ground.by_code, crs)
-    found += (Finding(code="left_out", severity="warning", area=area.code, other=area.parent or "") for area in ground.left_out)
-    return Inspection.of(found, ground.effect())
-
-
-class _Ground:
-    """What is there, and what of it would remain."""
-
-    def __init__(self, boundaries: Sequence[Boundary], present: Iterable[Area], keeps_others: bool) -> None:
-        self.by_code = {area.code: area for area in present}
-        self.brought = {one.code: one for one in boundaries if one.code}
-        replaced = {(one.parent, one.level) for one in boundaries}
-        others = [area for area in self.by_code.values() if area.code not in self.brought]
-        self.left_out = [] if keeps_others else [area for area in others if (area.parent, area.level) in replaced]
-        gone = {area.code for area in self.left_out}
-        self.remaining = [area for area in others if area.code not in gone]
-        self.levels = {area.code: area.level for area in self.remaining}
-        self.levels |= {code: one.level for code, one in self.brought.items()}
-
-    @property
-    def cities(self) -> int:
-        """How many cities there would be."""
-        return sum(level == "city" for level in self.levels.values())
-
-    @property
-    def is_national(self) -> bool:
-        """Whether the national numbering holds here; it does where nothing speaks against it."""
-        return all(is_national(code) for code, level in self.levels.items() if level == "city")
-
-    @property
-    def box(self) -> tuple[float, float, float, float]:
-        """Where a shape may be: China, unless the territory that is there lies elsewhere."""
-        wkb = next((area.wkb for area in self.by_code.values() if area.wkb), b"")
-        if not wkb:
-            return CHINA if self.is_national else WORLD
-        here = shapely.point_on_surface(shapely.from_wkb(wkb))
-        return CHINA if shapely.box(*CHINA).contains(here) else WORLD
-
-    def effect(self) -> Effect:
-        """Count what would become of the areas."""
-        known = [(one, self.by_code[code]) for code, one in self.brought.items() if code in self.by_code]
-        same = sum(_is_same(one, area) for one, area in known)
-        return Effect(len(self.brought) - len(known), len(known) - same, same, len(self.left_out))
-
-
-def _is_same(one: Boundary, area: Area) -> bool:
-    default = "duty" if one.level == "grid" else ""  # what a grid is whose kind nobody has said
-    kind = one.kind or default or area.kind  # of a wide area the kind is a word, which a file need not repeat
-    if (one.name, one.level, one.parent, kind) != (area.name, area.level, area.parent, area.kind or default):
-        return False
-    return one.wkb == area.wkb or _is_same_shape(*shapely.from_wkb([one.wkb or None, area.wkb or None], on_invalid="ignore"))
-
-
-def _is_same_shape(one: Any, other: Any) -> bool:
-    """Whether no point of one is farther from the other than files are rounded; the boxes are compared first."""
-    if one is None or other is None or one.is_empty or other.is_empty:
-        return False
-    if not np.allclose(one.bounds, other.bounds, rtol=0.0, atol=_ROUNDING):
-        return False
-    return bool(shapely.hausdorff_distance(one, other) <= _ROUNDING)
+    found += city_findings(boundaries, max(taking.cities, 1))
+    found += parent_findings(boundaries, taking.levels)
+    found += _nesting(boundaries, shapes, taking)
+    found += suspicion(boundaries, shapes, taking.by_code, crs)
+    found += taking.findings()
+    return Inspection.of(found, taking.effect())
 
 
 def _property_findings(boundaries: Iterable[Boundary]) -> Iterator[Finding]:
@@ -194,11 +136,11 @@ def _wrong(one: Boundary, field: str, reason: str) -> Finding:
     return wrong_property(one.number, one.code, field, reason, str(getattr(one, field)))
 
 
-def _nesting(boundaries: Sequence[Boundary], shapes: NDArray[Any], ground: _Ground) -> Iterator[Finding]:
+def _nesting(boundaries: Sequence[Boundary], shapes: NDArray[Any], taking: Taking) -> Iterator[Finding]:
     """Judge the families that the file touches: those below the parents that it names, and those of areas that it brings anew."""
     members = members_of(boundaries, shapes)
     touched = {member.parent for member in members} | {member.code for member in members}
-    near = [area for area in ground.remaining if area.parent in touched or area.code in touched]
+    near = [area for area in taking.remaining if area.parent in touched or area.code in touched]
     others = _shapes(near)
     outlines: dict[str, Any] = {member.code: member.shape for member in members}
     outlines |= {code: shape for code, shape in others.items() if code in touched}

@@ -20,10 +20,11 @@ from typing import Any
 import msgspec
 
 from grid.areas import Area
-from grid.boundaries import Boundary
 from grid.files.limits import MAX_UNPACKED, BadBoundaryFile, broken
 from grid.files.reading import BoundaryFile, ReadOptions, read_boundaries
-from grid.inspection import Inspection, inspect
+from grid.inspection import Inspection, judged
+from grid.planning import Plan
+from grid.taking import Taking
 from storage.errors import FieldError
 
 __all__ = ["Inspected", "inspect_apart"]
@@ -36,18 +37,27 @@ _MEMORY = 3 * 1024**3  # of addresses, most of which is never touched; the large
 
 
 class Inspected(msgspec.Struct, frozen=True, tag=True):
-    """What was read and what was found. `levels` counts the features; the features themselves stay `packed` until they are asked
-    for, because unpacking 15,000 of them takes 20 ms. `file` is without them."""
+    """What was read and what was found. `file` is without the features, `levels` counts them. `taken` is what taking the file
+    would do, where that was asked for and nothing that was found is an error; it stays packed until somebody wants it, because
+    unpacking 15,000 areas takes 20 ms."""
 
     file: BoundaryFile
     levels: dict[str, int]
-    packed: bytes
     inspection: Inspection
+    taken: bytes = b""
 
     @property
-    def boundaries(self) -> list[Boundary]:
-        """The features, in WGS-84."""
-        return msgspec.msgpack.decode(self.packed, type=list[Boundary])
+    def plan(self) -> Plan:
+        """The areas as they would be, in WGS-84, and the codes that would be void."""
+        taken = msgspec.msgpack.decode(self.taken, type=_Taken)
+        return Plan({area.code: area for area in taken.now}, taken.gone)
+
+
+class _Taken(msgspec.Struct):
+    """A `Plan` on its way to the other process."""
+
+    now: list[Area]
+    gone: dict[str, tuple[str, ...]]
 
 
 class _Refused(msgspec.Struct, tag=True):
@@ -65,17 +75,20 @@ class _Order(msgspec.Struct):
     present: list[msgspec.Raw]  # some hundred areas each
     void: list[str]
     keeps_others: bool
+    plans: bool
 
 
 async def inspect_apart(
-    data: bytes, options: ReadOptions, present: list[Area], *, void: list[str] | None = None, keeps_others: bool = False
-) -> Inspected:
-    """Return the features of a file and what `grid.inspection.inspect` finds, without holding up this process.
+    data: bytes, options: ReadOptions, present: list[Area], *, void: list[str] | None = None, keeps_others: bool = False,
+    plans: bool = False,
+) -> Inspected:  # fmt: skip
+    """Return what `grid.inspection.inspect` finds in a file, without holding up this process; with `plans` also what taking it
+    would do, where nothing speaks against that.
 
     Raises `BadBoundaryFile` for a file that is not read, also when reading takes too long or brings the process down.
     """
     packed = [part async for part in _packed(present)]
-    order = msgspec.msgpack.encode(_Order(data, options, packed, void or [], keeps_others))
+    order = msgspec.msgpack.encode(_Order(data, options, packed, void or [], keeps_others, plans))
     with tempfile.TemporaryDirectory(prefix="heyun-boundaries-") as folder:  # removed by us, whatever becomes of the process
         answer, status = await _talk(order, folder)
     if status is None:
@@ -122,15 +135,18 @@ def _inspect_here(order: _Order) -> Inspected | _Refused:
     except BadBoundaryFile as error:
         return _Refused(error.code, error.detail, list(error.errors), error.data)
     present = [area for part in order.present for area in msgspec.msgpack.decode(part, type=list[Area])]
-    inspection = inspect(
-        file.boundaries, present, keeps_others=order.keeps_others, void=order.void, crs=order.options.crs, already=file.findings
-    )
+    taking = Taking(file.boundaries, present, keeps_others=order.keeps_others)
+    inspection = judged(taking, void=order.void, crs=order.options.crs, already=file.findings)
     return Inspected(
         file=msgspec.structs.replace(file, boundaries=[], findings=[]),
         levels=dict(Counter(one.level for one in file.boundaries)),
-        packed=msgspec.msgpack.encode(file.boundaries),
         inspection=inspection,
+        taken=_packed_plan(taking.plan()) if order.plans and not inspection.errors else b"",
     )
+
+
+def _packed_plan(plan: Plan) -> bytes:
+    return msgspec.msgpack.encode(_Taken([*plan.now.values()], plan.gone))
 
 
 def main() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
+from itertools import islice
 from typing import Any, NamedTuple
 
 import shapely
@@ -59,11 +60,11 @@ class Land:
         return self._below.get(code, [])
 
 
-def next_codes(land: Land, parent: str, level: str, count: int) -> list[str]:
+def next_codes(land: Land, parent: str, level: str, count: int, given: Set[str] = frozenset()) -> list[str]:
     """Return so many codes for new areas of `level` below `parent`: its code and the lowest numbers that were never given.
 
-    A grid below a grid is a micro-grid (`-` and two digits). Raises `SequenceFull`, and `Invalid` for a level that has no
-    sequence: a district's number comes from the state.
+    What the same order has `given` is not given twice. A grid below a grid is a micro-grid (`micro`: `-` and two digits). Raises
+    `SequenceFull`, and `Invalid` for a level that has no sequence: a district's number comes from the state.
 
     >>> next_codes(Land([], used=["520102001001001", "520102001001003"]), "520102001001", "grid", 2)
     ['520102001001002', '520102001001004']
@@ -73,7 +74,7 @@ def next_codes(land: Land, parent: str, level: str, count: int) -> list[str]:
         raise Invalid(errors=[FieldError(field="order.code", code="required", message=f"a {level} has no sequence of its own")])
     kind = "micro" if above is not None and above.level == "grid" else level
     made = (f"{parent}-{number:02}" if kind == "micro" else f"{parent}{number:03}" for number in range(1, _LAST[kind] + 1))
-    free = [code for code in made if code not in land.used]
+    free = list(islice((code for code in made if code not in land.used and code not in given), count))
     if len(free) < count:
         raise SequenceFull(parent=parent, free=len(free), needed=count)
-    return free[:count]
+    return free

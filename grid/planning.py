@@ -15,14 +15,12 @@ import shapely
 from dispatch.model import LEVELS
 from grid.areas import Area, is_below_grid
 from grid.drawing import cut, joined, place_in, unreached
+from grid.heirs import Layers, Takers
 from grid.land import Land, Past, next_codes
-from grid.metric import square_metres
 from grid.orders import LINES, Create, Import, Merge, MoveBorder, Order, Part, Rename, Reverse, Split, Void, named, shape_of
 from storage.errors import FieldError, Invalid
 
 __all__ = ["Plan", "plan"]
-
-HEIR_SHARE = 0.05  # of a former area's ground: who takes in less of it in an import is a neighbour, not an heir
 
 
 class Plan(NamedTuple):
@@ -166,7 +164,8 @@ def _import(order: Import, land: Land) -> Plan:
             name_en=feature.name_en,
         )  # fmt: skip
         now[feature.code], drawn[feature.code] = _shaped(made, shape), shape
-    gone = {code: _heirs(land.shape(code), drawn) for code in present if code not in now}
+    takers = Takers(drawn)
+    gone = {code: takers.of(land.shape(code)) for code in present if code not in now}
     changed = {code: area for code, area in now.items() if not _is_same(area, present.get(code))}
     if not changed and not gone:
         raise _wrong("features", "same", "something else than what is there")
@@ -179,25 +178,32 @@ def _reverse(order: Reverse, land: Land) -> Plan:
         raise _wrong("change", "unknown_change", "a change that is in force")
     if any(code not in land.areas or land.areas[code].version != version for code, version in past.after.items()):
         raise _wrong("change", "overtaken", "a change whose areas are still as it left them")
-    if busy := [code for code in past.brought if not past.before and land.below(code)]:
-        raise _wrong("change", "has_children", f"no areas below {busy[0]}")
     codes = _codes_again(past, land)
     now = {}
     for form in past.before:
         parent = codes.get(form.parent or "", form.parent)
         restored = msgspec.structs.replace(form, code=codes.get(form.code, form.code), parent=parent, version=0, valid_from=None)
         now[restored.code] = restored
+    for code in sorted(past.brought):
+        if any(child.code not in now and child.code not in past.brought for child in land.below(code)):
+            raise _wrong("change", "has_children", f"no areas below {code} that came later")
     drawn = {code: shapely.from_wkb(area.wkb) for code, area in now.items() if area.wkb and not _has_shape(land, code, area)}
-    gone = {code: _heirs(land.shape(code), drawn) for code in sorted(past.brought)}
+    layers = Layers((now[code], shape) for code, shape in drawn.items())
+    gone = {code: layers.of(land.areas[code], land.shape(code)) for code in sorted(past.brought)}
     return Plan(now, gone, drawn, revived={old: (new,) for old, new in codes.items()})
 
 
 def _codes_again(past: Past, land: Land) -> dict[str, str]:
-    """For each area that the change made void the code under which it comes back."""
+    """For each area that the change made void the code under which it comes back, below the new code of its parent."""
     codes: dict[str, str] = {}
-    for form in past.before:
+    given: set[str] = set()
+    levels = {form.code: form.level for form in (*land.areas.values(), *past.before)}
+    for form in sorted(past.before, key=lambda form: LEVELS.index(form.level)):
         if form.code not in past.after:
-            codes[form.code] = _fresh(land, form, 1, codes.values())[0]
+            parent = form.parent or ""
+            level = "micro" if levels.get(parent) == "grid" else form.level
+            (codes[form.code],) = next_codes(land, codes.get(parent, parent), level, 1, given)
+            given.add(codes[form.code])
     return codes
 
 
@@ -205,23 +211,12 @@ def _has_shape(land: Land, code: str, area: Area) -> bool:
     return code in land.areas and land.areas[code].wkb == area.wkb
 
 
-def _heirs(old: Any, drawn: Mapping[str, Any]) -> tuple[str, ...]:
-    """Who takes in a void area's ground, most of it first."""
-    if old is None:
-        return ()
-    whole, shares = float(square_metres(old)), dict[str, float]()
-    for code, shape in drawn.items():
-        if shapely.intersects(old, shape):
-            shares[code] = float(square_metres(shapely.intersection(old, shape))) / whole
-    return tuple(sorted((code for code, share in shares.items() if share >= HEIR_SHARE), key=lambda code: -shares[code]))
-
-
 def _with_children(now: dict[str, Area], drawn: Mapping[str, Any], gone: Sequence[str], land: Land) -> dict[str, Area]:
     """What lay below a void area goes to the one that holds most of it; that it fits there is for the checks to say."""
-    found = dict(now)
+    found, takers = dict(now), Takers(drawn)
     for code in gone:
         for child in land.below(code):
-            if heirs := _heirs(land.shape(child.code), drawn) or tuple(drawn):
+            if heirs := takers.of(land.shape(child.code)) or tuple(drawn):
                 found[child.code] = msgspec.structs.replace(child, parent=heirs[0], valid_from=None)
     return found
 
@@ -243,9 +238,7 @@ def _is_same(area: Area, old: Area | None) -> bool:
 
 def _fresh(land: Land, old: Area, count: int, given: Iterable[str | None]) -> list[str]:
     """Codes for what comes in place of `old`; one that is given in the same order is not given twice."""
-    taken = [code for code in given if code]
-    extended = Land(land.areas.values(), land.used | set(taken), land.version)
-    return next_codes(extended, old.parent or "", old.level, count) if count else []
+    return next_codes(land, old.parent or "", old.level, count, frozenset(code for code in given if code)) if count else []
 
 
 def _changeable(field: str, code: str, land: Land, *, shaped: bool = True) -> Area:

@@ -24,8 +24,8 @@ from storage.indexes import Index
 
 __all__ = [
     "AREAS", "ASSETS", "GAZETTEER", "HISTORY", "INDEXES", "NAMES", "TERRITORY", "VERSIONS", "VOID", "ZONES", "CodeVoid",
-    "area_document", "area_of", "load_areas", "load_named_areas", "load_names_version", "load_parts", "load_version",
-    "load_void_codes", "mark_changed", "next_names_version", "save_areas", "save_rest",
+    "area_document", "area_of", "load_ground", "load_named_areas", "load_names_version", "load_parts", "load_version",
+    "mark_changed", "next_names_version", "save_areas", "save_rest",
 ]  # fmt: skip
 
 AREAS, HISTORY, ZONES, ASSETS, GAZETTEER = "areas", "area_history", "zones", "assets", "gazetteer"
@@ -103,20 +103,21 @@ async def load_parts(database: Database) -> Parts:
             return parts
 
 
+async def load_ground(database: Database) -> tuple[int, list[Area], list[str]]:
+    """Return the version of the territory, all its areas by code, and the void codes. Reads again when a change came into force
+    between two batches."""
+    while True:
+        version = await load_version(database)
+        areas = await _load(database, AREAS, Area, _area_fields)
+        void = sorted([found["_id"] async for found in database.iterate(VOID, {}, projection={"_id": 1})])
+        if await load_version(database) == version:
+            return version, areas, void
+
+
 async def load_named_areas(database: Database) -> list[Area]:
     """Return the areas whose names an address may hold, without their polygons."""
     found = await database.find(AREAS, {"level": {"$in": list(AREA_LEVELS)}}, projection={"name": 1, "level": 1})
     return [Area(code=one["_id"], name=one["name"], level=one["level"]) for one in found]
-
-
-async def load_areas(database: Database) -> list[Area]:
-    """Return all areas that hold now, by code."""
-    return await _load(database, AREAS, Area, _area_fields)
-
-
-async def load_void_codes(database: Database) -> frozenset[str]:
-    """Return the codes that are void and must not be used again."""
-    return frozenset([document["_id"] async for document in database.iterate(VOID, {}, projection={"_id": 1})])
 
 
 async def save_areas(database: Database, areas: Sequence[Area], at: datetime, version: int) -> dict[str, int]:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
 
 from dispatch.model import LEVELS
 from grid.areas import GRID_KINDS
 from grid.boundaries import Finding, Severity
-from grid.inspection import Effect
-from grid.inspection_process import Inspected
+from grid.file_imports import BoundariesRefused
+from grid.kept_inspections import InspectionPage
+from grid.taking import Effect
+from storage.errors import FieldError, Invalid
 from web.problems import catalogue
 
-__all__ = ["FoundItem", "InspectionAnswer", "finding_words", "inspection_answer"]
+__all__ = ["FoundItem", "InspectionAnswer", "finding_words", "inspection_answer", "refusal"]
 
+MOST_REFUSED = 100  # findings of a refusal; the dry run lists all
 _ALLOWED = {"level": ", ".join(LEVELS), "kind": ", ".join(GRID_KINDS)}
 
 
@@ -34,7 +39,8 @@ class FoundItem(msgspec.Struct, kw_only=True):
 
 
 class InspectionAnswer(msgspec.Struct, kw_only=True):
-    """What a file holds and what is wrong with it. `possible`: no finding is an error.
+    """What a file holds and what is wrong with it. `possible`: no finding is an error. It was judged against the territory of
+    `version`, and is kept under its `id` until `expires_at`.
 
     `format` and `layer` are what was read, `layers` what there is to read, `file_crs` what the file says of its coordinates,
     `fields` which property held which part. `levels` counts the features, `effect` what would become of the areas, `counts` the
@@ -42,6 +48,10 @@ class InspectionAnswer(msgspec.Struct, kw_only=True):
     listed, all are counted.
     """
 
+    id: str
+    version: int
+    at: datetime
+    expires_at: datetime
     possible: bool
     format: str
     layer: str
@@ -58,17 +68,27 @@ class InspectionAnswer(msgspec.Struct, kw_only=True):
     next: int | None
 
 
-def inspection_answer(seen: Inspected, language: str, *, limit: int, cursor: int = 0) -> InspectionAnswer:
-    """Return the findings from `cursor` on, `limit` of them, with all that is counted; words in a language of the catalogues."""
-    file, inspection = seen.file, seen.inspection
-    kept = len(inspection.findings)
+def inspection_answer(page: InspectionPage, language: str) -> InspectionAnswer:
+    """Return the API's shape of a dry run and a page of its findings, its words in a language of the catalogues."""
+    file, inspection = page.seen.file, page.seen.inspection
     return InspectionAnswer(
+        id=page.id, version=page.version, at=page.at, expires_at=page.expires_at,
         possible=not inspection.errors, format=file.form, layer=file.layer, layers=file.layers, file_crs=file.file_crs,
-        fields=file.fields, features=sum(seen.levels.values()), levels=seen.levels,
+        fields=file.fields, features=sum(page.seen.levels.values()), levels=page.seen.levels,
         effect=inspection.effect, errors=inspection.errors, warnings=inspection.warnings, counts=inspection.counts,
-        findings=[_item(finding, language) for finding in inspection.findings[cursor : cursor + limit]],
-        next=cursor + limit if cursor + limit < kept else None,
+        findings=[_item(finding, language) for finding in inspection.findings], next=page.next,
     )  # fmt: skip
+
+
+def refusal(error: BoundariesRefused, language: str) -> Invalid:
+    """Return the refusal of a file with the first of the errors that were found, in a language of the catalogues."""
+    found = [one for one in error.inspection.findings if one.severity == "error"][:MOST_REFUSED]
+    items = [_item(finding, language) for finding in found]
+    errors = [
+        FieldError(field=one.field or "geometry", code=f"boundary_{one.code}", message=one.message, row=one.feature)
+        for one in items
+    ]
+    return Invalid(code=error.code, errors=errors, counts=error.inspection.counts, findings=items)
 
 
 def finding_words(finding: Finding, language: str) -> str:

@@ -25,6 +25,7 @@ import dispatch.reveals
 import dispatch.store
 import grid.change_store
 import grid.entries
+import grid.kept_inspections
 import grid.store
 import hotline.drafts
 import orgs.rehearsal
@@ -46,6 +47,7 @@ from grid.address_search import AddressSearch
 from grid.borders import Borders
 from grid.coordinates import to_wgs84
 from grid.entries import Entries
+from grid.file_imports import FileImports
 from grid.inspecting import Inspector
 from grid.naming import NamedByFieldWork
 from grid.service import Territory
@@ -100,7 +102,7 @@ INDEXES = (
     dispatch.store.INDEXES, dispatch.relay.INDEXES, dispatch.reveals.INDEXES, dispatch.links.INDEXES,
     dispatch.pack_taking.INDEXES, dispatch.recomputing.INDEXES, dispatch.learning.versions.INDEXES,
     dispatch.outside.service.INDEXES, grid.store.INDEXES,
-    grid.entries.INDEXES, grid.change_store.INDEXES, hotline.drafts.INDEXES,
+    grid.entries.INDEXES, grid.change_store.INDEXES, grid.kept_inspections.INDEXES, hotline.drafts.INDEXES,
     orgs.rehearsal.INDEXES, orgs.store.INDEXES, Pictures.INDEXES,
     *FIELD_INDEXES,
 )  # fmt: skip
@@ -114,6 +116,7 @@ class Services:
     database: Database
     territory: Territory
     inspector: Inspector
+    file_imports: FileImports
     parties: Parties
     core: Core
     accounts: Accounts
@@ -205,6 +208,7 @@ async def _build(settings: Settings, closing: contextlib.AsyncExitStack, clock: 
     pictures = Pictures(database, Holders(core.cases, field.holders))
     closing.callback(pictures.close)
     borders = Borders(database, (NamedByParties(database), NamedByCases(database), NamedByFieldWork(database)), clock)
+    inspector = Inspector(database, clock)
     learning = Learning(settings, database, core.cases, lambda: core.city, clock)
     doors = (
         *field.jobs, *learning.doors, (BORDERS_SECONDS, "borders", borders.put_due_in_force),
@@ -218,7 +222,8 @@ async def _build(settings: Settings, closing: contextlib.AsyncExitStack, clock: 
     rules = RuleEditor(RuleBook(database), parties, zones := lambda: territory.snapshot.special_codes)
     return Services(
         settings=settings, database=database, territory=territory, parties=parties, core=core, accounts=accounts, auth=auth,
-        inspector=Inspector(database), hosts=Hosts(loopback_only=demo), feed=feed, hub=hub, pictures=pictures, tiles=tiles,
+        inspector=inspector, file_imports=FileImports(inspector, borders), hosts=Hosts(loopback_only=demo), feed=feed, hub=hub,
+        pictures=pictures, tiles=tiles,
         outside=outside, links=links,
         drafts=Drafts(database, cipher, lambda: core.rules, clock),
         rules=rules, rehearsals=Rehearsals(database, parties, territory, rules, clock),

@@ -73,7 +73,7 @@ from web.api.rule_tables import RuleExport, RuleImport
 from web.api.rules import RuleApply, RuleHandler, Rules, RuleVersionHandler, RuleVersionList, RuleVersionUndo
 from web.api.service import Docs, DocsStyle, Health, OpenApi
 from web.api.sessions import CurrentSession, Sessions
-from web.api.territory import TerritoryInspect
+from web.api.territory import InspectionHandler, TerritoryImport, TerritoryInspect
 from web.api.units import UnitDissolve, UnitHandler, UnitHistory, UnitImport, Units
 from web.api.visits import DueVisits, PlaceVisits, VisitCounts, VisitPlaceHandler, VisitPlaceImport, VisitPlaceList
 from web.api.volunteers import VolunteerCertificatePdf, VolunteerRecordOf, Volunteers
@@ -124,6 +124,8 @@ ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
     ("/api/v1/areas", Areas),
     ("/api/v1/areas/{code}", Area),
     ("/api/v1/territory:inspect", TerritoryInspect),
+    ("/api/v1/territory:import", TerritoryImport),
+    ("/api/v1/territory/inspections/{id}", InspectionHandler),
     ("/api/v1/areas/{code}/versions", AreaVersions),
     ("/api/v1/territory/changes", ChangeList),
     ("/api/v1/territory/changes/{id}:withdraw", ChangeWithdraw),

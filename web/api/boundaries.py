@@ -9,7 +9,7 @@ import msgspec
 import shapely
 
 from dispatch.errors import IdempotencyKeyRequired
-from grid.borders import Change, Form, Gone, Look, Mentions, State
+from grid.borders import Change, Counts, Form, Gone, Look, Mentions, State
 from grid.boundaries import Finding, Severity
 from grid.metric import square_metres
 from grid.orders import Order
@@ -20,7 +20,7 @@ from web.cursors import behind, cursor_of
 from web.problems import catalogue
 from web.shapes import Items
 
-__all__ = ["AreaVersions", "ChangeList", "ChangeWithdraw", "Orphans", "form_item"]
+__all__ = ["AreaVersions", "ChangeList", "ChangeWithdraw", "Moment", "Orphans", "Reason", "form_item"]
 
 Reason = Annotated[str, msgspec.Meta(min_length=2, max_length=500)]
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -99,10 +99,12 @@ class FindingItem(msgspec.Struct, kw_only=True):
 
 class LookAnswer(msgspec.Struct, kw_only=True):
     """What the order would do to the territory of `version`: areas as they would be, codes that would be void, what is found, and
-    what names the areas concerned (first items of each kind; all are counted). What names a void code leads to its `heirs`."""
+    what names the areas concerned (first items of each kind; all are counted). What names a void code leads to its `heirs`. Of
+    areas and codes the first 2,000 are listed, all are in `counts`."""
 
     version: int
     possible: bool
+    counts: Counts
     now: list[FormItem]
     gone: list[Gone]
     findings: list[FindingItem]
@@ -200,6 +202,7 @@ def look_answer(look: Look, language: str) -> LookAnswer:
     return LookAnswer(
         version=look.version,
         possible=not look.errors,
+        counts=look.counts,
         now=[form_item(form, geometry=True) for form in look.now],
         gone=look.gone,
         findings=[_finding(finding, language) for finding in look.findings],

@@ -22,6 +22,7 @@ NAMES = (
     "lifecycle",
     "lists",
     "boundaries",
+    "boundary-imports",
     "claims",
     "matching-speed",
     "matching",
