@@ -39,6 +39,10 @@ class Settings:
     channels: Path | None = _option(
         None, "File of the channels that lead outside (0600); unset: channels.toml in the data folder, if it is there."
     )
+    certificate_font: Path | None = _option(
+        None,
+        "TrueType font (.ttf, .ttc) for certificates; unset: WenQuanYi Micro Hei or Droid Sans Fallback where installed.",
+    )
     open311_jurisdiction: str = _option("", "Jurisdiction id that Open311 answers under; empty: the city's code.")
 
     @property
@@ -86,8 +90,11 @@ def _parse(name: str, raw: str) -> Any:
         if not 1 <= number <= most:
             raise ValueError(f"a number from 1 to {most}, not {raw}")
         return number
-    if name in {"data", "secret_file", "channels"}:
-        return Path(raw).expanduser().absolute()
+    if name in {"data", "secret_file", "channels", "certificate_font"}:
+        path = Path(raw).expanduser().absolute()
+        if name == "certificate_font" and not path.is_file():
+            raise ValueError(f"a font file, not {raw}")
+        return path
     if name == "driver" and raw not in {"motor", "pymongo"}:
         raise ValueError(f"motor or pymongo, not {raw}")
     return raw

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from orgs.certificate_font import FILES
 from orgs.certificate_pdf import pdf_of
 from orgs.certificates import CertificateUnknown, Checked, Earned
 from orgs.ledger import Evaluation, Record, evaluation_of, record_of
@@ -88,7 +89,11 @@ class LedgerHandler(ApiHandler):
         )
         base = services.outside.base_url or f"{self.request.protocol}://{self.request.host}"
         address = f"{base}/api/v1/public/certificates/{certificate.code}"
-        pdf = await asyncio.to_thread(pdf_of, certificate, city=city.name, zone=self.zone, address=address)
+        named = services.settings.certificate_font
+        fonts = FILES if named is None else (named, *FILES)
+        pdf = await asyncio.to_thread(
+            pdf_of, certificate, city=city.name, zone=self.zone, address=address, fonts=fonts
+        )  # fmt: skip
         self.set_header("Content-Type", "application/pdf")
         self.set_header("Content-Disposition", f'attachment; filename="{certificate.code}.pdf"')
         self.finish(pdf)
