@@ -51,6 +51,7 @@ from grid.file_imports import FileImports
 from grid.inspecting import Inspector
 from grid.naming import NamedByFieldWork
 from grid.service import Territory
+from grid.succeeding import Followers
 from hotline.drafts import Drafts
 from orgs.accounts import Accounts
 from orgs.certificates import Certificates
@@ -117,6 +118,7 @@ class Services:
     territory: Territory
     inspector: Inspector
     file_imports: FileImports
+    followers: Followers
     parties: Parties
     core: Core
     accounts: Accounts
@@ -222,7 +224,8 @@ async def _build(settings: Settings, closing: contextlib.AsyncExitStack, clock: 
     rules = RuleEditor(RuleBook(database), parties, zones := lambda: territory.snapshot.special_codes)
     return Services(
         settings=settings, database=database, territory=territory, parties=parties, core=core, accounts=accounts, auth=auth,
-        inspector=inspector, file_imports=FileImports(inspector, borders), hosts=Hosts(loopback_only=demo), feed=feed, hub=hub,
+        inspector=inspector, file_imports=FileImports(inspector, borders),
+        followers=Followers(database, territory, clock), hosts=Hosts(loopback_only=demo), feed=feed, hub=hub,
         pictures=pictures, tiles=tiles,
         outside=outside, links=links,
         drafts=Drafts(database, cipher, lambda: core.rules, clock),

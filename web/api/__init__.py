@@ -6,7 +6,7 @@ from tornado.web import RequestHandler
 
 from web.api.asking import Address, DuplicatesHandler, Locate, LocateMany, MatchHandler, SignalsHandler
 from web.api.awards import CertificateCheck, CertificatePdf, Evaluations, OrganizationRecord
-from web.api.boundaries import AreaVersions, ChangeList, ChangeWithdraw, Orphans
+from web.api.boundaries import AreaVersions, ChangeFollow, ChangeList, ChangeWithdraw, Orphans
 from web.api.calendar import CalendarDayHandler, CalendarImport, CalendarRecompute, CalendarYear
 from web.api.callers import CallerCases
 from web.api.cases import CaseAction, CaseHandler, CaseList, CaseMap, Due, RequestAction, Reveal, Summary, TaskAction, Timeline
@@ -129,6 +129,7 @@ ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
     ("/api/v1/areas/{code}/versions", AreaVersions),
     ("/api/v1/territory/changes", ChangeList),
     ("/api/v1/territory/changes/{id}:withdraw", ChangeWithdraw),
+    ("/api/v1/territory/changes/{id}:follow", ChangeFollow),
     ("/api/v1/territory/orphans", Orphans),
     ("/api/v1/units", Units),
     ("/api/v1/units:import", UnitImport),

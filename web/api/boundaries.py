@@ -13,6 +13,7 @@ from grid.borders import Change, Counts, Form, Gone, Look, Mentions, State
 from grid.boundaries import Finding, Severity
 from grid.metric import square_metres
 from grid.orders import Order
+from grid.succeeding import Following
 from orgs.naming import all_named, namers
 from web.base import ApiHandler, field_error, operation
 from web.bodies import Body
@@ -20,7 +21,7 @@ from web.cursors import behind, cursor_of
 from web.problems import catalogue
 from web.shapes import Items
 
-__all__ = ["AreaVersions", "ChangeList", "ChangeWithdraw", "Moment", "Orphans", "Reason", "form_item"]
+__all__ = ["AreaVersions", "ChangeFollow", "ChangeList", "ChangeWithdraw", "Moment", "Orphans", "Reason", "form_item"]
 
 Reason = Annotated[str, msgspec.Meta(min_length=2, max_length=500)]
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -44,6 +45,12 @@ class WithdrawBody(Body, frozen=True, kw_only=True):
     """Why the change is taken back."""
 
     reason: Reason
+
+
+class FollowBody(Body, frozen=True, kw_only=True):
+    """Only said, or done when `dry_run` is false."""
+
+    dry_run: bool = True
 
 
 class ChangesQuery(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -167,6 +174,16 @@ class ChangeWithdraw(ApiHandler):
     async def post(self, body: WithdrawBody, id: str) -> None:
         """Withdraw it and send it as it is then."""
         self.answer(await self.services.borders.withdraw(actor=self.actor, id=id, reason=body.reason))
+
+
+class ChangeFollow(ApiHandler):
+    """POST /api/v1/territory/changes/{id}:follow."""
+
+    @operation("Move patrol plans, groups and places of void grids to the one grid that came after", permission="territory.edit",
+               body=FollowBody, result=Following)  # fmt: skip
+    async def post(self, body: FollowBody, id: str) -> None:
+        """Send what was moved, or would be, and what waits for somebody to choose; again, nothing is left to move."""
+        self.answer(await self.services.followers.follow(actor=self.actor, change=id, dry_run=body.dry_run))
 
 
 class Orphans(ApiHandler):
