@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.browser.conftest import City, ticket
-from tests.browser.test_needs import WANTED, who_fits
+from tests.browser.test_needs import OF_ONE, who_fits
 from tests.dispatch.town import fill
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -63,7 +63,7 @@ def do(city: City, case_id: str, action: str, user: str, **fields: Any) -> Any:
 
 def helped(city: City, case_id: str) -> Any:
     """Have an organization claim what the case asks for and hand in what it did; returns its task."""
-    do(city, case_id, "open_need", "dispatcher", **WANTED)
+    do(city, case_id, "open_need", "dispatcher", **OF_ONE)
     organization = who_fits(city, case_id)["code"]
     case = city.call("POST", f"/needs/{case_id}.n1/claim", "org_coordinator", {"organization": organization})
     task = next(task for task in case["tasks"] if task["state"] == "claimed")
