@@ -101,6 +101,11 @@ class Posts:
         """Return a post of a group that the actor looks after. Raises `NotFound`."""
         return (await self._tended(actor, id))[0]
 
+    async def with_fate(self, actor: Actor, id: str) -> tuple[Post, PublicCase | None]:
+        """Return a post and what may be told of the case made of it. Raises `NotFound`."""
+        post = await self.get(actor, id)
+        return post, (await self._public([post])).get(id)
+
     async def shows(self, actor: Actor, id: str) -> object:
         """Return a post for whoever may see its photos. Raises `NotFound`."""
         return await self.get(actor, id)

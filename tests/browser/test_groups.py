@@ -157,3 +157,35 @@ def test_grid_worker_when_they_have_seen_it_then_a_category_is_needed_and_it_is_
     page.wait_for_selector("main [role=status] >> text=已报成一件")
     case = city.case(post_now(city, post["id"])["case"])
     assert case["category"] is not None and case["state"] != "reported", "a leader's word alone would wait for an operator"
+
+
+def test_need_when_a_unit_has_it_then_the_grid_worker_asks_organizations(
+    city: City, open_page: Callable[..., Any], check_access: Callable[[Any], None]
+) -> None:
+    post = posted(city, "两位独居老人想请人常来看看")
+    page = open_page("grid_worker", f"/field#/post/{post['id']}", phone=True, **SMALL)
+    page.tap(".foot .pri")
+    page.tap(".chip >> text=一个需要")
+    page.tap(".chip >> text=/^是$/")
+    page.tap(".cat.more")
+    page.fill(".cats input[role=combobox]", "1801")
+    page.tap(".cats [role=option] >> nth=0")
+    page.tap("#post-foot .pri")
+    page.wait_for_selector("main [role=status] >> text=已报成一件")
+    case = city.case(post_now(city, post["id"])["case"])
+    if case["state"] == "filed":
+        action = next(one for one in case["actions"] if one["name"] == "dispatch")
+        unit = next(field for field in action["fields"] if field["name"] == "unit")["value"]
+        case = city.act(case, "dispatch", "dispatcher", unit=unit)
+    assert case["state"] == "dispatched", case["state"]
+    page.tap("main button >> text=去请")
+    page.tap("main form .pri")
+    page.wait_for_selector("main form .msg.bad")  # nothing was sent: what is wanted is missing
+    page.fill("main form input >> nth=0", "每周三上门陪老人说说话")
+    check_access(page)
+    assert page.evaluate(NO_SCROLL)
+    picture(page, "phone-ask")
+    page.tap("main form .pri")
+    page.wait_for_selector("main [role=status] >> text=已请社会组织帮忙")
+    wanted = [(need["what"], need["state"]) for need in city.case(case["id"])["needs"]]
+    assert wanted == [("每周三上门陪老人说说话", "open")]

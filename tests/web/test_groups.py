@@ -318,3 +318,11 @@ async def test_queries_when_explained_walk_an_index_and_never_sort(
     plan = str((await service.services.database.explain(collection, filter, sort, 51))["queryPlanner"]["winningPlan"])
     assert "IXSCAN" in plan and "COLLSCAN" not in plan and "'SORT'" not in plan
     assert collection in INDEXES
+
+
+async def test_post_when_asked_for_alone_then_with_what_may_be_told_of_its_case(service: Running) -> None:
+    post = await posted(service, await group(service, "P-20"))
+    assert (await service.get(f"/api/v1/posts/{post['id']}", "circle_a")).json["told"] is None
+    done = (await confirm(service, post, "circle_a", category="0201")).json
+    told = (await service.get(f"/api/v1/posts/{post['id']}", "circle_a")).json["told"]
+    assert (told["case_no"], told["state"]) == (done["case_no"], "reported") and told["actions"] == []

@@ -260,8 +260,8 @@ class PostHandler(ApiHandler):
 
     @operation("A post", permission="group.tend", result=PostView)
     async def get(self, id: str) -> None:
-        """Send it."""
-        self.answer(_post_view(await self.services.field.posts.get(self.actor, id)))
+        """Send it, with what may be told of the case made of it."""
+        self.answer(_post_view(*await self.services.field.posts.with_fate(self.actor, id)))
 
 
 class PostConfirm(ApiHandler):

@@ -108,9 +108,10 @@ async function refuse(deed: Deed): Promise<never> {
   throw new Problem(422, 'refused', deed.why)
 }
 
-/** Try one that waits or was refused once more. Raises `Problem`. */
+/** Try one that was refused once more; of those that wait, all in their order. Raises `Problem` when it is refused again. */
 export async function retry(deed: Deed): Promise<void> {
-  await send(deed)
+  if (deed.state === 'fix') await send(deed)
+  else await flushDeeds()
 }
 
 let flushing = false

@@ -25,6 +25,18 @@ export interface Post {
   need: boolean
   told: { line: string; state: string; public_reply: string | null } | null
 }
+/** What organizations are asked for. */
+export interface Help {
+  kind: string
+  help: string
+  what: string
+  places: number
+}
+export const HELP_KINDS = ['VOL', 'SWK', 'PSY', 'LAW', 'MED', 'ELD', 'DIS', 'YTH', 'HLT', 'PRP', 'ENT', 'RSC', 'ENV', 'CHR', 'SKL', 'IND', 'ANI', 'DRG', 'VET', 'CUL']
+export const HELPS = ['companionship', 'counselling', 'mediation', 'legal_advice', 'cleaning', 'transport', 'goods', 'search', 'teaching', 'health_talk', 'repair']
+const LEAST_WORDS = 4
+export const emptyHelp = (): Help => ({ kind: 'VOL', help: 'companionship', what: '', places: 1 })
+export const isAsked = (help: Help): boolean => [...help.what.trim()].length >= LEAST_WORDS
 export interface Told {
   id: string
   at: string
