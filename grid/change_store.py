@@ -8,6 +8,7 @@ try, or whether one of them is killed on the way.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -130,7 +131,7 @@ async def insert(database: Database, change: dict[str, Any], plan: Plan, land: L
     """
     if len(plan.touched) > MOST_AREAS:
         raise ChangeLarge(areas=len(plan.touched), limit=MOST_AREAS)
-    document = change | _description(change, plan, land)
+    document = change | await asyncio.to_thread(_description, change, plan, land)
 
     async def work(session: Any) -> bool:
         if await database.find_one(CHANGES, {"_id": change["_id"]}, projection={"_id": 1}, session=session) is not None:

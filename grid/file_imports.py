@@ -11,7 +11,7 @@ import msgspec
 from dispatch.actors import Actor
 from grid.borders import Asked, Borders, Change
 from grid.files.reading import ReadOptions
-from grid.inspecting import Inspector
+from grid.inspecting import Inspector, Judged
 from grid.inspection import Inspection
 from grid.land import Land
 from grid.planning import Plan
@@ -53,11 +53,11 @@ class FileImports:
             )  # fmt: skip
             if judged.seen.inspection.errors:
                 raise BoundariesRefused(judged.seen.inspection)
-            plan = judged.seen.plan
+            plan, land = await asyncio.to_thread(_unpacked, judged)
             if not plan.touched:
                 words = "something else than what is there"
                 raise Invalid(errors=[FieldError(field="file", code="same", message=words)])
-            return plan, Land(judged.present, version=judged.version)
+            return plan, land
 
         digest = await asyncio.to_thread(lambda: hashlib.sha256(data).hexdigest())
         what = [digest, msgspec.to_builtins(options), complete]
@@ -65,3 +65,8 @@ class FileImports:
             actor=actor, kind="import", what=what, version=version, effective_at=effective_at, reason=reason, key=key
         )  # fmt: skip
         return await self._borders.carry_out(asked, planned)
+
+
+def _unpacked(judged: Judged) -> tuple[Plan, Land]:
+    """Return the plan and the land that it is made on: long for a city of 15,000 grids, so never on the loop."""
+    return judged.seen.plan, Land(judged.present, version=judged.version)

@@ -99,6 +99,8 @@ class Followers:
                 if is_clear and not dry_run and not await self._write(register, document, one, table.field, act):
                     continue
                 (moved if is_clear else choices).append(one)
+        for found in (moved, choices):
+            found.sort(key=lambda one: (one.what, one.id))
         return Following(
             moved_count=len(moved), choices_count=len(choices), moved=moved[:MOST_LISTED], choices=choices[:MOST_LISTED]
         )  # fmt: skip
@@ -117,7 +119,7 @@ class Followers:
         seen: set[str] = set()
         for start in range(0, len(gone), _AT_ONCE):
             wanted = {"codes": {"$in": list(gone[start : start + _AT_ONCE])}}
-            for document in await self._database.find(table.collection, wanted, sort=[("_id", 1)]):
+            async for document in self._database.iterate(table.collection, wanted):
                 if document["_id"] not in seen:
                     seen.add(document["_id"])
                     yield document

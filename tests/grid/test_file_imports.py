@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,8 @@ from grid.boundaries import Boundary
 from grid.change_store import BROUGHT, CHANGES, INDEXES, ChangeLarge, ChangePlanned, StaleTerritory
 from grid.coordinates import from_wgs84
 from grid.file_imports import BoundariesRefused, FileImports
-from grid.files.reading import ReadOptions
+from grid.files.geojson import read_geojson
+from grid.files.reading import ReadOptions, read_boundaries
 from grid.importing import TerritoryPack, write
 from grid.inspecting import Inspector
 from grid.inspection import judged
@@ -58,10 +60,11 @@ class Office:
     async def take(
         self, features: Sequence[Feature] | bytes, *, version: int = 1, key: str = "k", crs: str = "WGS-84",
         complete: bool = False, at: datetime | None = None, reason: str = "换届测绘", actor: Actor = ADMIN,
+        **reading: Any,
     ) -> Change:  # fmt: skip
         """Put a file in force."""
         data = features if isinstance(features, bytes) else collection(*features).encode()
-        options = ReadOptions(crs=crs, ignore_file_crs=True)
+        options = ReadOptions(crs=crs, ignore_file_crs=True, **reading)
         change, _ = await self.imports.take(
             actor=actor, data=data, options=options, complete=complete, version=version, effective_at=at, reason=reason, key=key
         )
@@ -325,6 +328,35 @@ async def test_make_when_after_a_file_then_the_changes_go_on_from_its_version(of
         actor=ADMIN, order=Rename(code=FIRST, name="别的"), version=2, effective_at=None, reason="改名", key="r"
     )
     assert change.version == 3
+
+
+@pytest.mark.shared_data
+@pytest.mark.parametrize("form", ["as published", "shapefile", "geopackage"])
+async def test_take_when_the_detailed_districts_of_guiyang_come_over_the_coarse_ones_then_these_hold_and_reversed_those_again(
+    database: Database, shared_data: Path, form: str
+) -> None:
+    folder, names = shared_data / "guiyang_admin", {"code": "adcode", "name": "name"}
+    coarse = (folder / "districts_cgcs2000_coarse.geojson").read_bytes()
+    there = read_boundaries(coarse, ReadOptions(crs="CGCS2000", field_map=names)).boundaries
+    whole = shapely.to_wkb(shapely.union_all(shapely.from_wkb([one.wkb for one in there])))
+    districts = [Area(code=one.code, name=one.name, level="district", parent="520100", wkb=one.wkb) for one in there]
+    await write(database, TerritoryPack(areas=[Area(code="520100", name="贵阳市", level="city", wkb=whole), *districts]))
+    before = {one["_id"]: one["wkb"] for one in await database.find(store.AREAS, {})}
+    published = (folder / "districts_detailed_gcj02.geojson").read_bytes()
+    layer = read_geojson(published)
+    data = (
+        published if form == "as published" else as_file(form, list(zip(layer.shapes, layer.properties, strict=True)), "WGS-84")
+    )
+    office = Office(database)
+    change = await office.take(data, crs="GCJ-02", field_map=names)
+    assert (change.state, change.counts.touched, change.counts.gone) == ("in_force", 11, 0)
+    for one in read_boundaries(published, ReadOptions(crs="GCJ-02", field_map=names)).boundaries:
+        now = shapely.from_wkb((await office.area(one.code))["wkb"])
+        assert shapely.hausdorff_distance(now, shapely.from_wkb(one.wkb)) < 1e-9
+    await office.borders.make(
+        actor=ADMIN, order=Reverse(change=change.id), version=2, effective_at=None, reason="撤回", key="back"
+    )  # fmt: skip
+    assert {one["_id"]: one["wkb"] for one in await database.find(store.AREAS, {})} == before
 
 
 @given(st.lists(st.floats(0.05, 2.95), min_size=1, max_size=5, unique_by=lambda cut: round(cut, 2)), st.booleans())

@@ -133,3 +133,11 @@ async def test_follow_when_the_change_does_not_hold_or_is_unknown_or_of_another_
     assert (await follow(town, "unknown")).status == 404
     assert (await follow(town, planned, "dispatcher")).status == 403
     assert (await follow(town, planned, what="all")).json["errors"][0]["field"] == "what"
+
+
+async def test_entries_of_void_grids_when_explained_then_an_index_is_walked(town: Running) -> None:
+    wanted = {"codes": {"$in": [f"520102001002{number:03}" for number in range(500)]}}
+    for collection in (PLANS, GROUPS, PLACES):
+        explained = await town.services.database.explain(collection, wanted)
+        plan = str(explained["queryPlanner"]["winningPlan"])
+        assert "IXSCAN" in plan and "COLLSCAN" not in plan, (collection, plan)
