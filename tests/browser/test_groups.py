@@ -97,6 +97,7 @@ def test_post_when_declined_then_the_reason_is_asked_for_and_the_group_reads_it(
     page.wait_for_selector("#post-foot .msg.bad")  # a number is not for everybody
     assert post_now(city, post["id"])["state"] == "open"
     page.fill("textarea >> nth=1", "问过水厂，明天不停水")
+    page.wait_for_selector("main .msg.bad", state="detached")
     check_access(page)
     picture(page, "phone-post-decline-en")
     page.tap("#post-foot .pri >> text=Answer")

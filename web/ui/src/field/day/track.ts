@@ -4,6 +4,7 @@ import { computed, reactive } from 'vue'
 
 import { post, Problem } from '../../shared/api'
 import { dropDraft, loadDraft, saveDraft } from '../../shared/draft'
+import { session } from '../../shared/session'
 import { serverNow } from '../../shared/time'
 import { watchPosition, type Fix, type GpsState } from '../gps'
 import { whyOf } from './deeds'
@@ -19,7 +20,9 @@ const MOST = 500
 const STORE = 'tracks'
 
 export const track = reactive({ patrol: '', state: 'asking' as GpsState, here: null as Fix | null, kept: {} as Record<string, TrackFix[]>, stuck: false, wrong: '' })
-export const unsentFixes = computed(() => track.kept[track.patrol]?.length ?? 0)
+/** Phones are lent: what one has walked is never sent as another. */
+const mine = (patrol: string): string => `${session.user?.username ?? ''}/${patrol}`
+export const unsentFixes = computed(() => track.kept[mine(track.patrol)]?.length ?? 0)
 
 let stop: (() => void) | null = null
 let last = 0
@@ -41,7 +44,8 @@ async function take(found: Fix, force = false): Promise<void> {
   if (!track.patrol || (!force && now - last < EVERY_MS)) return
   last = now
   const fix = { at: new Date(now).toISOString(), lon: found.lon, lat: found.lat, accuracy_m: found.accuracy }
-  track.kept[track.patrol] = [...(track.kept[track.patrol] ?? []), fix]
+  const place = mine(track.patrol)
+  track.kept[place] = [...(track.kept[place] ?? []), fix]
   await store()
 }
 
@@ -77,17 +81,17 @@ export async function flushTrack(): Promise<void> {
   flushing = true
   try {
     await loadTrack()
-    for (const id of Object.keys(track.kept)) await flushOne(id)
+    for (const place of Object.keys(track.kept)) if (place.startsWith(mine(''))) await flushOne(place)
   } finally {
     flushing = false
   }
 }
 
-async function flushOne(id: string): Promise<void> {
-  while (track.kept[id]?.length) {
-    const batch = track.kept[id].slice(0, MOST)
+async function flushOne(place: string): Promise<void> {
+  while (track.kept[place]?.length) {
+    const batch = track.kept[place].slice(0, MOST)
     try {
-      await post(`/patrols/${id}/points`, { crs: 'WGS-84', points: batch })
+      await post(`/patrols/${place.slice(mine('').length)}/points`, { crs: 'WGS-84', points: batch })
       track.stuck = false
       track.wrong = ''
     } catch (error) {
@@ -96,7 +100,7 @@ async function flushOne(id: string): Promise<void> {
       if (track.stuck) return
       track.wrong = whyOf(error)
     }
-    track.kept[id] = track.kept[id].slice(batch.length)
+    track.kept[place] = track.kept[place].slice(batch.length)
     await store()
   }
 }
