@@ -154,10 +154,16 @@ class Plan:
 
     def end(self) -> None:
         """Compare what is not there: it is new, or people have taken it out."""
+        last = self._last or {}
         for key in self._waiting:
-            cells = (self._last or {}).get(key)
-            row = self.table.row_of(self._new[key])
-            self._decide(key, None, None if cells is None else _decode(cells), None, _canonical(row))
+            document = self._new[key]
+            row = self.table.row_of(document)
+            if key in last:
+                self._decide(key, None, _decode(last[key]), None, _canonical(row))
+            else:  # as `merge` would say; the first import of a city is nothing else
+                self.word[key] = _encode(row)
+                self.edits.append(Edit(key, None, document))
+                self.outcome.new += 1
 
     def _last_of(self, key: str, document: Document, here: Row | None, row: Row | None) -> Row | None:
         if self.table.owned:
@@ -232,10 +238,13 @@ class Taking:
         """Who writes, as the histories say it."""
         return Act(by=IMPORTER, role=IMPORTER, at=self.at)
 
+    def takes(self, name: str) -> bool:
+        """Tell whether the pack wins in a table."""
+        return not self._take_pack.isdisjoint(("all", name.partition(".")[0]))
+
     def plan(self, table: PackTable, last: Rows | None, new: Mapping[str, Document]) -> Plan:
         """Begin to compare a table."""
-        name = table.name.partition(".")[0]
-        return Plan(table, last, new, take_pack=not self._take_pack.isdisjoint(("all", name)))
+        return Plan(table, last, new, take_pack=self.takes(table.name))
 
     async def rows(self, table: PackTable, documents: Iterable[Document]) -> TableOutcome:
         """Take a table over. Raises `PackChanged`."""
@@ -250,17 +259,17 @@ class Taking:
                 break
         else:
             raise PackChanged(f"{table.name} was changed by people meanwhile; import the pack again")
-        await self.put_down(table, plan)
+        await self.put_down(table.name, plan.outcome, None if table.owned else plan.word)
         return plan.outcome
 
-    async def put_down(self, table: PackTable, plan: Plan) -> None:
-        """Remember what the pack said, and tell what it did."""
-        told = self.outcomes.setdefault(table.name.partition("/")[0], TableOutcome())
+    async def put_down(self, table: str, outcome: TableOutcome, word: Rows | None) -> None:
+        """Tell what the pack did, and remember what it said (None: nothing is asked of it later)."""
+        told = self.outcomes.setdefault(table.partition("/")[0], TableOutcome())
         for name in ("new", "changed", "ended", "same", "kept", "conflicts"):
-            setattr(told, name, getattr(told, name) + getattr(plan.outcome, name))
-        told.notes = [*told.notes, *plan.outcome.notes]
-        if not (self.dry_run or table.owned):
-            await self._remember(table.name, plan.word)
+            setattr(told, name, getattr(told, name) + getattr(outcome, name))
+        told.notes = [*told.notes, *outcome.notes]
+        if word is not None and not self.dry_run:
+            await self._remember(table, word)
 
     async def last(self, name: str) -> Rows | None:
         """Return what the last pack said in a table; None when that was never put down."""

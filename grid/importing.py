@@ -7,7 +7,7 @@ what is allowed; the rules of the tree and of nesting are those of `grid.inspect
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,7 +17,7 @@ import shapely
 from msgspec import Meta
 
 from dispatch.model import CRS_NAMES, LEVELS
-from dispatch.pack_taking import Taking
+from dispatch.pack_taking import Rows, TableOutcome, Taking
 from dispatch.packs import PackReport, rows
 from grid import store
 from grid.areas import GRID_KINDS, ZONE_KINDS, Area, Asset, Entry, Zone
@@ -34,6 +34,7 @@ from storage.indexes import ensure
 __all__ = ["TerritoryPack", "read", "write"]
 
 AREA_FILES = ("areas.geojson.gz", "areas.geojson")
+AREAS = "areas.geojson"  # by what name the import tells of them
 _POLYGONS = ("Polygon", "MultiPolygon")
 _LINES_TOO = (*_POLYGONS, "Point", "MultiPoint", "LineString", "MultiLineString")
 
@@ -115,20 +116,43 @@ def read(folder: Path, report: PackReport, *, categories: Collection[str] | None
     )
 
 
-async def write(database: Database, pack: TerritoryPack, taking: Taking | None = None) -> dict[str, int]:
-    """Make the database hold this territory and tell every process; of the gazetteer what people have made stays (ADR 21).
-    Returns how many areas are new, changed, removed; none in a dry run of `taking`."""
-    if taking is not None and taking.dry_run:
+async def write(database: Database, pack: TerritoryPack, taking: Taking | None = None) -> TableOutcome:
+    """Make the database hold this territory and tell every process; what people have made stays as ADR 21 says. `taking` says how
+    (else all is written) and what came of it; returns what came of the areas."""
+    taking = taking or Taking(database, await database.server_time())
+    if taking.dry_run:
         await save_pack(pack.gazetteer, taking)
-        return {}
+        return await _take_areas(database, pack.areas, taking)
     await ensure(database, {**store.INDEXES, **INDEXES})
-    at = await database.server_time()
-    version = await store.load_version(database) + 1
-    counts = await store.save_areas(database, pack.areas, at, version)
+    outcome = await _take_areas(database, pack.areas, taking)
     await store.save_rest(database, pack.zones, pack.assets)
-    await save_pack(pack.gazetteer, taking or Taking(database, at))
-    await store.mark_changed(database, at)
-    return counts
+    await save_pack(pack.gazetteer, taking)
+    await store.mark_changed(database, taking.at)
+    return outcome
+
+
+async def _take_areas(database: Database, areas: Sequence[Area], taking: Taking) -> TableOutcome:
+    """All or none, for borders must fit: while the pack says what it said at the last import, what people made of it stays; when
+    it says something else, or is to win, the areas are as it says. Raises `CodeVoid`."""
+    digests = {area.code: store.digest_of(area) for area in areas}
+    word = {code: digest.encode() for code, digest in digests.items()}
+    present = await store.load_digests(database)
+    outcome = _difference(word, present)
+    if outcome.same < len(present.keys() | word.keys()):
+        if not taking.takes(AREAS) and await taking.last(AREAS) == word:
+            outcome = TableOutcome(same=outcome.same, kept=outcome.new + outcome.changed + outcome.ended)
+        elif taking.dry_run:
+            await store.check_void(database, areas)
+        else:
+            await store.save_areas(database, areas, taking.at, await store.load_version(database) + 1, digests)
+    await taking.put_down(AREAS, outcome, word)
+    return outcome
+
+
+def _difference(word: Rows, present: Mapping[str, str | None]) -> TableOutcome:
+    same = sum(present.get(code) == digest.decode() for code, digest in word.items())
+    new, ended = len(word.keys() - present.keys()), len(present.keys() - word.keys())
+    return TableOutcome(new=new, changed=len(word) - new - same, ended=ended, same=same)
 
 
 def _read_areas(folder: Path, name: str, report: PackReport) -> list[Area]:

@@ -24,8 +24,8 @@ from storage.indexes import Index
 
 __all__ = [
     "AREAS", "ASSETS", "GAZETTEER", "HISTORY", "INDEXES", "NAMES", "TERRITORY", "VERSIONS", "VOID", "ZONES", "CodeVoid",
-    "area_document", "area_of", "load_ground", "load_named_areas", "load_names_version", "load_parts", "load_version",
-    "mark_changed", "next_names_version", "save_areas", "save_rest",
+    "area_document", "area_of", "check_void", "digest_of", "load_digests", "load_ground", "load_named_areas",
+    "load_names_version", "load_parts", "load_version", "mark_changed", "next_names_version", "save_areas", "save_rest",
 ]  # fmt: skip
 
 AREAS, HISTORY, ZONES, ASSETS, GAZETTEER = "areas", "area_history", "zones", "assets", "gazetteer"
@@ -120,17 +120,24 @@ async def load_named_areas(database: Database) -> list[Area]:
     return [Area(code=one["_id"], name=one["name"], level=one["level"]) for one in found]
 
 
-async def save_areas(database: Database, areas: Sequence[Area], at: datetime, version: int) -> dict[str, int]:
-    """Make `areas` hold exactly these; what changes or goes is kept in `area_history`. Returns counts.
+async def load_digests(database: Database) -> dict[str, str | None]:
+    """Return what the areas that hold now were digested to, by code."""
+    found = database.iterate(AREAS, {}, projection={"digest": 1}, batch_size=5_000)
+    return {document["_id"]: document.get("digest") async for document in found}
+
+
+async def save_areas(
+    database: Database, areas: Sequence[Area], at: datetime, version: int, digests: Mapping[str, str] | None = None
+) -> dict[str, int]:
+    """Make `areas` hold exactly these; what changes or goes is kept in `area_history`. Returns counts. `digests` are
+    those of the areas, where they are known.
 
     An area that is as it was keeps the version and the time that brought it. Raises `CodeVoid`, and then nothing is written.
     """
-    await _check_void(database, areas)
-    present = {
-        document["_id"]: document.get("digest")
-        async for document in database.iterate(AREAS, {}, projection={"digest": 1}, batch_size=5_000)
-    }
-    documents = [area_document(area, at, version) for area in areas]
+    await check_void(database, areas)
+    present = await load_digests(database)
+    digests = digests or {area.code: digest_of(area) for area in areas}
+    documents = [area_document(area, at, version, digests[area.code]) for area in areas]
     changed = [document for document in documents if present.get(document["_id"]) != document["digest"]]
     replaced = [document["_id"] for document in changed if document["_id"] in present]
     gone = sorted(present.keys() - {area.code for area in areas})
@@ -178,7 +185,8 @@ def _coded_document(value: Zone | Asset) -> dict[str, Any]:
     return {"_id": fields.pop("code"), **fields}
 
 
-async def _check_void(database: Database, areas: Sequence[Area]) -> None:
+async def check_void(database: Database, areas: Sequence[Area]) -> None:
+    """Raise `CodeVoid` when one of these codes was made void by a change of borders."""
     codes = {area.code for area in areas}
     found = sorted([document["_id"] async for document in database.iterate(VOID, {}) if document["_id"] in codes])
     if found:
@@ -190,12 +198,17 @@ def area_of(document: dict[str, Any]) -> Area:
     return msgspec.convert(_area_fields(document), Area, builtin_types=(datetime, bytes))
 
 
-def area_document(area: Area, at: datetime, version: int) -> dict[str, Any]:
+def area_document(area: Area, at: datetime, version: int, digest: str = "") -> dict[str, Any]:
     """Return the document of an area that holds from `at`, brought by a version of the territory."""
     fields = msgspec.structs.asdict(area)
-    described = (area.name, area.level, area.parent, area.kind, area.name_en, area.synthetic)
-    digest = blake2b(repr(described).encode() + area.wkb, digest_size=12).hexdigest()
     label = list(area.label) if area.label else None
     return {
-        "_id": fields.pop("code"), **fields, "label": label, "digest": digest, "version": version, "valid_from": at,
+        "_id": fields.pop("code"), **fields, "label": label, "digest": digest or digest_of(area), "version": version,
+        "valid_from": at,
     }  # fmt: skip
+
+
+def digest_of(area: Area) -> str:
+    """Return what two areas share that are described and lie alike."""
+    described = (area.name, area.level, area.parent, area.kind, area.name_en, area.synthetic)
+    return blake2b(repr(described).encode() + area.wkb, digest_size=12).hexdigest()

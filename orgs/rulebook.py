@@ -192,7 +192,7 @@ class RuleBook:
                 made = await self._make(plan, base, taking)
             except StaleRulebook:
                 continue
-            await taking.put_down(table, plan)
+            await taking.put_down(table.name, plan.outcome, plan.word)
             return made
 
     async def _make(self, plan: Plan, base: int, taking: Taking) -> Version | None:

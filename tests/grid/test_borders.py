@@ -257,9 +257,12 @@ async def test_create_when_a_code_was_void_then_never_again_neither_by_order_nor
         await borders.look(again)
     assert [(error.field, error.code) for error in caught.value.errors] == [("order.code", "code_used")]
     before = await whole(database)
+    other = [msgspec.structs.replace(area, name="另一个") if area.code == SECOND else area for area in areas()]
     with pytest.raises(store.CodeVoid):
-        await write(database, TerritoryPack(areas=areas()))
+        await write(database, TerritoryPack(areas=other))
     assert await whole(database) == before
+    await write(database, TerritoryPack(areas=areas()))
+    assert FIRST not in await codes(database), "the pack that was taken over before is no new word"
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import shapely
 
 from dispatch.errors import OutOfArea
 from dispatch.model import LEVELS
+from dispatch.pack_taking import TableOutcome, Taking
 from dispatch.packs import PackReport
 from grid import store
 from grid.areas import Asset, Entry, Zone
@@ -37,7 +38,7 @@ def pack(tmp_path: Path) -> TerritoryPack:
 
 
 async def test_load_when_imported_then_answers_as_a_snapshot_built_here(database: Database, pack: TerritoryPack) -> None:
-    assert await write(database, pack) == {"new": len(pack.areas), "changed": 0, "removed": 0}
+    assert await write(database, pack) == TableOutcome(new=len(pack.areas))
     territory = await Territory.load(database)
     here = small_territory()
     points = shapely.get_coordinates(shapely.point_on_surface(small_city().grids)).tolist()
@@ -62,7 +63,8 @@ async def test_write_when_areas_change_or_go_then_history_keeps_them(database: D
     last, first = pack.areas[-1], pack.areas[-2]
     renamed = msgspec.structs.replace(first, name="新名字")
     rest = [area for area in pack.areas if area.code not in (first.code, last.code)]
-    assert await write(database, msgspec.structs.replace(pack, areas=[*rest, renamed])) == {"new": 0, "changed": 1, "removed": 1}
+    outcome = await write(database, msgspec.structs.replace(pack, areas=[*rest, renamed]))
+    assert outcome == TableOutcome(changed=1, ended=1, same=len(rest))
     history = await database.find(store.HISTORY, {}, sort=[("_id", 1)])
     assert [(old["code"], old["reason"], old["name"]) for old in history] == [
         (first.code, "changed", first.name),
@@ -73,6 +75,27 @@ async def test_write_when_areas_change_or_go_then_history_keeps_them(database: D
     assert (now["name"], now["version"]) == ("新名字", 2)
     untouched = await database.find_one(store.AREAS, {"_id": rest[0].code})
     assert untouched["version"] == 1
+
+
+async def test_write_when_people_changed_areas_then_kept_until_the_pack_says_something_else(
+    database: Database, pack: TerritoryPack
+) -> None:
+    await write(database, pack)
+    first, last = pack.areas[-2], pack.areas[-1]
+    rest = [area for area in pack.areas if area.code not in (first.code, last.code)]
+    renamed = msgspec.structs.replace(first, name="新名字")
+    await store.save_areas(database, [*rest, renamed], await database.server_time(), 2)
+    await database.insert_one(store.VOID, {"_id": last.code, "heirs": [first.code]})
+    kept = TableOutcome(same=len(rest), kept=2)
+    looked = Taking(database, await database.server_time(), dry_run=True)
+    assert await write(database, pack, looked) == kept == await write(database, pack), "a code that is void is not taken either"
+    assert [found["name"] for found in await database.find(store.AREAS, {"_id": first.code})] == ["新名字"]
+    told = Taking(database, await database.server_time(), take_pack=["areas"])
+    with pytest.raises(store.CodeVoid):
+        await write(database, pack, told)
+    newer = msgspec.structs.replace(pack, areas=[*rest, msgspec.structs.replace(first, name="又一个")])
+    assert await write(database, newer) == TableOutcome(changed=1, same=len(rest))
+    assert await write(database, newer) == TableOutcome(same=len(newer.areas))
 
 
 async def test_reload_when_nothing_changed_then_same_snapshot(database: Database, pack: TerritoryPack) -> None:

@@ -14,7 +14,7 @@ from dispatch.pack_taking import Note, TableOutcome
 
 __all__ = ["TABLES", "tell"]
 
-TABLES = ("all", "units", "rules", "organizations", "offers", "roster", "groups", "gazetteer", "calendar")
+TABLES = ("all", "areas", "units", "rules", "organizations", "offers", "roster", "groups", "gazetteer", "calendar")
 COLUMNS = ("new", "changed", "ended", "same", "kept", "conflicts")
 MOST_SHOWN = 40  # notes of a table
 MOST_WIDE = 60  # characters of a cell
@@ -36,7 +36,7 @@ def _lines(name: str, outcome: TableOutcome) -> Iterator[str]:
     yield from (f"  {_line(name, note)}" for note in notes[:MOST_SHOWN])
     if len(notes) > MOST_SHOWN:
         yield f"  {name}: and more"
-    if outcome.conflicts:
+    if outcome.conflicts or (outcome.kept and not notes):
         yield f"  {name}: people's word stays; --take-pack {name.partition('.')[0]} takes the pack's"
 
 
