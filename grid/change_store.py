@@ -195,10 +195,7 @@ async def put_in_force(database: Database, id: str, now: datetime) -> str | None
         change = await database.find_one_and_update(CHANGES, planned, {"$set": {"applied_at": now}}, session=session)
         if change is None:
             return None
-        wanted = {"_id": {"$in": change["touched"]}}
-        present = await database.find(AREAS, wanted, projection={"version": 1}, session=session)
-        expected = {one["code"]: one["version"] for one in change["expects"]}
-        if {found["_id"]: found["version"] for found in present} != expected:
+        if not await _is_as_expected(database, change, session):
             await _set(database, id, {"state": "failed"}, session)
             return "failed"
         version = await _new_version(database, change["effective_at"], now, session)
@@ -209,6 +206,16 @@ async def put_in_force(database: Database, id: str, now: datetime) -> str | None
         return "in_force"
 
     return await database.run_transaction(work)
+
+
+async def _is_as_expected(database: Database, change: dict[str, Any], session: Any) -> bool:
+    expected = {one["code"]: one["version"] for one in change["expects"]}
+    for codes in _slices(change["touched"]):
+        wanted = {"_id": {"$in": list(codes)}}
+        present = await database.find(AREAS, wanted, projection={"version": 1}, session=session)
+        if {found["_id"]: found["version"] for found in present} != {code: expected[code] for code in codes if code in expected}:
+            return False
+    return True
 
 
 async def _set(database: Database, id: str, fields: dict[str, Any], session: Any) -> None:
