@@ -44,8 +44,8 @@ class CurrentNames(NamedTuple):
         newer = await corrections(database, self.version)
         if not newer:
             return None
-        version = max(one.version for one in newer)
         found = await asyncio.to_thread(self.corrections.then, newer, self.built)
+        version = max(one.version for one in newer)
         return self._replace(version=version, corrections=found, known=CorrectedIndex(self.base, found))
 
     def after(self, former: CurrentNames) -> CurrentNames:

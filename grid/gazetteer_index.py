@@ -138,9 +138,11 @@ class GazetteerIndex:
         owners: list[int] = self._owners[self._owner_starts[text] : self._owner_starts[text + 1]].tolist()
         return owners
 
-    def number_of(self, text: str) -> int | None:
-        """Return the number of a text, or None when nothing is called so."""
-        return next((one.text for one in self.whole(text) if one.end - one.start == len(text)), None)
+    def same_texts(self, other: GazetteerIndex) -> dict[int, int]:
+        """Return of the texts of another index those that stand here too: their number there → that which they have here."""
+        at, hits = _look_up(self._keys, other._keys)
+        pairs = zip(other._key_texts[hits].tolist(), self._key_texts[at].tolist(), strict=True)
+        return {there: here for there, here in pairs if np.array_equal(self._codes(here), other._codes(there))}
 
     def whole(self, text: str) -> list[Found]:
         """Return every text that stands in `text`, at least two characters long."""
