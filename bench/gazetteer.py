@@ -2,8 +2,8 @@
 
 Speed: made-up names and questions of six sorts (`bench.made_names`), each question asked once, in one process. Accuracy: recorded
 addresses of two cities with their points (`bench.recorded_addresses`), where the data are there; what is known and what is
-asked is said with each case. The arithmetic of the confidence was set on the same recorded addresses, so its
-figures describe, they do not prove.
+asked is said with each case. What a confidence is worth is shown on addresses of streets, and of a city, that its curves were not
+fitted to (`bench.calibrating`); the arithmetic below them was set by hand by somebody who knew these addresses.
 
     python -m bench.gazetteer [--json]
 """
@@ -21,9 +21,10 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from bench.calibrating import HeldOut, held_out
 from bench.corrections import corrections
 from bench.made_names import MadeNames, make_names
-from bench.recorded_addresses import DATA, Case, Outcome, beijing, calibration, figures, outcomes, shenzhen
+from bench.recorded_addresses import DATA, Case, Outcome, beijing, calibration, expected_error, figures, outcomes, shenzhen
 from grid.current_names import MOST_BESIDE
 from grid.doors import metres_between
 from grid.gazetteer_building import build_tables, entries_of_areas
@@ -52,11 +53,15 @@ def main(json: bool = False) -> dict[str, float]:
         found = _speed(names) | asyncio.run(corrections(names))
     console.print(_table(found))
     if DATA.is_dir():
-        for case in (*beijing(), *shenzhen()):
+        cases = (*beijing(), *shenzhen())
+        for case in cases:
             answers = outcomes(case)
             shares = figures(answers)
             console.print(_case_table(case, answers, shares))
             found |= {f"{case.name}_{name}": value for name, value in shares.items()}
+        for part in held_out(cases):
+            console.print(_held_out_table(part))
+            found |= _held_out_figures(part)
     else:
         console.print(f"no recorded addresses: {DATA} is not there")
     if json:
@@ -133,9 +138,35 @@ def _case_table(case: Case, answers: Sequence[Outcome], shares: dict[str, float]
     table.add_column("value", justify="right")
     for name, value in shares.items():
         table.add_row(name, f"{value:,}")
-    for band, count, mean, right in calibration(answers):
-        table.add_row(f"confidence {band}: {count} answers, mean {mean}", f"{right} within 300 m")
     return table
+
+
+def _held_out_table(part: HeldOut) -> Table:
+    table = Table(
+        title=f"held out: {part.name}", caption="answers with a point, by curves that were fitted to others", min_width=60
+    )
+    for column in ("confidence", "answers", "mean", "within 300 m"):
+        table.add_column(column, justify="left" if column == "confidence" else "right")
+    for band, count, mean, right in calibration(part.fitted):
+        table.add_row(band, f"{count}", f"{mean}", f"{right}")
+    for name, value in _held_out_figures(part).items():
+        table.add_row(name.removeprefix(f"{part.key}_"), "", "", f"{value}")
+    return table
+
+
+def _held_out_figures(part: HeldOut) -> dict[str, float]:
+    """How many answers have a point, how many one within 300 m, and the expected calibration error of those with a point and of
+    all: as the arithmetic says it, and by curves that were fitted to others."""
+    found = {}
+    for label, answers in (("unbent", part.unbent), ("fitted", part.fitted)):
+        points = [one for one in answers if one.metres is not None]
+        found |= {
+            f"{part.key}_{label}_points": len(points),
+            f"{part.key}_{label}_within_300_m": sum(one.is_right for one in points),
+            f"{part.key}_{label}_error_points": expected_error(points),
+            f"{part.key}_{label}_error_all": expected_error([one for one in answers if one.kind]),
+        }
+    return found
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import csv
 import gzip
 import json
 import random
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,9 +19,12 @@ import shapely
 from grid.areas import Area, Entry
 from grid.coordinates import to_wgs84
 from grid.doors import metres_between
+from grid.gazetteer import Gazetteer
 from grid.territory import TerritorySnapshot, build
 
-__all__ = ["DATA", "Asked", "Case", "Outcome", "beijing", "calibration", "figures", "outcomes", "shenzhen"]
+__all__ = [
+    "DATA", "Asked", "Case", "Outcome", "beijing", "calibration", "expected_error", "figures", "outcome", "outcomes", "shenzhen",
+]  # fmt: skip
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 NEAR_METRES = 300.0
@@ -45,15 +49,30 @@ class Case(NamedTuple):
     territory: TerritorySnapshot
     asked: list[Asked]
 
+    @property
+    def city(self) -> str:
+        """Whose addresses they are."""
+        return self.name.partition("_")[0]
+
 
 class Outcome(NamedTuple):
-    """One answer: how far from the recorded point (None: no point), how sure, and whether street and district are right."""
+    """One answer: what it is (empty: none), what rivals and contradictions have left of its confidence, how sure it is, how far
+    from the recorded point (None: no point), and whether street and district are right."""
 
+    kind: str
+    left: float
     confidence: float
     metres: float | None
     radius_m: float | None
     right_street: bool
     right_district: bool
+
+    @property
+    def is_right(self) -> bool:
+        """What `confidence` is the chance of: within 300 m, without a point in the area."""
+        if self.metres is not None:
+            return self.metres <= NEAR_METRES
+        return self.right_district if self.kind == "district" else self.right_street
 
 
 def beijing(seed: int = 1) -> list[Case]:
@@ -136,17 +155,18 @@ def _names(address: str, title: str) -> tuple[str, ...]:
 
 def outcomes(case: Case) -> list[Outcome]:
     """Ask all addresses of a case."""
-    found = []
-    for one in case.asked:
-        hits = case.territory.gazetteer.ask(one.address).candidates
-        if not hits:
-            found.append(Outcome(0.0, None, None, False, False))
-            continue
-        best = hits[0]
-        metres = None if best.lon is None or best.lat is None else metres_between(best.lon, best.lat, one.lon, one.lat)
-        codes = [ref.code for ref in case.territory.path(best.area or "")]
-        found.append(Outcome(best.confidence, metres, best.radius_m, one.street in codes, one.district in codes))
-    return found
+    return [outcome(case, case.territory.gazetteer, one) for one in case.asked]
+
+
+def outcome(case: Case, gazetteer: Gazetteer, one: Asked) -> Outcome:
+    """Ask an address of a case."""
+    hits = gazetteer.ask(one.address).candidates
+    if not hits:
+        return Outcome("", 1.0, 0.0, None, None, False, False)
+    best = hits[0]
+    metres = None if best.lon is None or best.lat is None else metres_between(best.lon, best.lat, one.lon, one.lat)
+    codes = [ref.code for ref in case.territory.path(best.area or "")]
+    return Outcome(best.kind, best.left, best.confidence, metres, best.radius_m, one.street in codes, one.district in codes)
 
 
 def figures(found: Sequence[Outcome]) -> dict[str, float]:
@@ -178,6 +198,16 @@ def calibration(found: Sequence[Outcome]) -> list[tuple[str, int, float, float]]
             right = _share(one.metres is not None and one.metres <= NEAR_METRES for one in band)
             rows.append((f"{low:.1f}–{min(high, 1.0):.1f}", len(band), round(mean, 3), right))
     return rows
+
+
+def expected_error(found: Sequence[Outcome]) -> float:
+    """Return the expected calibration error: how far confidence and share right lie apart, by tenths of confidence, each of which
+    counts by its answers."""
+    bands: defaultdict[int, list[Outcome]] = defaultdict(list)
+    for one in found:
+        bands[min(9, int(10 * one.confidence))].append(one)
+    apart = sum(abs(sum(one.confidence for one in band) - sum(one.is_right for one in band)) for band in bands.values())
+    return round(apart / max(1, len(found)), 3)
 
 
 def _share(flags: Iterable[bool]) -> float:

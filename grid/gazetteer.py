@@ -14,9 +14,11 @@ from typing import NamedTuple
 from grid import weighing
 from grid.address import DOOR, HouseNumber, Reading, ends_as_road, normalise, read, runs
 from grid.areas import Part
+from grid.calibration import CURVES, Curves
 from grid.doors import Guess, KnownDoor, guess
 from grid.gazetteer_corrected import NameIndex
 from grid.hierarchy import AreaTree
+from grid.metric import metres_per_degree
 from grid.recognising import EXACT, Mention, parts_of, recognise
 from grid.roads import Course, courses_of, meeting
 from grid.weighing import Candidate
@@ -25,8 +27,12 @@ __all__ = ["Answer", "Gazetteer"]
 
 _NAMED_LEVELS = ("district", "township", "community")
 _MOST_OWNERS, _MOST_PIECES, _MOST_COURSES = 60, 400, 12  # places, pieces of roads, roads of one name that are looked at
-_LANDMARK_METRES, _ESTATE_METRES, _RELATION_METRES = 150.0, 250.0, 100.0
+_LANDMARK_METRES, _ESTATE_METRES, _LONE_METRES, _RELATION_METRES = 150.0, 250.0, 600.0, 100.0
+_FEW = 4  # places of one name of which those just across a border are looked for
+_BORDER_METRES = 100.0  # roads are borders, and bear the addresses of both sides
+_AROUND = ((1.0, 0.0), (0.7, 0.7), (0.0, 1.0), (-0.7, 0.7), (-1.0, 0.0), (-0.7, -0.7), (0.0, -1.0), (0.7, -0.7))
 _PIECE, _PIECE_OF_ROAD = 0.75, 0.35  # what is left when a name may be a piece of a longer one
+_SHORT = 2  # characters of a name that may be the end of another even when a house number follows: 三条 in 东司三条8号
 _BESIDE_UNKNOWN_ROAD = 0.45  # when the address names a road that nobody knows: another name is only somewhere near
 
 Where = Callable[[float, float], str | None]
@@ -52,13 +58,18 @@ class _Asked(NamedTuple):
 class Gazetteer:
     """Answers by the names of areas and of the gazetteer. Immutable; answers take milliseconds."""
 
-    __slots__ = ("_index", "_tree", "_where")
+    __slots__ = ("_curves", "_index", "_tree", "_where")
 
-    def __init__(self, index: NameIndex, tree: AreaTree, where: Where) -> None:
-        """`where` returns the code of the narrowest area that holds a WGS-84 point, or None."""
+    def __init__(self, index: NameIndex, tree: AreaTree, where: Where, curves: Curves = CURVES) -> None:
+        """`where` returns the code of the narrowest area that holds a WGS-84 point, or None; `curves` what a score is worth."""
         self._index = index
         self._tree = tree
         self._where = where
+        self._curves = curves
+
+    def with_curves(self, curves: Curves) -> Gazetteer:
+        """Return the same with other chances for its scores."""
+        return Gazetteer(self._index, self._tree, self._where, curves)
 
     @property
     def index(self) -> NameIndex:
@@ -72,7 +83,8 @@ class Gazetteer:
         asked = _Asked(reading, mentions, self._narrow(mentions), _unknown_road(reading, mentions), {})
         crossings = list(self._of_crossings(asked))
         points = weighing.supported([*self._of_mentions(asked, bool(crossings)), *crossings])
-        found = weighing.ranked([*points, *self._of_area(asked)])
+        scored = [*points, *self._of_area(asked)]
+        found = weighing.ranked([one.bent(self._curves) for one in scored])
         return Answer(tuple(found[:limit]), parts_of(self._index, reading, mentions))
 
     def find(self, address: str) -> Candidate | None:
@@ -140,8 +152,9 @@ class Gazetteer:
                 continue
             seen.add(said)
             found = list(self._of_number(asked, mention, group)) or list(self._of_name(asked, mention, group))
-            for one in weighing.shared([self._weighed(asked, mention, one) for one in found]):
-                yield one.lowered(0.6, "at_crossing") if is_crossing and one.kind == "road" else one
+            is_few = len(found) <= _FEW
+            for one in weighing.shared([self._weighed(asked, mention, one, is_few) for one in found]):
+                yield one.contradicted(0.6, "at_crossing") if is_crossing and one.kind == "road" else one
 
     def _of_number(self, asked: _Asked, mention: Mention, group: int) -> Iterator[Candidate]:
         house = mention.number
@@ -172,8 +185,10 @@ class Gazetteer:
 
     def _of_name(self, asked: _Asked, mention: Mention, group: int) -> Iterator[Candidate]:
         courses = self._courses(asked, mention)
-        yield from (self._along(course, asked, mention, group) for course in courses)
+        yield from (self._along(course, asked, mention, group, is_one_of_few=len(courses) <= _FEW) for course in courses)
         length = mention.end - mention.start
+        if not mention.places:
+            yield from self._by_doors(mention, group)
         for owner in mention.places[:_MOST_OWNERS]:
             if courses and (self._index.kind(owner) == "road" or ends_as_road(self._index.text(mention.text))):
                 continue  # a stop or a shop that is called as the road is
@@ -182,6 +197,21 @@ class Gazetteer:
             radius = None if point is None else _ESTATE_METRES if kind == "estate" else _LANDMARK_METRES
             sure = weighing.of_name(length, kind)
             yield Candidate(self._index.name(owner), kind, sure, group, lon, lat, self._index.area(owner), radius)
+
+    def _by_doors(self, mention: Mention, group: int) -> Iterator[Candidate]:
+        """A road or an estate of which only numbers are known lies somewhere about the one that is nearest by number."""
+        house = mention.number
+        what, number = (house.what, house.number) if house else (DOOR, 0)
+        known = [door for door in self._index.doors_near(mention.text, what, number) if self._index.point(door.entry)]
+        if not known:
+            return
+        nearest = min(known, key=lambda door: abs(door.number - number)) if house else known[len(known) // 2]
+        lon, lat = self._index.point(nearest.entry) or (None, None)
+        doubt = (f"number_unknown:{number}",) if house else ()
+        kind = "road" if what == DOOR else "estate"
+        yield Candidate(
+            self._index.text(mention.text), kind, weighing.LONE_ROAD, group, lon, lat, radius_m=_LONE_METRES, doubt=doubt
+        )
 
     def _courses(self, asked: _Asked, mention: Mention) -> list[Course]:
         """The roads that a name may mean, those in the named area first. What is no road but called as one (a stop) shows where
@@ -204,15 +234,23 @@ class Gazetteer:
             owners = list(mention.places)
         return courses_of([self._index.line(owner) for owner in owners[:_MOST_PIECES]])
 
-    def _along(self, course: Course, asked: _Asked, mention: Mention, group: int) -> Candidate:
+    def _along(self, course: Course, asked: _Asked, mention: Mention, group: int, *, is_one_of_few: bool) -> Candidate:
         within = asked.within
         inside = course.within(lambda lon, lat: self._is_in(lon, lat, within)) if within else None
+        if within and inside is None and is_one_of_few:
+            inside = self._part_near(course, within)
         lon, lat, reach, near = (inside or course).middle()
         doubt = (f"number_unknown:{mention.number.number}",) if mention.number else ()
         name = self._index.text(mention.text)
         lone = len(course.points) == 1  # a point alone says nothing of how far the road runs
-        sure, radius = (0.5, 600.0) if lone else (0.92 * near, reach + 80.0)
+        sure, radius = (weighing.LONE_ROAD, _LONE_METRES) if lone else (0.92 * near, reach + 80.0)
         return Candidate(name, "road", sure, group, lon, lat, radius_m=radius, doubt=doubt)
+
+    def _part_near(self, course: Course, code: str) -> Course | None:
+        """The part of a road that runs along the border of an area; a few points tell whether it is worth to look for."""
+        if not any(self._is_near(lon, lat, code) for lon, lat in course.some()):
+            return None
+        return course.within(lambda lon, lat: self._is_near(lon, lat, code))
 
     def _of_crossings(self, asked: _Asked) -> Iterator[Candidate]:
         """Where two neighbouring road names meet, when the words speak of a crossing or neither name has a house number."""
@@ -230,38 +268,50 @@ class Gazetteer:
                 for other in self._courses(asked, right)
                 if (at := meeting(one, other)) is not None
             ]  # fmt: skip
-            yield from weighing.shared([self._placed(asked, one) for one in found])
+            yield from weighing.shared([self._placed(asked, one, len(found) <= _FEW) for one in found])
 
     def _is_road(self, mention: Mention) -> bool:
         return any(self._index.kind(owner) == "road" for owner in mention.places)
 
     # what speaks against an answer
 
-    def _weighed(self, asked: _Asked, mention: Mention, one: Candidate) -> Candidate:
-        one = self._placed(asked, one)
+    def _weighed(self, asked: _Asked, mention: Mention, one: Candidate, is_few: bool) -> Candidate:
+        one = self._placed(asked, one, is_few)
         if mention.how != EXACT:
             one = one.lowered(mention.score, f"{mention.how}:{asked.reading.text[mention.start : mention.end]}")
         if asked.unknown_road is not None and mention.number is None:
             start, end = asked.unknown_road
             one = one.lowered(_BESIDE_UNKNOWN_ROAD, f"unknown:{asked.reading.text[start:end]}")
-        elif mention.is_piece and mention.number is None:
+        elif mention.is_piece and (mention.number is None or mention.end - mention.start <= _SHORT):
             one = one.lowered(_PIECE_OF_ROAD if one.kind == "road" else _PIECE, "beside_unknown")
         if any(word.kind == "relation" for word in asked.reading.words) and one.radius_m is not None:
             one = one._replace(radius_m=one.radius_m + _RELATION_METRES)
         return one
 
-    def _placed(self, asked: _Asked, one: Candidate) -> Candidate:
-        """Hold the answer against the areas that the address names."""
+    def _placed(self, asked: _Asked, one: Candidate, is_few: bool) -> Candidate:
+        """Hold the answer against the areas that the address names. Of few answers what lies just across a border fits, too."""
         at = self._where(one.lon, one.lat) if one.lon is not None and one.lat is not None else one.area
+        if asked.within and is_few and self._is_beside(one, at, asked.within):
+            return one._replace(area=one.area or asked.within)
         if at is None:
-            return one.lowered(0.3, "outside") if one.lon is not None else one
+            return one.contradicted(0.3, "outside") if one.lon is not None else one
         path = self._tree.path(asked.within) if asked.within else ()
         against = [ref for ref in path if ref.level in _NAMED_LEVELS and not self._tree.is_within(at, ref.code)]
         one = one._replace(area=one.area or at)
         if not against:
             return one
         fits = weighing.against_areas([ref.level for ref in against])
-        return one.lowered(fits, f"not_in:{against[0].code}")._replace(weight=fits)
+        return one.contradicted(fits, f"not_in:{against[0].code}")._replace(weight=fits)
+
+    def _is_beside(self, one: Candidate, at: str | None, code: str) -> bool:
+        """Tell whether a point lies outside an area, but hardly."""
+        if one.lon is None or one.lat is None or (at is not None and self._tree.is_within(at, code)):
+            return False
+        return self._is_near(one.lon, one.lat, code)
+
+    def _is_near(self, lon: float, lat: float, code: str) -> bool:
+        east, north = (_BORDER_METRES / length for length in metres_per_degree(lat))
+        return any(self._is_in(lon + x * east, lat + y * north, code) for x, y in _AROUND)
 
     def _is_in(self, lon: float, lat: float, code: str) -> bool:
         at = self._where(lon, lat)

@@ -65,15 +65,27 @@ def _longest_first(found: Iterable[Found]) -> Iterator[Found]:
 
 
 def _longer(index: NameIndex, reading: Reading, mentions: Sequence[Mention], one: Mention) -> Mention:
-    """Return the longer name that is meant when an exact one is only its beginning, and the rest is misspelled:
-    朝阳门内 in 朝阳门内大该."""
-    after = [end for start, end in runs(reading, [(other.start, other.end) for other in mentions]) if start == one.end]
+    """Return the longer name that is meant when an exact one is only its beginning or its end, and the rest is misspelled:
+    朝阳门内 in 朝阳门内大该, 三条 in 东司三条."""
     owners = index.owners(one.text)
-    if not after or after[0] - one.end < 2 or (owners and index.kind(owners[0]) in AREA_LEVELS):
+    if owners and index.kind(owners[0]) in AREA_LEVELS:
         return one
-    for other in index.alike(reading.text[one.start : after[0]], _LEAST_LONGER):
-        if other.start == 0 and other.end > one.end - one.start and len(index.text(other.text)) > one.end - one.start:
-            return Mention(one.start, one.start + other.end, other.text, SIMILAR, other.score**2)
+    left = runs(reading, [(other.start, other.end) for other in mentions])
+    after = next((end for start, end in left if start == one.end and end - start > 1), None)
+    if after is not None:
+        return _longer_in(index, reading, one, one.start, after)
+    before = next((start for start, end in left if end == one.start and end - start > 1), None)
+    return one if before is None else _longer_in(index, reading, one, before, one.end)
+
+
+def _longer_in(index: NameIndex, reading: Reading, one: Mention, start: int, end: int) -> Mention:
+    """The name most like the stretch that holds the whole of the exact one, at the same end."""
+    length = one.end - one.start
+    for other in index.alike(reading.text[start:end], _LEAST_LONGER):
+        at, stop = start + other.start, start + other.end
+        is_at_end = at == one.start if start == one.start else stop == one.end
+        if is_at_end and stop - at > length and len(index.text(other.text)) > length:
+            return Mention(at, stop, other.text, SIMILAR, other.score**2)
     return one
 
 

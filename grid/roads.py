@@ -36,6 +36,11 @@ class Course(NamedTuple):
         lon, lat = self.points[len(self.points) // 2].tolist()
         return lon, lat
 
+    def some(self, count: int = 6) -> list[tuple[float, float]]:
+        """Return a few points spread along the road (lon, lat)."""
+        chosen = np.linspace(0, len(self.points) - 1, min(count, len(self.points))).astype(int)
+        return [(lon, lat) for lon, lat in self.points[chosen].tolist()]
+
     def middle(self) -> tuple[float, float, float, float]:
         """Return the point of the road nearest to its middle (lon, lat), how far the road runs from there in metres (nine points
         of ten), and the share of it that lies within 300 m."""

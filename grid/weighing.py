@@ -1,7 +1,7 @@
 """How sure an answer of the gazetteer is: pure arithmetic on what speaks for and against it.
 
-`confidence` means: the chance that the place that is meant lies within 300 m of the point (without a point: in the area). The
-figures were set by hand and checked on recorded addresses (`python -m bench.gazetteer`).
+The figures were set by hand; what the score is worth as a chance, that the place that is meant lies within 300 m of the point
+(without a point: in the area), is said by `grid.calibration`.
 """
 
 from __future__ import annotations
@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from grid.calibration import Curves, chance
 from grid.doors import Guess, metres_between
 
 __all__ = [
     "AREA_RANK",
     "LEAST_SURE",
+    "LONE_ROAD",
     "Candidate",
     "against_areas",
     "of_area",
@@ -27,6 +29,7 @@ __all__ = [
 
 LEAST_SURE = 0.35  # below this a point is no answer for a report that nobody looks at first
 AREA_RANK = {"community": 0.5, "township": 0.3, "district": 0.15}  # what an area is worth beside a point of the same confidence
+LONE_ROAD = 0.2  # of a road that is known by one point alone
 _CONTRADICTED = {"district": 0.2, "township": 0.55, "community": 0.7}
 _DOOR = {"known": 0.96, "beside": 0.85, "between": 0.88, "beyond": 0.7}
 _APART_METRES = 1000.0  # answers farther apart than this are different places
@@ -34,7 +37,8 @@ _NEAR_METRES, _FAR_METRES = 500.0, 2500.0
 
 
 class Candidate(NamedTuple):
-    """An answer. `weight` is how well it fits the areas that were named, `group` the name that it was found by."""
+    """An answer. `weight` is how well it fits the areas that were named, `group` the name that it was found by; `left` is what
+    rivals and contradictions have left of the confidence."""
 
     name: str
     kind: str
@@ -46,6 +50,7 @@ class Candidate(NamedTuple):
     radius_m: float | None = None
     doubt: tuple[str, ...] = ()
     weight: float = 1.0
+    left: float = 1.0
 
     def apart_from(self, other: Candidate) -> float | None:
         """Return the metres between the points of two answers, None when either has none."""
@@ -56,6 +61,14 @@ class Candidate(NamedTuple):
     def lowered(self, factor: float, doubt: str) -> Candidate:
         """Return the answer with its confidence multiplied and the reason said."""
         return self._replace(confidence=self.confidence * factor, doubt=(*self.doubt, doubt))
+
+    def contradicted(self, factor: float, doubt: str) -> Candidate:
+        """Return the answer lowered for a reason that no experience with answers of its kind lifts again."""
+        return self.lowered(factor, doubt)._replace(left=self.left * factor)
+
+    def bent(self, curves: Curves) -> Candidate:
+        """Return the answer with the chance that its score is worth, of which as much is left as of the score."""
+        return self._replace(confidence=self.left * chance(min(1.0, self.confidence / self.left), self.kind, curves))
 
 
 def of_name(length: int, kind: str) -> float:
@@ -103,7 +116,7 @@ def shared(candidates: Sequence[Candidate]) -> list[Candidate]:
         ]
         share = one.weight / (one.weight + sum(rivals))
         doubt = f"several:{len(rivals) + 1}"
-        found.append(one.lowered(share, doubt) if rivals and share < 0.9 else one)
+        found.append(one.contradicted(share, doubt) if rivals and share < 0.9 else one)
     return found
 
 
@@ -118,7 +131,7 @@ def _supported(one: Candidate, others: Sequence[Candidate]) -> Candidate:
     if any(apart <= reach for apart in near):
         return one._replace(confidence=1.0 - 0.6 * (1.0 - one.confidence)) if one.confidence > 0.3 else one
     sure = [other for other in others if other.confidence >= 0.5 and (one.apart_from(other) or 0.0) > _FAR_METRES + reach]
-    return one.lowered(0.5, f"far_from:{sure[0].name}") if sure else one
+    return one.contradicted(0.5, f"far_from:{sure[0].name}") if sure else one
 
 
 def ranked(candidates: Sequence[Candidate]) -> list[Candidate]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from grid.areas import Entry, Part
+from grid.calibration import Curve, chance
 from grid.doors import metres_between
 from grid.weighing import LEAST_SURE, Candidate
 from tests.grid.gazetteers import EAST_OF, gazetteer
@@ -143,6 +146,53 @@ def test_ask_when_name_is_repeated_then_shared_unless_the_district_is_named() ->
     assert len(both) == 2 and all(one.doubt == ("several:2",) and one.confidence < 0.5 for one in both)
     east = best("乌当区人民广场")
     assert east.lon == EAST_OF + 0.05 and east.confidence > 0.7
+
+
+def test_ask_when_place_lies_just_across_a_border_then_it_fits() -> None:
+    near = Entry(name="边界路8号", kind="door", lon=EAST_OF + 0.0005, lat=26.6)  # 50 m
+    far = Entry(name="内街路8号", kind="door", lon=EAST_OF + 0.002, lat=26.6)
+    names = gazetteer([near, far])
+    first = names.ask("云岩区边界路8号").candidates[0]
+    assert first.lon == near.lon and first.doubt == () and first.confidence > 0.9
+    contradicted = next(one for one in names.ask("云岩区内街路8号").candidates if one.lon is not None)
+    assert contradicted.doubt == ("not_in:520103",) and contradicted.confidence <= 0.2
+
+
+def test_ask_when_only_numbers_of_a_road_are_known_then_about_the_nearest() -> None:
+    names = gazetteer([Entry(name=f"友谊巷{number}号", kind="door", lon=WEST + 0.0001 * number, lat=26.6) for number in (2, 90)])
+    (found, *_) = names.ask("友谊巷200号").candidates
+    assert (found.name, found.kind, found.doubt) == ("友谊巷", "road", ("number_unknown:200",))
+    assert found.lon == pytest.approx(WEST + 0.009) and found.confidence < 0.6
+    assert names.ask("友谊巷").candidates[0].kind == "road"
+
+
+def test_ask_when_a_short_name_is_the_end_of_a_misspelled_one_then_the_longer_is_meant() -> None:
+    line = ((WEST, 26.60), (WEST + 0.002, 26.60))
+    names = gazetteer(
+        [
+            Entry(name="东四三条", kind="road", lon=WEST, lat=26.6, line=line),
+            Entry(name="三条", kind="road", lon=WEST + 0.03, lat=26.6, line=tuple((lon + 0.03, lat) for lon, lat in line)),
+        ]
+    )
+    found = names.ask("东海三条35号").candidates[0]
+    assert found.name == "东四三条" and "similar:东海三条" in found.doubt
+    assert names.ask("三条35号").candidates[0].confidence > names.ask("天府之国三条35号").candidates[0].confidence
+
+
+def test_ask_when_curves_are_given_then_chances_but_rivals_stay_rivals() -> None:
+    steep = NAMES.with_curves({"name": Curve(shift=3.0, slope=1.0)})
+    (pool,) = (one for one in steep.ask("喷水池").candidates if one.name == "喷水池")
+    assert pool.confidence == pytest.approx(chance(0.86, "landmark", {"name": Curve(3.0, 1.0)}))
+    both = steep.ask("人民广场").candidates
+    assert len(both) == 2 and all(0.4 < one.confidence <= 0.5 for one in both)
+    other = next(one for one in steep.ask("乌当区喷水池").candidates if one.name == "喷水池")
+    assert other.confidence <= 0.2
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.sampled_from(["door", "road", "landmark", "township", "crossing"]))
+def test_chance_when_one_score_is_higher_then_its_chance_is_not_lower(one: float, other: float, kind: str) -> None:
+    low, high = sorted((one, other))
+    assert 0.0 <= chance(low, kind) <= chance(high, kind) <= 1.0
 
 
 def test_ask_when_name_may_be_a_piece_of_a_longer_one_then_less_sure() -> None:
