@@ -37,8 +37,8 @@ NYC = "nyc311/nyc311_2026_apr_jun.csv.gz"
 FOLDS = 5
 FIRST = 0.7
 GOALS = {
-    "folds": {"top1": 0.70, "top3": 0.865, "auto_precision": 0.95, "auto_coverage": 0.33},
-    "time_ordered": {"top1": 0.66, "top3": 0.82},
+    "folds": {"top1": 0.70, "top3": 0.865, "auto_precision": 0.95, "auto_coverage": 0.40},
+    "time_ordered": {"top1": 0.66, "top3": 0.82, "auto_precision": 0.95, "auto_coverage": 0.33},
     "nyc": {"top1": 0.995},
 }
 

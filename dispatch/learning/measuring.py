@@ -13,7 +13,7 @@ __all__ = ["NEVER", "Figures", "Judged", "Live", "measure", "threshold_for"]
 
 BINS = 10
 WANTED = 0.95  # of what goes to a unit without a person
-MARGIN = 1.28  # standard errors kept below: one in ten thresholds may turn out too low
+MARGINS = ((0.0, 0.5), (0.005, 1.28))  # how far below what is wanted, at how many standard errors: see `threshold_for`
 NEVER = 1.01  # a threshold that no probability reaches
 LEAST_DIFFERENT = 10  # closed cases on which model and rules differ, before the model is judged by them
 LEAST = 30  # cases below which no share is trusted
@@ -60,19 +60,25 @@ def measure(judged: Sequence[Judged]) -> Figures:
     )
 
 
-def threshold_for(judged: Sequence[Judged], *, wanted: float = WANTED, margin: float = MARGIN) -> float:
+def threshold_for(judged: Sequence[Judged], *, wanted: float = WANTED) -> float:
     """Return the least probability from which on the first guess is right in `wanted` of cases, with a margin for chance.
 
-    `judged` must be cases that the guesses were not learned from. `NEVER` where no probability is that good.
+    Both must hold by Wilson's lower bound: seven chances in ten that the share is `wanted`, and nine in ten that it is not more
+    than half a point below. Of thousands of cases the first asks more, of hundreds the second. `judged` must be cases that the
+    guesses were not learned from. `NEVER` where no probability is that good.
     """
     ordered = sorted(judged, key=lambda one: -one.p)
     right, found = 0, NEVER
     for number, one in enumerate(ordered, start=1):
         right += one.place == 0
         last = number == len(ordered) or ordered[number].p < one.p
-        if last and number >= LEAST and _lower_bound(right, number, margin) >= wanted:
+        if last and number >= LEAST and _is_enough(right, number, wanted):
             found = one.p
     return found
+
+
+def _is_enough(right: int, number: int, wanted: float) -> bool:
+    return all(_lower_bound(right, number, margin) >= wanted - below for below, margin in MARGINS)
 
 
 def _lower_bound(right: int, number: int, margin: float) -> float:

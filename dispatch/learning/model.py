@@ -19,7 +19,7 @@ from dispatch.learning.weights import Counts, Weights
 
 __all__ = ["Answer", "Evidence", "Guess", "Model", "counts_of"]
 
-FLOOR = 1e-6
+FLOOR = 1e-4  # no part rules a unit out: what nobody expected happens, and would else make all the others look less certain
 WITHIN_SMOOTHING = 1.0
 MOST_KNOWN = 2_048  # remembered shares of roles, and of units within their roles: half a kilobyte to four each
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 __all__ = ["FORM", "Counts", "Weights", "pack", "unpack"]
 
-FORM = 1  # of this structure and of the features (`questions`): weights of another form are not read
+FORM = 2  # of this structure, of the features (`questions`) and of how they are read: weights of another form are not
 
 Floats = NDArray[np.float32]
 

@@ -14,8 +14,8 @@ from sklearn.linear_model import LogisticRegression
 from bench import matching
 from cities.pingshan.convert import EVENTS
 from dispatch.learning.measuring import measure
-from dispatch.learning.model import Model
-from dispatch.learning.questions import Question
+from dispatch.learning.model import FLOOR, Model
+from dispatch.learning.questions import SEPARATOR, Question, names_of
 from dispatch.learning.weights import pack, unpack
 from storage.errors import HeyunError
 from web.training.fitting import EVEN, STRENGTH, Example, _features, _matrix, _weights, fit, judge
@@ -108,6 +108,24 @@ def test_linear_part_when_asked_then_what_scikit_learn_says() -> None:
     assert (said.argmax(axis=1) == ours.argmax(axis=1)).all()
 
 
+def test_fact_when_a_pair_says_the_same_then_the_fact_weighs_more() -> None:
+    learned = [
+        Example(question=Question(category=f"0{at % 3}", township=f"t{at % 3}"), unit=f"u{at % 3}", role="r") for at in range(60)
+    ]
+    evidence = Model(_weights(learned, ["u0", "u1", "u2"], EVEN)).explain(learned[0].question, "u0")
+    (single, pair), weights = evidence[0::2], [one.weight for one in evidence]
+    assert len(names_of(learned[0].question)) == len(evidence) == 3
+    assert single.feature.count(SEPARATOR) == 1 and pair.feature.count(SEPARATOR) == 2
+    assert weights[0] == pytest.approx(4 * weights[2], rel=0.05), "the pair counts half, and pays for its weight as much"
+
+
+def test_part_when_it_never_saw_a_unit_then_does_not_rule_it_out() -> None:
+    model = Model(fit(examples(300, seed=1, noise=0.0)).weights)
+    parts = model.parts(Question(category="0101", major="01", township="t1", appeal="complaint"))
+    assert parts.min() == pytest.approx(np.log(FLOOR)), "some unit of another street"
+    assert (parts >= np.log(FLOOR) - 1e-9).all()
+
+
 def test_weights_when_packed_and_read_then_the_same_answers() -> None:
     weights = fit(examples(100, seed=1)).weights
     again = Model(unpack(pack(weights)))
@@ -167,6 +185,7 @@ def test_pingshan_when_learned_by_time_then_the_goals_are_kept() -> None:
     assert figures["top1"] >= 0.66
     assert figures["top3"] >= 0.82
     assert figures["auto_precision"] >= 0.95
+    assert figures["auto_coverage"] >= 0.33
 
 
 def test_bench_when_columns_are_unknown_then_says_so(tmp_path: Path) -> None:
