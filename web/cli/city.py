@@ -8,6 +8,7 @@ import importlib.util
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.console import Console
 
@@ -16,11 +17,16 @@ import grid.importing
 import orgs.importing
 from dispatch import city as cities
 from dispatch import joint_importing
+from dispatch.importing import CorePack
+from dispatch.joint import JointTemplate
 from dispatch.pack_taking import TableOutcome, Taking
 from dispatch.packs import PackReport
 from grid.coordinates import to_wgs84
 from grid.group_service import read_groups, write_groups
+from grid.groups import Group
+from grid.importing import TerritoryPack
 from orgs.demo import create_demo_accounts
+from orgs.importing import Parsed
 from storage.client import Database
 from storage.errors import HeyunError
 from storage.fields import FieldCipher, Keyring
@@ -112,28 +118,44 @@ async def import_folder(
     """
     report = PackReport()
     with step("city: reading and checking", console):
-        core = dispatch.importing.read(folder, report)
-        territory = grid.importing.read(folder, report, categories=core.category_codes)
-        parties = orgs.importing.read(
-            folder,
-            report,
-            areas=territory.codes | territory.management.keys(),
-            managing=territory.management,
-            zones=territory.zone_codes,
-            categories=core.category_codes,
-            timezone=core.city.timezone if core.city else "Asia/Shanghai",
-            to_wgs84=to_wgs84,
-        )
-        templates = joint_importing.read(folder, report, categories=core.category_codes, units=parties.unit_names)
-        leaders = frozenset(person.username for person in parties.people if person.role == "group_leader")
-        groups = read_groups(folder, report, areas=territory.areas, leaders=leaders)
+        pack = _read(folder, report)
         report.raise_if_errors()
     taking = Taking(database, await database.server_time(), dry_run=dry_run, take_pack=take_pack)
     with step("city: comparing" if dry_run else "city: writing", console):
-        await grid.importing.write(database, territory, taking)
-        await orgs.importing.write(database, parties, cipher=cipher, taking=taking)
-        await write_groups(database, groups, taking)
-        if templates is not None and not dry_run:
-            await joint_importing.write(database, templates)
-        await dispatch.importing.write(database, core, taking)
+        await grid.importing.write(database, pack.territory, taking)
+        await orgs.importing.write(database, pack.parties, cipher=cipher, taking=taking)
+        await write_groups(database, pack.groups, taking)
+        if pack.templates is not None and not dry_run:
+            await joint_importing.write(database, pack.templates)
+        await dispatch.importing.write(database, pack.core, taking)
     return report, taking.outcomes
+
+
+class _Pack(NamedTuple):
+    """All parts of a pack, read."""
+
+    core: CorePack
+    territory: TerritoryPack
+    parties: Parsed
+    templates: list[JointTemplate] | None
+    groups: list[Group]
+
+
+def _read(folder: Path, report: PackReport) -> _Pack:
+    """Each part is checked against those before it."""
+    core = dispatch.importing.read(folder, report)
+    territory = grid.importing.read(folder, report, categories=core.category_codes)
+    parties = orgs.importing.read(
+        folder,
+        report,
+        areas=territory.codes | territory.management.keys(),
+        managing=territory.management,
+        zones=territory.zone_codes,
+        categories=core.category_codes,
+        timezone=core.city.timezone if core.city else "Asia/Shanghai",
+        to_wgs84=to_wgs84,
+    )
+    templates = joint_importing.read(folder, report, categories=core.category_codes, units=parties.unit_names)
+    leaders = frozenset(person.username for person in parties.people if person.role == "group_leader")
+    groups = read_groups(folder, report, areas=territory.areas, leaders=leaders)
+    return _Pack(core, territory, parties, templates, groups)
