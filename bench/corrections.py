@@ -36,8 +36,8 @@ _WHO = Actor(id="bench", role="sys_admin")
 
 
 async def corrections(names: MadeNames) -> dict[str, float]:
-    """Return `correction_seen_s` (median of several, from the answer of the write on) and the worst of them, `rebuild_s` and
-    `longest_pause_ms`."""
+    """Return `correction_seen_s` (median of several, from the answer of the write on) and the worst of them, `rebuild_s`,
+    `longest_pause_ms`, and `longest_work_ms`: how much of a pause is the loop's own work and no waiting for a processor."""
     async with _database() as database:
         await write(database, TerritoryPack(areas=names.areas, gazetteer=names.entries))
         territory = await Territory.load(database)
@@ -49,13 +49,13 @@ async def corrections(names: MadeNames) -> dict[str, float]:
             seen = [await _seen(database, territory, names, number) for number in range(CORRECTIONS)]
             rebuilt = await _timed(lambda: _rebuilt(database, territory))
         finally:
-            longest = await pulse.stop()
+            longest, busiest = await pulse.stop()
             stop()
             await territory.close()
             await feed.stop()
     return {
         "correction_seen_s": round(statistics.median(seen), 3), "correction_seen_worst_s": round(max(seen), 3),
-        "rebuild_s": round(rebuilt, 1), "longest_pause_ms": round(1000 * longest, 1),
+        "rebuild_s": round(rebuilt, 1), "longest_pause_ms": round(1000 * longest, 1), "longest_work_ms": round(1000 * busiest, 1),
     }  # fmt: skip
 
 
@@ -110,21 +110,23 @@ async def _timed(work: Callable[[], Awaitable[None]]) -> float:
 
 
 class _Pulse:
-    """The longest time that the loop did not come round."""
+    """The longest time that the loop did not come round, and the most that its thread worked meanwhile."""
 
     def __init__(self) -> None:
-        self._longest = 0.0
+        self._longest = self._busiest = 0.0
         self._task = asyncio.get_running_loop().create_task(self._beat())
 
     async def _beat(self) -> None:
-        before = time.perf_counter()
+        before, worked_before = time.perf_counter(), time.thread_time()
         while True:
             await asyncio.sleep(_PULSE_SECONDS)
-            now = time.perf_counter()
-            self._longest, before = max(self._longest, now - before - _PULSE_SECONDS), now
+            now, worked = time.perf_counter(), time.thread_time()
+            self._longest = max(self._longest, now - before - _PULSE_SECONDS)
+            self._busiest = max(self._busiest, worked - worked_before)
+            before, worked_before = now, worked
 
-    async def stop(self) -> float:
-        """End, and return the seconds."""
+    async def stop(self) -> tuple[float, float]:
+        """End, and return both in seconds."""
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
-        return self._longest
+        return self._longest, self._busiest
