@@ -14,6 +14,13 @@ from tests.browser.test_desk import in_language
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
+def reading(city: City, user: str, case_id: str) -> Callable[[Any], bool]:
+    """Tell of a response whether it answers that a user has read the notice about the case: the page shows it as read before."""
+    items = city.call("GET", "/notices?limit=200", user)["items"]
+    ends = tuple(f"/notices/{one['id']}/read" for one in items if one["case"] == case_id)
+    return lambda response: response.url.endswith(ends)
+
+
 def unread(city: City, user: str, case_id: str) -> list[bool]:
     """Return for each notice about the case whether the user has yet to read it."""
     items = city.call("GET", "/notices?limit=200", user)["items"]
@@ -34,7 +41,8 @@ def test_bell_counts_what_comes_and_the_list_opens_the_case(
     in_language(page, check_access)
     if not link.is_visible():
         page.click(".bell > .btn")
-    link.click()
+    with page.expect_response(reading(city, "unit_leader", case["id"])):
+        link.click()
     page.wait_for_selector(".cs h1")
     assert case["id"] in page.url
     page.wait_for_selector(".notices", state="detached")
@@ -48,7 +56,8 @@ def test_bell_counts_what_comes_and_the_list_opens_the_case(
     other = city.report(photo)  # of other cases something may come at any time
     page.click(".bell > .btn")
     page.wait_for_selector(f".notices a.new[href$='{other['id']}']")
-    page.click("text=都看过了")
+    with page.expect_response(reading(city, "unit_leader", other["id"])):
+        page.click("text=都看过了")
     page.wait_for_selector(f".notices a:not(.new)[href$='{other['id']}']")
     assert unread(city, "unit_leader", other["id"]) == [False]
 
