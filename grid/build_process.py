@@ -94,18 +94,25 @@ async def _decoded(path: Path, kind: type[T]) -> T:
 async def _built(what: str, database: Database) -> AsyncIterator[Path]:
     """Have the other process do its work; gives the folder with the result."""
     order = msgspec.msgpack.encode(_Order(database.uri, database.name, database.driver))
-    with tempfile.TemporaryDirectory(prefix="heyun-territory-") as folder:
-        process = await asyncio.to_thread(_start, what, folder)
-        try:
-            _, complaint = await asyncio.to_thread(process.communicate, order, _PATIENCE_SECONDS)
-        except subprocess.TimeoutExpired as error:
-            raise BuildFailed(f"building the territory took longer than {_PATIENCE_SECONDS:.0f} s") from error
-        finally:
-            process.kill()  # where it has not ended: the thread that waits for it then ends, too
-        if process.returncode:
-            last = complaint.decode(errors="replace").strip().splitlines()[-1:]
-            raise BuildFailed(f"building the territory ended with status {process.returncode}: {''.join(last)}")
-        yield Path(folder)
+    holder = await asyncio.to_thread(tempfile.TemporaryDirectory, prefix="heyun-territory-")
+    try:
+        await _run(what, holder.name, order)
+        yield Path(holder.name)
+    finally:
+        await asyncio.to_thread(holder.cleanup)  # to give back files of many megabytes may take a disk a while
+
+
+async def _run(what: str, folder: str, order: bytes) -> None:
+    process = await asyncio.to_thread(_start, what, folder)
+    try:
+        _, complaint = await asyncio.to_thread(process.communicate, order, _PATIENCE_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        raise BuildFailed(f"building the territory took longer than {_PATIENCE_SECONDS:.0f} s") from error
+    finally:
+        process.kill()  # where it has not ended: the thread that waits for it then ends, too
+    if process.returncode:
+        last = complaint.decode(errors="replace").strip().splitlines()[-1:]
+        raise BuildFailed(f"building the territory ended with status {process.returncode}: {''.join(last)}")
 
 
 def _start(what: str, folder: str) -> subprocess.Popen[bytes]:
