@@ -9,11 +9,12 @@ from math import sqrt
 import msgspec
 import numpy as np
 
-__all__ = ["NEVER", "Figures", "Judged", "Live", "measure", "threshold_for"]
+__all__ = ["NEVER", "WANTED", "Figures", "Judged", "Live", "measure", "threshold_for"]
 
 BINS = 10
 WANTED = 0.95  # of what goes to a unit without a person
-MARGINS = ((0.0, 0.5), (0.005, 1.28))  # how far below what is wanted, at how many standard errors: see `threshold_for`
+SURE = 1.28  # standard errors: nine chances in ten
+MARGINS = ((0.0, 0.5), (0.005, SURE))  # how far below what is wanted, at how many standard errors: see `threshold_for`
 NEVER = 1.01  # a threshold that no probability reaches
 LEAST_DIFFERENT = 10  # closed cases on which model and rules differ, before the model is judged by them
 LEAST = 30  # cases below which no share is trusted
@@ -38,6 +39,17 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     auto_precision: float
     auto_coverage: float
     calibration_error: float
+
+    def is_surely_below(self, wanted: float) -> bool:
+        """Tell whether less than `wanted` of what would go without a person is right, more than chance explains (one in ten).
+
+        >>> nine_in_ten = {"top1": 0.7, "top3": 0.9, "auto_precision": 0.94, "calibration_error": 0.0}
+        >>> few, many = (Figures(cases=cases, auto_coverage=0.4, **nine_in_ten) for cases in (1_000, 10_000))
+        >>> few.is_surely_below(0.95), many.is_surely_below(0.95)
+        (False, True)
+        """
+        number = round(self.cases * self.auto_coverage)
+        return number > 0 and 1 - _lower_bound(round((1 - self.auto_precision) * number), number, SURE) < wanted
 
 
 def measure(judged: Sequence[Judged]) -> Figures:

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from dispatch.actors import SYSTEM, Actor
-from dispatch.learning.measuring import NEVER, Figures, Live
+from dispatch.learning.measuring import NEVER, WANTED, Figures, Live
 from dispatch.learning.model import Model
 from dispatch.learning.ordering import Learned
 from dispatch.learning.weights import FORM, unpack
@@ -261,9 +261,9 @@ async def load_active(database: Database, known: Learned | None = None) -> Learn
 
 def is_worse(version: NewVersion) -> bool:
     """Tell whether the model as the service uses it names the right unit less often than the rules alone, or lets go without a
-    person what is right less often than asked for and than with the rules."""
+    person what is right less often than asked for and than with the rules. The latter beyond chance: a threshold lies near it."""
     learned, rules = version.learned, version.rules
-    return learned.top1 < rules.top1 or learned.auto_precision < min(0.95, rules.auto_precision)
+    return learned.top1 < rules.top1 or learned.is_surely_below(min(WANTED, rules.auto_precision))
 
 
 def _plain(value: msgspec.Struct) -> dict[str, Any]:
