@@ -293,13 +293,15 @@ class Taking:
         await self._write_down(table, edits)
         new = [edit.after for edit in edits if edit.before is None and edit.after is not None]
         missed = len(await self._database.insert_many(table.collection, new))
-        changed = [(_seen(table, edit), {"$set": edit.fields}) for edit in edits if edit.before and edit.after]
+        changed = [
+            ({"_id": edit.key, **_guards(table, edit)}, {"$set": edit.fields}) for edit in edits if edit.before and edit.after
+        ]
         for start in range(0, len(changed), BATCH):
             part = changed[start : start + BATCH]
             missed += len(part) - await self._database.bulk_update(table.collection, part)
         for edit in edits:
             if edit.after is None:
-                missed += 1 - await self._database.delete_one(table.collection, _seen(table, edit))
+                missed += 1 - await self._database.delete_one(table.collection, {"_id": edit.key, **_guards(table, edit)})
         return missed
 
     async def _write_down(self, table: PackTable, edits: Sequence[Edit]) -> None:
@@ -338,9 +340,10 @@ def _parts(name: str) -> dict[str, Any]:
     return {"_id": {"$gte": f"{name}:", "$lt": f"{name};"}}
 
 
-def _seen(table: PackTable, edit: Edit) -> dict[str, Any]:
+def _guards(table: PackTable, edit: Edit) -> dict[str, Any]:
+    """What a document holds that is still as it was read."""
     before = edit.before or {}
-    return {"_id": edit.key} | {name: before.get(name) for name in table.guards}
+    return {name: before.get(name) for name in table.guards}
 
 
 def _canonical(row: Row | None) -> Row | None:

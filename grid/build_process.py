@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -94,7 +95,7 @@ async def _decoded(path: Path, kind: type[T]) -> T:
 async def _built(what: str, database: Database) -> AsyncIterator[Path]:
     """Have the other process do its work; gives the folder with the result."""
     order = msgspec.msgpack.encode(_Order(database.uri, database.name, database.driver))
-    holder = await asyncio.to_thread(tempfile.TemporaryDirectory, prefix="heyun-territory-")
+    holder = tempfile.TemporaryDirectory(prefix="heyun-territory-")
     try:
         await _run(what, holder.name, order)
         yield Path(holder.name)
@@ -103,20 +104,51 @@ async def _built(what: str, database: Database) -> AsyncIterator[Path]:
 
 
 async def _run(what: str, folder: str, order: bytes) -> None:
-    process = await asyncio.to_thread(_start, what, folder)
+    """Have the other process do its work. Who no longer waits for it ends it."""
+    child = _Child()
+    running = asyncio.ensure_future(asyncio.to_thread(child.run, what, folder, order))
     try:
-        _, complaint = await asyncio.to_thread(process.communicate, order, _PATIENCE_SECONDS)
-    except subprocess.TimeoutExpired as error:
-        raise BuildFailed(f"building the territory took longer than {_PATIENCE_SECONDS:.0f} s") from error
-    finally:
-        process.kill()  # where it has not ended: the thread that waits for it then ends, too
-    if process.returncode:
-        last = complaint.decode(errors="replace").strip().splitlines()[-1:]
-        raise BuildFailed(f"building the territory ended with status {process.returncode}: {''.join(last)}")
+        await asyncio.shield(running)
+    except asyncio.CancelledError:
+        child.end()
+        await asyncio.gather(running, return_exceptions=True)  # how it ends does not matter any more
+        raise
+
+
+class _Child:
+    """The other process, of the thread that waits for it. Not of the event loop: that would copy the tables of this process's
+    memory, a tenth of a second."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._is_over = False
+
+    def run(self, what: str, folder: str, order: bytes) -> None:
+        """Return when it has done its work. Raises `BuildFailed`."""
+        with self._lock:
+            if self._is_over:
+                return
+            process = self._process = _start(what, folder)
+        try:
+            _, complaint = process.communicate(order, _PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            process.kill()
+            process.communicate()
+            raise BuildFailed(f"building the territory took longer than {_PATIENCE_SECONDS:.0f} s") from error
+        if process.returncode:
+            last = complaint.decode(errors="replace").strip().splitlines()[-1:]
+            raise BuildFailed(f"building the territory ended with status {process.returncode}: {''.join(last)}")
+
+    def end(self) -> None:
+        """End it, or never begin it; may be called by any thread at any time."""
+        with self._lock:
+            self._is_over = True
+            if self._process is not None:
+                self._process.kill()
 
 
 def _start(what: str, folder: str) -> subprocess.Popen[bytes]:
-    """Begin the other process. Not by the event loop: that copies the tables of this process's memory, a tenth of a second."""
     command = [sys.executable, "-m", "grid.build_process", what, folder]
     setting = {**os.environ, "NUMPY_MADVISE_HUGEPAGE": "0"}  # clearing huge pages costs it a fifth of its time
     return subprocess.Popen(  # noqa: S603  # our own module

@@ -74,7 +74,7 @@ def test_phone_keeps_the_choice_in_reach_of_the_thumb(
 ) -> None:
     address = "walker@unit.gov.cn"
     page = open_page("grid_worker", "/field", phone=True, language="zh-CN", viewport={"width": 390, "height": 844})
-    page.tap(".nav a >> nth=2")
+    page.tap(".nav a >> nth=-1")
     page.tap("a.go")
     page.fill("input[name=email]", address)
     page.tap("text=发验证码")

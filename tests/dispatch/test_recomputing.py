@@ -165,12 +165,12 @@ async def test_apply_when_somebody_acts_meanwhile_then_looked_at_again(database:
     find, update = service.store.find, service.store.update
     acted = False
 
-    async def overtaken(case: Any, what: Any, entry: Any) -> bool:
+    async def overtaken(case: Any, what: Any, entry: Any, **more: Any) -> bool:
         nonlocal acted
         if not acted:
             acted = True
             await player.do(WATER, "sign_in")
-        return await update(case, what, entry)
+        return await update(case, what, entry, **more)
 
     service.store.update = overtaken  # type: ignore[method-assign]
     run = await service.recomputing.apply(actor=ADMIN, key="k1")

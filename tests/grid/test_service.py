@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from pathlib import Path
 
 import msgspec
@@ -149,6 +150,24 @@ async def test_make_apart_when_the_process_fails_then_says_so(database: Database
     await database.update_one(store.AREAS, {"level": "grid"}, {"$set": {"wkb": b"no geometry"}})
     with pytest.raises(BuildFailed, match="status 1"):
         await make_apart(database)
+
+
+@pytest.mark.parametrize("beats", [1, 3, 200])
+async def test_make_apart_when_nobody_waits_any_more_then_its_process_ends_too(
+    database: Database, pack: TerritoryPack, beats: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await write(database, pack)
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    making = asyncio.create_task(make_apart(database))
+    for _ in range(beats):
+        await asyncio.sleep(0.001)
+    making.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await making
+    gc.collect()  # a process that nobody has waited for would warn here
+    assert not list(folder.iterdir())
 
 
 async def test_features_when_asked_for_tiles_then_shapes_by_level(database: Database, pack: TerritoryPack) -> None:
