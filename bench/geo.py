@@ -46,7 +46,7 @@ from orgs.organizations import Organization
 from orgs.rules import Rule
 from storage.embedded import start
 
-__all__ = ["main"]
+__all__ = ["RULES", "demo_parties", "main"]
 
 ROUNDS = 5
 OURS, RIVALS = 4_000, 400  # points of a round
@@ -84,7 +84,7 @@ def main(json: bool = False) -> Figures:
     with console.status("cities: drawing and building"), _database() as database:
         city = make_city(districts=10, townships=10, communities=10, grids=20)
         ground = Ground(city, _snapshot(city), database)
-        parties = _parties()
+        parties = demo_parties()
         _load_rival(ground, parties)
         console.log(f"{len(city.grids):,} grids; {parties.directory.version}")
         rounds = []
@@ -129,7 +129,7 @@ def _snapshot(city: MadeCity) -> TerritorySnapshot:
     )
 
 
-def _parties() -> Parties:
+def demo_parties() -> Parties:
     """Read the demo pack as an import does, then add rules for random areas until there are 100,000."""
     with tempfile.TemporaryDirectory(prefix="heyun-bench-") as name:
         folder, report = Path(name), PackReport()
@@ -137,7 +137,8 @@ def _parties() -> Parties:
         core = dispatch.importing.read(folder, report)
         ground = grid.importing.read(folder, report)
         codes = {category.code for category in core.categories}
-        parsed = orgs.importing.read(folder, report, areas=ground.codes, categories=codes, to_wgs84=to_wgs84)
+        known = ground.codes | ground.management.keys()
+        parsed = orgs.importing.read(folder, report, areas=known, categories=codes, to_wgs84=to_wgs84)
         report.raise_if_errors()
     areas = [area.code for area in ground.areas if area.level in ("township", "community", "grid")]
     rules = _many_rules(parsed, areas)
